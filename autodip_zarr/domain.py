@@ -1,0 +1,376 @@
+"""The nouns that all parts of the package share: frozen values without behaviour of their own.
+
+Only the standard library is imported here, so that planning stays fast and ``dip`` runs beside
+nothing but torch and numpy.
+
+Conventions
+-----------
+A *plane* is one (Y, X) image at one time point ``t``, channel ``c`` and depth ``z``. Axes are known by
+name; a source without a ``t``, ``c`` or ``z`` axis has size 1 there. Missing is ``None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Width = int | Literal["asc"]
+"""Channels of the network per level; ``"asc"`` doubles from level to level and ends at 512."""
+
+Kind = Literal["ome-zarr", "ome-tiff"]
+"""Format of a source image."""
+
+TextKind = Literal["ome-xml", "omero-json", "ro-crate-json", "zarr-attributes-json"]
+"""Kind of a metadata text: an OME-XML header, the ``omero`` attribute, or another JSON document."""
+
+Treatment = Literal["denoised", "copied", "failed"]
+"""What became of a channel in a result."""
+
+
+@dataclass(frozen=True)
+class DipConfig:
+    """Architecture and stop of a Deep Image Prior, as a calibration table gives them."""
+
+    depth: int
+    """Number of levels of the U-net."""
+    width: Width
+    """Channels of each level, or ``"asc"``."""
+    skip: int
+    """Channels of each skip branch; 0 for none."""
+    iterations: int
+    """Adam steps after which a 512x512 field is stopped."""
+
+
+@dataclass(frozen=True)
+class FieldOfPlate:
+    """Where in a plate an image lies."""
+
+    row: str
+    """Row name, for example ``"B"``."""
+    column: str
+    """Column name, for example ``"3"`` or ``"03"``."""
+    field: str
+    """Path of the field in its well, for example ``"0"``."""
+    acquisition: int | None
+    """Id of the plate acquisition, where the well names one."""
+
+
+@dataclass(frozen=True)
+class ImageRef:
+    """Where one image is; what the walk yields."""
+
+    kind: Kind
+    """Format of the source."""
+    uri: str
+    """TIFF file or root of the Zarr store: a plain path, or a URI if remote."""
+    group: str
+    """Path of the image group below the root of the Zarr store, ``""`` for the root; ``""`` for TIFF."""
+    series: int | None
+    """Index of the image in a file that holds several (TIFF series); ``None`` where it holds one."""
+    image_index: int
+    """Which ``Image`` element of the OME-XML describes it, counted from 0."""
+    relative: str
+    """Path of file or store below the source that the user named, ``/``-separated; for mirroring the tree."""
+    plate: FieldOfPlate | None = None
+    """Place in a plate; ``None`` outside plates."""
+
+    @property
+    def source(self) -> str:
+        """Path or URI of the image itself: the TIFF file, or the image group inside the store."""
+        return f"{self.uri.rstrip('/')}/{self.group}" if self.group else self.uri
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One dimension of an image array."""
+
+    name: str
+    """Name, usually one of ``t c z y x``."""
+    type: str | None
+    """``time``, ``channel``, ``space``, or what the source says."""
+    unit: str | None
+    """UDUNITS name as OME-Zarr writes it (``micrometer``, ``second``), where known."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution level of an image pyramid."""
+
+    path: str
+    """Array path relative to the image group; the level index as text for TIFF."""
+    shape: tuple[int, ...]
+    """Size along each axis, in the order of the header's axes."""
+    scale: tuple[float, ...]
+    """Physical size of one pixel along each axis, in the unit of that axis; 1.0 where unknown."""
+    translation: tuple[float, ...] | None
+    """Physical offset of the first pixel along each axis, where the source gives one."""
+
+
+@dataclass(frozen=True)
+class ChannelDisplay:
+    """How viewers name and draw a channel."""
+
+    label: str | None
+    """Name shown to people."""
+    color: str | None
+    """``RRGGBB`` in hexadecimal, without ``#``."""
+    active: bool | None
+    """Whether viewers show it at first; ``None`` where not said."""
+
+
+@dataclass(frozen=True)
+class MetadataText:
+    """One piece of metadata as it stands in the source, not yet understood."""
+
+    kind: TextKind
+    """How to read it."""
+    source: str
+    """File or URI it was read from, without credentials."""
+    content: str
+    """The text."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What tells cheaply whether a source is still the same."""
+
+    size_bytes: int | None
+    """Size of the file (TIFF), or of the metadata document of the image group (Zarr)."""
+    modified: str | None
+    """Time of last change, ISO 8601 in UTC, where the store tells."""
+    etag: str | None
+    """Entity tag, where a remote store gives one."""
+    checksum: str | None
+    """``sha256:`` and the digest of the metadata document (Zarr) or of the header text (TIFF)."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """All that can be known of an image without reading a pixel."""
+
+    ref: ImageRef
+    """Where it is."""
+    name: str | None
+    """Name that the source gives the image."""
+    axes: tuple[Axis, ...]
+    """Axes of the stored array, in its order; a TIFF is presented as ``t c z y x``."""
+    levels: tuple[Level, ...]
+    """Resolution levels, full resolution first."""
+    dtype: str
+    """Numpy name of the pixel type in native byte order, for example ``"uint16"``."""
+    chunk: tuple[int, ...]
+    """Chunk (or TIFF tile or strip) shape along ``axes``; the unit that is read at once."""
+    channels: tuple[ChannelDisplay, ...]
+    """Display settings, one a channel, in order."""
+    zarr_format: Literal[2, 3] | None
+    """Zarr format of the source; ``None`` for TIFF."""
+    ome_version: str | None
+    """Version of the OME-Zarr specification it is written in; ``None`` for TIFF."""
+    texts: tuple[MetadataText, ...]
+    """Metadata texts that may describe it."""
+    fingerprint: Fingerprint
+    """Its state when the header was read."""
+    warnings: tuple[str, ...] = ()
+    """What was odd but could be read."""
+
+    def size(self, axis: str) -> int:
+        """Return the full-resolution size along a named axis, 1 where there is none."""
+        for one, size in zip(self.axes, self.levels[0].shape, strict=True):
+            if one.name == axis:
+                return size
+        return 1
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """Something that is not denoised, with the reason."""
+
+    source: str
+    """Path or URI."""
+    reason: str
+    """Why, in one line."""
+    channel: int | None = None
+    """The channel, or ``None`` for a whole image or file."""
+    is_error: bool = False
+    """Whether it could not be done (counts towards exit code 1) or simply is not to be done."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One clue about a channel, whether or not it was understood."""
+
+    field: str
+    """What it speaks about: ``microscope``, ``contrast``, ``specimen`` or ``organism``."""
+    value: str | None
+    """Vocabulary term it became, ``None`` where it was tried in vain."""
+    source: str
+    """File and XPath or JSON path."""
+    raw: str
+    """The text as found."""
+    trust: int
+    """0 to 100; the highest wins."""
+
+
+@dataclass(frozen=True)
+class ChannelMetadata:
+    """What is known of one channel, with the evidence."""
+
+    index: int
+    """Position along the channel axis."""
+    name: str | None
+    """Name, from the header or the display settings."""
+    microscope: str | None
+    """Vocabulary term of the imaging modality, for example ``confocal``."""
+    contrast: str | None
+    """``fluorescence``, ``transmitted``, ``reflected``, ``electron``, or ``None``."""
+    specimen: str | None
+    """Vocabulary term of the labelled structure, for example ``nucleus``."""
+    organism: str | None
+    """Organism, as a scientific name where the vocabulary knows it."""
+    evidence: tuple[Evidence, ...] = ()
+    """Every clue, in falling order of trust within each field."""
+    conflicts: tuple[str, ...] = ()
+    """Contradictions that were resolved by trust, in words."""
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """Physical pixel size of an image from its OME-XML."""
+
+    x_um: float | None
+    """Width of a pixel in micrometers."""
+    y_um: float | None
+    """Height of a pixel in micrometers."""
+    z_um: float | None
+    """Distance of planes in micrometers."""
+    t_s: float | None
+    """Time between time points in seconds."""
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What the metadata of one image says: the channels, and what a writer needs besides."""
+
+    name: str | None
+    """Image name in the header."""
+    channels: tuple[ChannelMetadata, ...]
+    """One a channel, in order."""
+    pixel_size: PixelSize
+    """Physical pixel size."""
+    colors: tuple[str | None, ...] = ()
+    """``RRGGBB`` a channel, where the header gives one; may be shorter than ``channels``."""
+    warnings: tuple[str, ...] = ()
+    """What was broken, ambiguous or ignored, in words."""
+
+
+@dataclass(frozen=True)
+class TableId:
+    """Which calibration table a configuration came from."""
+
+    name: str
+    """Name of the table."""
+    version: str
+    """Version of the table."""
+    sha256: str
+    """Digest of the table file's bytes."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """The configuration transferred to a channel, and why this one."""
+
+    config: DipConfig
+    """Transferred configuration."""
+    tier: str
+    """Tier that matched: ``microscope+specimen``, ``microscope``, ``specimen`` or ``global``."""
+    group: Mapping[str, str]
+    """Terms of the calibration group, for example ``{"microscope": "confocal"}``; empty for ``global``."""
+    agreed: tuple[str, ...]
+    """Fields that agreed with the group."""
+    missing: tuple[str, ...]
+    """Fields that a better tier would have needed and that are unknown or not calibrated."""
+    metric: str
+    """Metric by which the table chose the configuration."""
+    table: TableId
+    """The table."""
+    warnings: tuple[str, ...] = ()
+    """What a person should look at, in words."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything besides the configuration that may change a pixel; hashed into the provenance."""
+
+    preset: str
+    """``reference``, ``standard`` or ``best``."""
+    averaging: float | None
+    """Decay per iteration of the exponential average of the outputs; ``None`` takes the last output."""
+    perturbation: float
+    """Standard deviation of the Gaussian noise added to the input at each iteration; 0 for none."""
+    starts: int
+    """Number of independent fits whose results are averaged."""
+    learning_rate: float
+    """Step size of Adam."""
+    tile_px: int
+    """Side of a tile in pixels; a plane that fits is not tiled."""
+    halo_px: int
+    """Overlap of neighbouring tiles that is blended, in pixels."""
+    seed: int
+    """Seed from which that of each tile is derived."""
+    precision: str
+    """Arithmetic of the fit, for example ``float32``."""
+    threads: int
+    """CPU threads of one fit; part of the recipe because it changes rounding."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Planes of one channel that are read, fitted and written together: the unit of work."""
+
+    c: int
+    """Channel."""
+    t: range
+    """Time points."""
+    z: range
+    """Depths."""
+
+    @property
+    def positions(self) -> tuple[tuple[int, int], ...]:
+        """All (t, z) of the block, in the order in which its planes are stacked."""
+        return tuple((t, z) for t in self.t for z in self.z)
+
+
+@dataclass(frozen=True)
+class TargetSpec:
+    """Layout of a result image, fixed before its first plane is computed."""
+
+    uri: str
+    """Path or URI of the image group."""
+    zarr_format: Literal[2, 3]
+    """2 writes OME-Zarr 0.4, 3 writes 0.5."""
+    name: str
+    """Image name."""
+    axes: tuple[Axis, ...]
+    """Axes, in the order of the source."""
+    levels: tuple[Level, ...]
+    """Resolution levels, full first; paths ``0``, ``1``, ..."""
+    dtype: str
+    """Numpy name of the pixel type."""
+    chunk: tuple[int, ...]
+    """Chunk shape of level 0 along ``axes``."""
+    shard: tuple[int, ...] | None
+    """Shard shape of level 0 along ``axes``; ``None`` for no sharding (always in Zarr 2)."""
+    block_t: int
+    """Time points in a block."""
+    block_z: int
+    """Depths in a block."""
+    channels: tuple[ChannelDisplay, ...]
+    """Display settings of the channels."""
+
+    def size(self, axis: str) -> int:
+        """Return the full-resolution size along a named axis, 1 where there is none."""
+        for one, size in zip(self.axes, self.levels[0].shape, strict=True):
+            if one.name == axis:
+                return size
+        return 1
