@@ -119,7 +119,8 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
     Parameters
     ----------
     x : Tensor
-        Input, (1, 32, Y, X), of a size that :func:`padded_size` allows.
+        Input, (1, 32, Y, X), of a size that :func:`padded_size` allows; its type, float32 or bfloat16, is
+        that of all activations.
     parameters : sequence of Tensor
         In the order of :func:`parameter_shapes`.
     config : DipConfig
@@ -128,7 +129,7 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
     Returns
     -------
     Tensor
-        (1, 1, Y, X), in (0, 1). For ``skip=0`` and a size that is no multiple of ``2**depth`` it is larger.
+        (1, 1, Y, X) float32, in (0, 1).
     """
     feed = _Feed(iter(parameters))
     skips: list[Tensor] = []
@@ -144,7 +145,7 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
         x = feed.normalise(x)
         x = feed.convolve(x)
         x = feed.convolve(x)
-    return torch.sigmoid(F.conv2d(x, feed.take(), feed.take()))
+    return torch.sigmoid(F.conv2d(x.float(), feed.take(), feed.take()))
 
 
 @dataclass
@@ -160,7 +161,8 @@ class _Feed:
         weight, bias = self.take(), self.take()
         if weight.shape[-1] == 3:
             x = F.pad(x, (1, 1, 1, 1), mode="reflect")
-        return F.leaky_relu(self.normalise(F.conv2d(x, weight, bias, stride)), _SLOPE)
+        y = F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), stride)
+        return F.leaky_relu(self.normalise(y), _SLOPE)
 
     def normalise(self, x: Tensor) -> Tensor:
         return F.batch_norm(x, None, None, self.take(), self.take(), training=True, eps=_EPS)
