@@ -1,0 +1,19 @@
+"""Calibration tables, and the choice of a configuration for a channel."""
+
+from __future__ import annotations
+
+from .cost import ORIGINAL_DIP, flops_per_iteration, relative_cost
+from .match import MatchOptions, find_match
+from .table import Calibrated, Entry, Table, load_table
+
+__all__ = [
+    "ORIGINAL_DIP",
+    "Calibrated",
+    "Entry",
+    "MatchOptions",
+    "Table",
+    "find_match",
+    "flops_per_iteration",
+    "load_table",
+    "relative_cost",
+]
