@@ -1,0 +1,60 @@
+"""The three named recipes, as data; imports nothing heavy, since planning reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from autodip_zarr.domain import Recipe
+from autodip_zarr.errors import OptionError
+
+_REFERENCE: Final = Recipe(
+    preset="reference",
+    averaging=None,
+    perturbation=0.0,
+    starts=1,
+    learning_rate=0.01,
+    tile_px=512,
+    halo_px=32,
+    seed=0,
+    precision="float32",
+    threads=1,
+)
+"""The published protocol to the letter: last output, fixed input, one start."""
+
+_STANDARD: Final = replace(_REFERENCE, preset="standard", averaging=0.97, perturbation=1 / 30)
+
+PRESETS: Final[Mapping[str, Recipe]] = {
+    "reference": _REFERENCE,
+    "standard": _STANDARD,
+    "best": replace(_STANDARD, preset="best", starts=3),
+}
+"""The recipe of each preset, before the seed, the tiles and the precision of a run are filled in."""
+
+
+def preset_recipe(
+    name: str, *, seed: int = 0, tile_px: int = 512, halo_px: int = 32, precision: str
+) -> Recipe:
+    """Return the recipe of a preset.
+
+    Parameters
+    ----------
+    name : str
+        ``reference``, ``standard`` or ``best``.
+    seed : int
+        Seed from which that of each tile is derived.
+    tile_px, halo_px : int
+        Side of a tile and overlap of neighbours, in pixels.
+    precision : str
+        ``float32`` or ``bfloat16``; ``reference`` is float32 whatever is asked for.
+
+    Raises
+    ------
+    OptionError
+        If there is no such preset.
+    """
+    if name not in PRESETS:
+        raise OptionError("preset", repr(name), ", ".join(PRESETS))
+    recipe = replace(PRESETS[name], seed=seed, tile_px=tile_px, halo_px=halo_px)
+    return recipe if name == "reference" else replace(recipe, precision=precision)
