@@ -1,3 +1,46 @@
-"""Denoise OME-Zarr and OME-TIFF archives with Deep Image Priors whose parameters are chosen by metadata."""
+"""Denoise OME-Zarr and OME-TIFF archives with Deep Image Priors whose parameters are chosen by metadata.
+
+The names below are the whole public interface; they are loaded when first used, so that importing the
+package costs nothing.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    __version__: str
+    from autodip_zarr.errors import AutodipError
+    from autodip_zarr.run.array import denoise_array
+    from autodip_zarr.run.choices import Choices, Machine
+    from autodip_zarr.run.denoise import denoise
+    from autodip_zarr.run.plan import make_plan as plan
+
+__all__ = ["AutodipError", "Choices", "Machine", "__version__", "denoise", "denoise_array", "plan"]
+
+_HOMES = {
+    "AutodipError": ("errors", "AutodipError"),
+    "Choices": ("run.choices", "Choices"),
+    "Machine": ("run.choices", "Machine"),
+    "denoise": ("run.denoise", "denoise"),
+    "denoise_array": ("run.array", "denoise_array"),
+    "plan": ("run.plan", "make_plan"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first used."""
+    if name == "__version__":
+        return version("autodip-zarr")
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    module, attribute = _HOMES[name]
+    return getattr(import_module(f"{__name__}.{module}"), attribute)
+
+
+def __dir__() -> list[str]:
+    """Return the public names."""
+    return sorted(__all__)

@@ -374,3 +374,54 @@ class TargetSpec:
             if one.name == axis:
                 return size
         return 1
+
+
+@dataclass(frozen=True)
+class ChannelPlan:
+    """What is to be done with one channel of an image."""
+
+    metadata: ChannelMetadata
+    """What is known of it."""
+    match: Match | None
+    """Transferred configuration; ``None`` where the channel is copied."""
+    reason: str | None
+    """Why it is copied; ``None`` where it is denoised."""
+    planes: int
+    """Planes to be denoised."""
+    relative_cost: float
+    """Cost of all its planes; 1.0 is one 512x512 plane with the original prior (5/128/4/1800)."""
+    warnings: tuple[str, ...] = ()
+    """What a person should look at, in words."""
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """What is to be done with one image."""
+
+    header: Header
+    """The source."""
+    channels: tuple[ChannelPlan, ...]
+    """One a channel, in order."""
+    t: tuple[int, ...]
+    """Time points to be denoised; the others are copied."""
+    z: tuple[int, ...]
+    """Depths to be denoised; the others are copied."""
+    recipe: Recipe
+    """Everything else that may change a pixel."""
+    target: TargetSpec | None
+    """The result; ``None`` where no destination was named."""
+
+    @property
+    def planes(self) -> int:
+        """Planes to be denoised."""
+        return sum(channel.planes for channel in self.channels)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run will do, known before it reads a pixel."""
+
+    images: tuple[ImagePlan, ...]
+    """Images to be denoised."""
+    skipped: tuple[Skipped, ...]
+    """Sources and channels that are not, with reasons."""

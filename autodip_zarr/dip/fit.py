@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autodip_zarr.dip.network import INPUT_CHANNELS, forward, initial_parameters, padded_size
+from autodip_zarr.dip import fast
+from autodip_zarr.dip.memory import keep_freed_memory
+from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
 
@@ -21,6 +23,7 @@ COLLAPSE_DB: Final = 5.0
 """Loss of PSNR to the noisy image between two looks that counts as a collapse."""
 
 _INPUT_SCALE: Final = 0.1
+_NOISE_MARGIN: Final = 64
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -75,6 +78,7 @@ def fit_tile(noisy: NDArray[np.float32], config: DipConfig, recipe: Recipe, seed
     """
     if device == "cpu":
         torch.set_num_threads(recipe.threads)
+        keep_freed_memory()
     padded, inner = pad(noisy, config)
     state = _State.fresh(config, recipe, padded.shape, seed, device)
     target = torch.from_numpy(padded).to(device)
@@ -98,9 +102,7 @@ def fit_tile(noisy: NDArray[np.float32], config: DipConfig, recipe: Recipe, seed
     return Fit(output.detach().cpu().numpy()[inner], config.iterations, last, state.collapses)
 
 
-def pad(
-    tile: NDArray[np.float32], config: DipConfig
-) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+def pad(tile: NDArray[np.float32], config: DipConfig) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
     """Pad a tile by reflection to a size that the network can take.
 
     The padding may exceed the side, which is then reflected again; a side of one pixel is repeated.
@@ -126,14 +128,13 @@ def pad(
 
 @dataclass
 class _State:
-    """The network of one tile, its optimiser, and the weights of the last check."""
+    """The network of one tile, its optimiser, its input, and the weights of the last check."""
 
     config: DipConfig
     parameters: list[Tensor]
     adam: torch.optim.Adam
     z: Tensor
-    perturbation: float
-    generator: torch.Generator
+    noise: _Noise | None
     kept: list[Tensor] = field(default_factory=list)
     kept_loss: float = float("inf")
     collapses: int = 0
@@ -143,19 +144,16 @@ class _State:
         cls, config: DipConfig, recipe: Recipe, shape: tuple[int, ...], seed: int, device: str
     ) -> _State:
         generator = torch.Generator().manual_seed(seed)
-        parameters = [p.to(device).requires_grad_() for p in initial_parameters(config, generator)]
+        parameters = [_laid_out(p.to(device)).requires_grad_() for p in initial_parameters(config, generator)]
         z = torch.rand(1, INPUT_CHANNELS, *shape, generator=generator) * _INPUT_SCALE
         adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
-        noise = torch.Generator(device).manual_seed(seed)
-        z = z.to(device, _DTYPES[recipe.precision])
-        return cls(config, parameters, adam, z, recipe.perturbation, noise)
+        z = fast.pad(_laid_out(z.to(device, _DTYPES[recipe.precision])))
+        noise = _Noise.like(z, recipe.perturbation, generator) if recipe.perturbation else None
+        return cls(config, parameters, adam, z, noise)
 
     def run(self) -> Tensor:
-        z = self.z
-        if self.perturbation:
-            noise = torch.empty_like(z).normal_(0.0, self.perturbation, generator=self.generator)
-            z = z + noise
-        return forward(z, self.parameters, self.config)[0, 0]
+        z = self.z if self.noise is None else self.noise.add_to(self.z)
+        return fast.forward(z, self.parameters, self.config)[0, 0]
 
     def check(self, loss: float) -> None:
         """Keep the weights, or go back to those of the last check if the fit collapsed since."""
@@ -167,3 +165,33 @@ class _State:
             return
         self.kept_loss = loss
         self.kept = [parameter.detach().clone() for parameter in self.parameters]
+
+
+@dataclass
+class _Noise:
+    """White noise for the input: one field, a little larger than it, seen from a new offset each time.
+
+    Drawing 32 normal numbers a pixel at every iteration would take longer than the rest of a step of a narrow
+    network. Views of a white field at two offsets are uncorrelated, and there are 2 * 65**2 of them, so that
+    few come twice in a fit.
+    """
+
+    field: Tensor
+    generator: torch.Generator
+
+    @classmethod
+    def like(cls, z: Tensor, sigma: float, generator: torch.Generator) -> _Noise:
+        channels, height, width = z.shape[1:]
+        size = (1, channels, height + _NOISE_MARGIN, width + _NOISE_MARGIN)
+        field = torch.randn(size, generator=generator) * sigma
+        return cls(_laid_out(field.to(z.device, z.dtype)), generator)
+
+    def add_to(self, z: Tensor) -> Tensor:
+        y, x, flip = torch.randint(_NOISE_MARGIN + 1, (3,), generator=self.generator).tolist()
+        view = self.field[..., y : y + z.shape[-2], x : x + z.shape[-1]]
+        return torch.add(z, view, alpha=-1 if flip % 2 else 1)
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """Lay images and kernels out channels last, as the network wants them."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x

@@ -28,8 +28,11 @@ INPUT_CHANNELS: Final = 32
 """Channels of the random input."""
 
 _WIDEST: Final = 512
-_SLOPE: Final = 0.2
-_EPS: Final = 1e-5
+SLOPE: Final = 0.2
+"""Of the LeakyReLU for negative values."""
+
+EPS: Final = 1e-5
+"""Added to the variance by every norm."""
 
 
 def level_widths(config: DipConfig) -> tuple[int, ...]:
@@ -109,7 +112,9 @@ def initial_parameters(config: DipConfig, generator: torch.Generator) -> list[Te
             parameters += [torch.ones(weight), torch.zeros(bias)]
             continue
         bound = 1 / math.sqrt(weight[1] * weight[2] * weight[3])
-        parameters += [torch.empty(shape).uniform_(-bound, bound, generator=generator) for shape in (weight, bias)]
+        parameters += [
+            torch.empty(shape).uniform_(-bound, bound, generator=generator) for shape in (weight, bias)
+        ]
     return parameters
 
 
@@ -162,19 +167,20 @@ class _Feed:
         if weight.shape[-1] == 3:
             x = F.pad(x, (1, 1, 1, 1), mode="reflect")
         y = F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), stride)
-        return F.leaky_relu(self.normalise(y), _SLOPE)
+        return F.leaky_relu(self.normalise(y), SLOPE)
 
     def normalise(self, x: Tensor) -> Tensor:
-        return F.batch_norm(x, None, None, self.take(), self.take(), training=True, eps=_EPS)
+        return F.batch_norm(x, None, None, self.take(), self.take(), training=True, eps=EPS)
 
 
 def _concatenate(skip: Tensor, deeper: Tensor) -> Tensor:
     """Join both branches after cropping each to the smaller about its centre."""
     size = [min(a, b) for a, b in zip(skip.shape[-2:], deeper.shape[-2:], strict=True)]
-    return torch.cat([_crop(skip, size), _crop(deeper, size)], dim=1)
+    return torch.cat([crop_to(skip, size), crop_to(deeper, size)], dim=1)
 
 
-def _crop(x: Tensor, size: Sequence[int]) -> Tensor:
+def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Crop the last two axes about their centres."""
     for axis, length in zip((-2, -1), size, strict=True):
         x = x.narrow(axis, (x.shape[axis] - length) // 2, length)
     return x

@@ -1,0 +1,41 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need, once.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+export OMP_NUM_THREADS := 1
+
+.PHONY: demo test check bench soak docs clean
+
+demo: $(READY)
+	$(BIN)/autodip-zarr demo --output demo-output
+
+test: $(READY)
+	$(BIN)/python -m pytest -q -m "not soak"
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python benchmarks/engine.py
+
+soak: $(READY)
+	$(BIN)/python -m pytest -q
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) demo-output dist build
+
+$(READY): pyproject.toml constraints.txt
+	@echo "setting up $(VENV): installing the package with torch, zarr and dask takes some minutes, once ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed, found $$($(BIN)/python -V); try make PYTHON=python3.12"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)

@@ -1,0 +1,284 @@
+"""The command line: arguments to calls, results to text; the only place that prints."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import click
+
+from autodip_zarr.errors import AutodipError, OptionError
+from autodip_zarr.run.choices import Choices, Machine
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_sources = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+_device = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+
+_method = _options(
+    click.option("--microscope", metavar="TERM", help="Imaging modality of all channels, e.g. confocal."),
+    click.option("--specimen", metavar="TERM", help="Labelled structure of all channels, e.g. nucleus."),
+    click.option(
+        "--metric",
+        metavar="NAME",
+        help="Metric by which the table chose, e.g. psnr.  [default: the table's own]",
+    ),
+    click.option(
+        "--table", default="published", show_default=True, help="Calibration table: a name or a path."
+    ),
+    click.option("--require-tier", metavar="TIER", help="Skip channels that match below this tier."),
+    click.option(
+        "--preset",
+        type=click.Choice(["reference", "standard", "best"]),
+        default="standard",
+        show_default=True,
+        help="How the prior is fitted.",
+    ),
+    click.option(
+        "--tile", "tile_px", default=512, show_default=True, metavar="PX", help="Largest side of a tile."
+    ),
+    click.option("--halo", "halo_px", default=32, show_default=True, metavar="PX", help="Overlap of tiles."),
+    click.option("--seed", default=0, show_default=True, help="Seed from which all others are derived."),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "float32", "bfloat16"]),
+        default="auto",
+        show_default=True,
+        help="Arithmetic of the fit.",
+    ),
+)
+_selection = _options(
+    click.option("--channels", metavar="LIST", help="Channels to denoise, by name or index: DAPI,2."),
+    click.option("--t", metavar="LIST", help="Time points to denoise: 0,3:7."),
+    click.option("--z", metavar="LIST", help="Depths to denoise: 0,3:7."),
+    click.option("--any-contrast", is_flag=True, help="Denoise channels that are not fluorescence, too."),
+)
+_destination = _options(
+    click.option(
+        "--output", metavar="DIR", help="Folder below which results mirror the tree of the sources."
+    ),
+    click.option("--write-back", is_flag=True, help="Put results into the source stores as new groups."),
+    click.option(
+        "--zarr-format", type=click.Choice(["0.4", "0.5"]), help="OME-Zarr version.  [default: 0.5]"
+    ),
+    click.option("--dtype", metavar="TYPE", help="float32.  [default: that of the source]"),
+    click.option(
+        "--overwrite",
+        is_flag=True,
+        flag_value="all",
+        default="never",
+        help="Start results afresh that were made otherwise.",
+    ),
+)
+
+
+def _choices(arguments: dict[str, Any]) -> Choices:
+    """Keep the arguments that are choices; the rest is the command's own."""
+    names = {field.name for field in fields(Choices)}
+    return Choices(**{name: value for name, value in arguments.items() if name in names})
+
+
+def _say(text: str) -> None:
+    """Write a line for people, beside the results."""
+    click.echo(text, err=True)
+
+
+def _print_json(document: object) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+class _Group(click.Group):
+    """Turns errors of the package into one line and the right exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
+        try:
+            return super().invoke(ctx)
+        except OptionError as error:
+            _say(f"error: {error}")
+            ctx.exit(EXIT_USAGE)
+        except AutodipError as error:
+            _say(f"error: {error}")
+            ctx.exit(EXIT_INCOMPLETE)
+        except KeyboardInterrupt:
+            _say("interrupted; the same command goes on where it stopped")
+            ctx.exit(EXIT_INTERRUPTED)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="autodip-zarr")
+def main() -> None:
+    """Denoise OME-Zarr and OME-TIFF archives with Deep Image Priors chosen by metadata."""
+
+
+@main.command()
+@_sources
+@_method
+@_selection
+@_destination
+@_device
+@_json
+def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
+    """Print what would be done, without reading a pixel."""
+    from autodip_zarr.report.documents import plan_document  # noqa: PLC0415
+    from autodip_zarr.report.tables import plan_text  # noqa: PLC0415
+    from autodip_zarr.run.plan import make_plan  # noqa: PLC0415
+
+    planned = make_plan(sources, _choices(arguments), device)
+    if as_json:
+        _print_json(plan_document(planned))
+    else:
+        click.echo(plan_text(planned))
+    sys.exit(_exit_code(found=bool(planned.images), skipped=planned.skipped))
+
+
+def _exit_code(*, found: bool, skipped: Sequence[Any]) -> int:
+    """Return 0 if all could be read, 1 if some could not, 2 if none."""
+    errors = any(skip.is_error for skip in skipped)
+    if errors and not found and all(skip.is_error for skip in skipped):
+        return EXIT_USAGE
+    return EXIT_INCOMPLETE if errors else EXIT_DONE
+
+
+@main.command()
+@_sources
+@_destination
+@_method
+@_selection
+@_device
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")
+@click.option("--workers", type=click.IntRange(1), help="Local worker processes.  [default: one a core]")
+@_json
+def denoise(
+    sources: Sequence[str],
+    *,
+    as_json: bool,
+    device: str,
+    **arguments: Any,  # noqa: ANN401
+) -> None:
+    """Denoise all images of the sources.
+
+    The same command again goes on where it stopped, and does nothing where all is done.
+    """
+    from autodip_zarr.report.documents import summary_document, summary_line  # noqa: PLC0415
+    from autodip_zarr.report.progress import watching  # noqa: PLC0415
+    from autodip_zarr.run.denoise import denoise as run  # noqa: PLC0415
+
+    machine = Machine(device, arguments["workers"], arguments["scheduler"])
+    with watching(sys.stderr) as watch:
+        summary = run(sources, _choices(arguments), machine, watch)
+    _say_skipped(summary.skipped)
+    _say(summary_line(summary))
+    if as_json:
+        _print_json(summary_document(summary))
+    code = _exit_code(found=bool(summary.images), skipped=summary.skipped)
+    sys.exit(code if code == EXIT_USAGE or summary.is_complete else EXIT_INCOMPLETE)
+
+
+def _say_skipped(skipped: Sequence[Any]) -> None:
+    for skip in skipped:
+        channel = "" if skip.channel is None else f", channel {skip.channel}"
+        _say(f"{'error' if skip.is_error else 'skipped'}: {skip.source}{channel}: {skip.reason}")
+
+
+@main.command()
+@click.argument("source", metavar="SOURCE")
+@_json
+def inspect(source: str, *, as_json: bool) -> None:
+    """Print the metadata of a source as understood, with the evidence."""
+    from autodip_zarr.report.documents import inspection_document  # noqa: PLC0415
+    from autodip_zarr.report.tables import inspection_text  # noqa: PLC0415
+    from autodip_zarr.run.inspect import inspect_source  # noqa: PLC0415
+
+    inspection = inspect_source(source)
+    if as_json:
+        _print_json(inspection_document(inspection))
+    else:
+        click.echo(inspection_text(inspection))
+    _say_skipped(inspection.skipped)
+    sys.exit(_exit_code(found=bool(inspection.images), skipped=inspection.skipped))
+
+
+@main.command()
+@click.argument("target", metavar="TARGET")
+@_json
+def verify(target: str, *, as_json: bool) -> None:
+    """Check that a result, or all results below a folder, are whole and valid."""
+    from autodip_zarr.run.verify import verify_target  # noqa: PLC0415
+
+    findings = verify_target(target)
+    if as_json:
+        images = [{"target": f.target, "status": f.status, "problems": list(f.problems)} for f in findings]
+        _print_json({"images": images})
+    else:
+        for finding in findings:
+            click.echo(f"{finding.status}: {finding.target}")
+            for problem in finding.problems:
+                click.echo(f"  {problem}")
+    sys.exit(EXIT_INCOMPLETE if any(finding.problems for finding in findings) else EXIT_DONE)
+
+
+@main.command()
+@click.argument("source", metavar="SOURCE")
+@click.option("--channel", default="0", show_default=True, help="Channel, by name or index.")
+@click.option("--t", "at_t", default=0, show_default=True, help="Time point.")
+@click.option("--z", "at_z", type=int, help="Depth.  [default: the middle one]")
+@click.option("--crop", metavar="Y,X,HEIGHT,WIDTH", help="Part of the plane, in pixels.")
+@click.option("--picture", default="preview.png", show_default=True, help="PNG to write.")
+@_method
+@_device
+def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None:  # noqa: ANN401
+    """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""
+    from autodip_zarr.report.pictures import before_and_after, compose  # noqa: PLC0415
+    from autodip_zarr.report.tables import preview_text  # noqa: PLC0415
+    from autodip_zarr.run.preview import PlaneChoice, preview_plane  # noqa: PLC0415
+
+    where = PlaneChoice(arguments["channel"], arguments["at_t"], arguments["at_z"], arguments["crop"])
+    result = preview_plane(source, where, _choices({**arguments, "any_contrast": True}), device)
+    compose([before_and_after(result.noisy, result.denoised)]).save(picture)
+    click.echo(preview_text(result))
+    click.echo(f"picture: {picture}")
+
+
+@main.command()
+@click.argument("target", metavar="TARGET")
+def remove(target: str) -> None:
+    """Take a written-back result out of its source store again."""
+    from autodip_zarr.stores import remove_target  # noqa: PLC0415
+
+    remove_target(target)
+    click.echo(f"removed: {target}")
+
+
+@main.command()
+@click.option("--output", default="autodip-demo", show_default=True, metavar="DIR", help="Folder to work in.")
+@click.option("--workers", type=click.IntRange(1), help="Local worker processes.  [default: one a core]")
+def demo(output: str, workers: int | None) -> None:
+    """Simulate a small archive, denoise it, and show what came of it."""
+    from autodip_zarr.demo import run_demo  # noqa: PLC0415
+    from autodip_zarr.report.progress import watching  # noqa: PLC0415
+
+    with watching(sys.stderr) as watch:
+        outcome = run_demo(output, Machine(device="auto", workers=workers), watch)
+    click.echo(outcome.table())
+    for label, path in outcome.paths():
+        click.echo(f"{label}: {path}")
+
+
+if __name__ == "__main__":
+    main()

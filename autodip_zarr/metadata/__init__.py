@@ -1,0 +1,8 @@
+"""Metadata of microscopes: what headers say about each channel, with the evidence."""
+
+from __future__ import annotations
+
+from .acquisition import read_acquisition, read_ome_xml
+from .vocabulary import Term, Vocabulary, load_vocabulary
+
+__all__ = ["Term", "Vocabulary", "load_vocabulary", "read_acquisition", "read_ome_xml"]

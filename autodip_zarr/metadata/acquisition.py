@@ -1,0 +1,172 @@
+"""What the metadata of an image says, from all its documents together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from autodip_zarr.domain import Acquisition, ChannelMetadata, Header, MetadataText, PixelSize
+from autodip_zarr.errors import HeaderError
+
+from .annotations import ChannelNames
+from .clues import Clue, Trust, resolve
+from .ome_clues import channel_clues, name_clues
+from .ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
+from .schema import complaints
+from .vocabulary import Vocabulary
+
+__all__ = ["read_acquisition", "read_ome_xml"]
+
+LABEL_TRUST = int(Trust.LABEL) - 2
+"""Display labels can be edited in a viewer; they are believed after the header's own names."""
+
+
+def read_acquisition(header: Header, vocabulary: Vocabulary) -> Acquisition:
+    """Understand the metadata of one image.
+
+    Parameters
+    ----------
+    header : Header
+        What the store knows of the image, with its metadata texts.
+    vocabulary : Vocabulary
+        What the words mean.
+
+    Returns
+    -------
+    Acquisition
+        One channel for each along the channel axis, whatever the texts say.
+
+    Raises
+    ------
+    HeaderError
+        If a text is broken beyond reading, or hostile.
+    """
+    count = header.size("c")
+    described = [_of_text(text, header, vocabulary) for text in header.texts]
+    document = next((one for one in described if isinstance(one, _Image)), None)
+    warnings: list[str] = []
+    if document is not None:
+        warnings += document.warnings(count)
+    elif any(text.kind == "ome-xml" for text in header.texts):
+        warnings.append(f"no image {header.ref.image_index} in the OME-XML; only the other metadata is used")
+    channels = tuple(_channel(i, count, header, document, vocabulary) for i in range(count))
+    return Acquisition(
+        name=(document.node.name if document else None) or header.name,
+        channels=channels,
+        pixel_size=document.node.pixel_size if document else PixelSize(None, None, None, None),
+        colors=_colors(document, count) if document else (),
+        warnings=tuple(dict.fromkeys((*warnings, *_channel_warnings(channels)))),
+    )
+
+
+def read_ome_xml(text: MetadataText, vocabulary: Vocabulary) -> tuple[Acquisition, ...]:
+    """Understand all images of a bare OME-XML document.
+
+    Parameters
+    ----------
+    text : MetadataText
+        The document.
+    vocabulary : Vocabulary
+        What the words mean.
+
+    Raises
+    ------
+    HeaderError
+        If it is no OME-XML, not well-formed, too large, or hostile.
+    """
+    document = open_ome_xml(text)
+    return tuple(_read_image(_Image(document, node), vocabulary) for node in document.images)
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image of a header together with the header."""
+
+    document: OmeDocument
+    """The header."""
+    node: ImageNode
+    """The image."""
+
+    def elements(self, count: int) -> tuple[Located | None, ...]:
+        """Return the element of each channel of the array; one of three samples describes three channels."""
+        spread = [one for one in self.node.channels for _ in range(samples(one))]
+        elements = spread if len(spread) == count else list(self.node.channels)
+        return (*elements[:count], *([None] * (count - len(elements))))
+
+    def warnings(self, count: int) -> Iterator[str]:
+        """Yield what is odd about the image in this header."""
+        yield from complaints(self.document, self.node)
+        described = sum(samples(one) for one in self.node.channels)
+        if described and count not in {described, len(self.node.channels)}:
+            yield f"{self.node.image.path} describes {described} channels, the image has {count}"
+
+
+def _of_text(text: MetadataText, header: Header, vocabulary: Vocabulary) -> _Image | None:
+    del vocabulary
+    if text.kind != "ome-xml":
+        return None
+    document = open_ome_xml(text)
+    index = header.ref.image_index
+    return _Image(document, document.images[index]) if index < len(document.images) else None
+
+
+def _read_image(image: _Image, vocabulary: Vocabulary) -> Acquisition:
+    count = image.node.size_c
+    elements = image.elements(count)
+    channels = tuple(
+        resolve(
+            index,
+            element.get("Name") if element else None,
+            channel_clues(image.document, image.node, element, _names(index, count, element, None), vocabulary),
+            vocabulary,
+        )
+        for index, element in enumerate(elements)
+    )
+    return Acquisition(
+        name=image.node.name,
+        channels=channels,
+        pixel_size=image.node.pixel_size,
+        colors=_colors(image, count),
+        warnings=tuple(dict.fromkeys((*image.warnings(count), *_channel_warnings(channels)))),
+    )
+
+
+def _channel(
+    index: int, count: int, header: Header, image: _Image | None, vocabulary: Vocabulary
+) -> ChannelMetadata:
+    """Put together what all texts of a header say about one channel."""
+    element = image.elements(count)[index] if image else None
+    label = header.channels[index].label if index < len(header.channels) else None
+    names = _names(index, count, element, label)
+    clues: list[Clue] = []
+    if image is not None:
+        clues += channel_clues(image.document, image.node, element, names, vocabulary)
+    own = element.get("Name") if element else None
+    if label and label != own:
+        source = f"{header.ref.source}#channels[{index}].label"
+        clues += name_clues(label, source, LABEL_TRUST, vocabulary)
+    return resolve(index, own or label, clues, vocabulary)
+
+
+def _names(index: int, count: int, element: Located | None, label: str | None) -> ChannelNames:
+    given = (element.get("Name"), element.get("Fluor")) if element else ()
+    return ChannelNames(index, count, tuple(one for one in (*given, label) if one))
+
+
+def _channel_warnings(channels: tuple[ChannelMetadata, ...]) -> Iterator[str]:
+    for channel in channels:
+        for conflict in channel.conflicts:
+            yield f"channel {channel.index}: {conflict}"
+
+
+def _colors(image: _Image, count: int) -> tuple[str | None, ...]:
+    """Return RRGGBB of each channel; the schema packs red, green, blue and alpha into a signed integer."""
+    colors: list[str | None] = []
+    for element in image.elements(count):
+        try:
+            packed = int((element.get("Color") or "") if element else "")
+        except ValueError:
+            colors.append(None)
+        else:
+            colors.append(f"{(packed & 0xFFFFFFFF) >> 8:06X}")
+    return tuple(colors) if any(colors) else ()

@@ -1,0 +1,194 @@
+"""From clues to a verdict: what each text means, and which of them is believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from autodip_zarr.domain import ChannelMetadata, Evidence
+
+from .vocabulary import Vocabulary
+
+__all__ = ["Clue", "Reading", "Trust", "resolve"]
+
+FIELDS = ("microscope", "contrast", "specimen", "organism")
+
+Reading = Literal["term", "words", "model", "cell_line", "value"]
+"""``term``: a whole field; ``words``: free text; ``model``: an instrument; ``value``: understood already."""
+
+SPINNING_DISK_ID = "00000253"
+
+
+class Trust(IntEnum):
+    """How far each kind of source is believed, 0 to 100."""
+
+    STATED = 100  # the attribute that the schema has for it
+    CURATED = 95  # an annotation of this very channel
+    ONTOLOGY = 90  # an id of an ontology
+    ANNOTATION = 80  # a key-value pair of the image, the well or the plate
+    LABEL = 75  # names that people gave the channel
+    PHYSICS = 70  # illumination, pinhole, wavelengths
+    ORIGINAL = 60  # metadata of the vendor that was kept beside the schema
+    MODEL = 50  # names of instruments
+    DYE = 45  # fluorophore, for the contrast
+    PROSE = 35  # descriptions, tags, comments
+    IMPLIED = 20  # what another term implies
+    GUESS = 10  # file names, by the user's own patterns
+
+
+@dataclass(frozen=True)
+class Clue:
+    """One text of a header that may say something about a channel."""
+
+    field: str
+    """What it may speak about: ``microscope``, ``contrast``, ``specimen`` or ``organism``."""
+    raw: str
+    """The text as found."""
+    source: str
+    """File and XPath or JSON path."""
+    trust: int
+    """0 to 100."""
+    reading: Reading = "term"
+    """How to read it."""
+    value: str | None = None
+    """The term, where the reader knows it already (``reading`` is ``value``)."""
+    quiet: bool = False
+    """Whether it is dropped where nothing is understood, because it usually speaks about something else."""
+
+
+def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Vocabulary) -> ChannelMetadata:
+    """Understand the clues of one channel and let the most trusted ones decide.
+
+    Parameters
+    ----------
+    index : int
+        Position along the channel axis.
+    name : str or None
+        Name of the channel.
+    clues : iterable of Clue
+        Everything that may speak about it, the more specific of equal trust first.
+    vocabulary : Vocabulary
+        What the words mean.
+
+    Returns
+    -------
+    ChannelMetadata
+        Terms, evidence in falling order of trust within each field, and contradictions in words.
+    """
+    conflicts: list[str] = []
+    understood = [one for clue in clues for one in _understand(clue, vocabulary, conflicts)]
+    evidence = list(dict.fromkeys(understood))
+    decided: dict[str, str | None] = {}
+    for field in FIELDS:
+        if field == "contrast":
+            evidence += _implied(evidence, decided, vocabulary)
+        decided[field] = _decide(field, evidence, vocabulary, conflicts)
+    conflicts += _two_photon_mistaken(evidence)
+    ordered = sorted(evidence, key=lambda one: (FIELDS.index(one.field), -one.trust))
+    return ChannelMetadata(
+        index=index,
+        name=name,
+        microscope=decided["microscope"],
+        contrast=decided["contrast"],
+        specimen=decided["specimen"],
+        organism=decided["organism"],
+        evidence=tuple(ordered),
+        conflicts=tuple(dict.fromkeys(conflicts)),
+    )
+
+
+def _understand(clue: Clue, vocabulary: Vocabulary, conflicts: list[str]) -> Iterator[Evidence]:
+    """Yield the evidence of one clue; nothing for a quiet clue in vain."""
+    terms = _terms(clue, vocabulary)
+    if len(terms) > 1:
+        terms = _specific(terms, vocabulary)
+    if len(terms) > 1:
+        conflicts.append(
+            f"{clue.field}: {clue.raw!r} ({clue.source}) names {' and '.join(terms)}; neither is taken from it"
+        )
+    value = terms[0] if len(terms) == 1 else None
+    if value is not None or not clue.quiet:
+        yield Evidence(clue.field, value, clue.source, clue.raw, int(clue.trust))
+
+
+def _terms(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:
+    if clue.reading == "value":
+        return (clue.value,) if clue.value is not None else ()
+    if clue.reading == "term":
+        term = vocabulary.lookup(clue.field, clue.raw)
+        return (term,) if term is not None else ()
+    if clue.reading == "words":
+        return vocabulary.search(clue.field, clue.raw)
+    return vocabulary.search_names("models" if clue.reading == "model" else "cell_lines", clue.raw)
+
+
+def _specific(terms: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Leave out terms that another of them is a special form of."""
+    relations = vocabulary.relations()
+    general = {parent for term in terms for parent in relations.get(term, ())}
+    return tuple(term for term in terms if term not in general)
+
+
+def _implied(
+    evidence: list[Evidence], decided: dict[str, str | None], vocabulary: Vocabulary
+) -> Iterator[Evidence]:
+    """Yield the contrast that the microscope or a label of the channel implies."""
+    for one in evidence:
+        believed = one.field == "specimen" or one.value == decided.get(one.field)
+        if one.value is None or not believed or one.field not in {"microscope", "specimen"}:
+            continue
+        contrast = vocabulary.implied_contrast(one.field, one.value)
+        if contrast is not None:
+            trust = Trust.DYE if one.field == "specimen" else Trust.IMPLIED
+            yield Evidence("contrast", contrast, one.source, one.raw, int(trust))
+
+
+def _decide(
+    field: str, evidence: list[Evidence], vocabulary: Vocabulary, conflicts: list[str]
+) -> str | None:
+    """Return the most trusted term of a field, made more precise by what is compatible with it."""
+    found = sorted((one for one in evidence if one.field == field and one.value), key=lambda one: -one.trust)
+    if not found:
+        return None
+    best = found[0]
+    for other in found[1:]:
+        if other.value == best.value:
+            continue
+        if field == "microscope" and _compatible(best, other, vocabulary):
+            if best.trust < Trust.STATED and best.value in vocabulary.relations().get(str(other.value), ()):
+                best = other
+            continue
+        if other.trust <= Trust.IMPLIED:
+            continue
+        conflicts.append(
+            f"{field}: {best.raw!r} ({best.source}) says {best.value}, but {other.raw!r} ({other.source}) says "
+            f"{other.value}; the former is trusted more and taken"
+        )
+    return best.value
+
+
+def _compatible(best: Evidence, other: Evidence, vocabulary: Vocabulary) -> bool:
+    """Whether two modalities do not contradict each other.
+
+    One may be a special form of the other, and a transmitted-light technique says how light gives contrast,
+    not how the stand scans.
+    """
+    techniques = [vocabulary.implied_contrast("microscope", str(one.value)) for one in (best, other)]
+    if "transmitted" in techniques:
+        return True
+    return vocabulary.related(str(best.value), str(other.value))
+
+
+def _two_photon_mistaken(evidence: list[Evidence]) -> Iterator[str]:
+    """Yield a warning where the id of spinning disk stands beside evidence of two-photon excitation."""
+    mistaken = [one for one in evidence if one.field == "microscope" and SPINNING_DISK_ID in one.raw]
+    others = [one for one in evidence if one.field == "microscope" and one.value == "twophoton"]
+    for one in mistaken[:1]:
+        for other in others[:1]:
+            yield (
+                f"microscope: {one.raw!r} ({one.source}) is the id of spinning disk, but {other.raw!r} "
+                f"({other.source}) says two-photon, for which archives are known to carry that id by mistake "
+                "(two-photon is FBbi_00000254 or FBbi_00000255)"
+            )

@@ -1,0 +1,104 @@
+"""How words of headers are compared: without case, spacing, punctuation, accents or Greek letters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+__all__ = ["Words", "compact", "find_words", "segments", "split_words"]
+
+MAX_TEXT = 2000  # longer free text is cut: nobody names a channel in a novel, and scanning stays bounded
+MAX_SPAN = 10
+SHORTEST_PART = 4  # a shorter part inside of a word is more often chance than meaning ("PI" in "PIxel")
+
+GREEK = str.maketrans(
+    {"α": "alpha ", "β": "beta ", "γ": "gamma ", "δ": "delta ", "ß": "beta ", "µ": "u", "μ": "u"}
+)
+NOT_ALNUM = re.compile(r"[^0-9a-z]+")
+WORD = re.compile(r"[0-9A-Za-z]+")
+PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+SEGMENT = re.compile(r"[:;,/|()\[\]+&_]|\s-\s|->")
+TRAILING_NUMBER = re.compile(r"[\s#-]*[0-9]*\s*$")
+
+
+@dataclass(frozen=True)
+class Words:
+    """A text taken apart."""
+
+    parts: tuple[str, ...]
+    """Runs of letters of one kind or of digits, lower case."""
+    starts: frozenset[int]
+    """Indices of parts at which a word starts."""
+    ends: frozenset[int]
+    """Indices of parts behind which a word ends, plus one."""
+
+
+@lru_cache(maxsize=65536)
+def compact(text: str) -> str:
+    """Return a text as letters ``a`` to ``z`` and digits alone, for comparing whole fields."""
+    return NOT_ALNUM.sub("", _plain(text).casefold())
+
+
+@lru_cache(maxsize=8192)
+def split_words(text: str) -> Words:
+    """Take a text apart into words and their parts.
+
+    ``LifeActGFP`` has the parts life, act and gfp; ``TOM20`` has tom and 20.
+    """
+    parts: list[str] = []
+    starts, ends = set(), set()
+    for word in WORD.findall(_plain(text[:MAX_TEXT])):
+        starts.add(len(parts))
+        parts += [part.casefold() for part in PART.findall(word)]
+        ends.add(len(parts))
+    return Words(tuple(parts), frozenset(starts), frozenset(ends))
+
+
+def find_words(text: str, index: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values of the keys of an index that occur in a text, longest first at each place.
+
+    Parameters
+    ----------
+    text : str
+        Free text, for example a channel name.
+    index : Mapping of str to str
+        Values by compact spelling. A key must begin and end at a word's border; inside of a word only where
+        case or digits change, and with at least four characters.
+    """
+    words = split_words(text)
+    found: list[str] = []
+    position = 0
+    while position < len(words.parts):
+        length = _longest(words, position, index)
+        if length:
+            found.append(index["".join(words.parts[position : position + length])])
+        position += length or 1
+    return tuple(found)
+
+
+def _longest(words: Words, position: int, index: Mapping[str, str]) -> int:
+    """Length in parts of the longest key that begins at a position, 0 for none."""
+    for length in range(min(MAX_SPAN, len(words.parts) - position), 0, -1):
+        key = "".join(words.parts[position : position + length])
+        whole = position in words.starts and position + length in words.ends
+        if (whole or len(key) >= SHORTEST_PART) and key in index:
+            return length
+    return 0
+
+
+def segments(text: str) -> tuple[str, ...]:
+    """Return the compact fields of a text: the whole, and what lies between separators, without end numbers."""
+    pieces = (text, *SEGMENT.split(text[:MAX_TEXT]))
+    both = (compact(one) for piece in pieces for one in (piece, TRAILING_NUMBER.sub("", piece)))
+    return tuple(dict.fromkeys(one for one in both if one))
+
+
+def _plain(text: str) -> str:
+    """Write Greek letters out and drop accents."""
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFKD", text.translate(GREEK))
+    return "".join(one for one in decomposed.translate(GREEK) if not unicodedata.combining(one))

@@ -1,0 +1,142 @@
+"""The record of what made a result, as plain JSON values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final, Literal
+
+from autodip_zarr.domain import ChannelPlan, ImagePlan, Treatment
+
+Document = dict[str, Any]
+"""A JSON object."""
+
+SCHEMA: Final = 1
+"""Version of the layout of the ``autodip`` attribute."""
+
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@]*@|[?#].*$")
+_INCIDENTAL: Final = frozenset({"treatment", "uri", "modified"})
+"""Fields of a recipe that may differ between two halves of one result."""
+
+
+def without_credentials(uri: str) -> str:
+    """Return a URI without user, password, query and fragment; plain paths stay as they are."""
+    return _CREDENTIALS.sub("", uri) if "://" in uri else uri
+
+
+def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:
+    """Describe what determines the pixels of a result.
+
+    Parameters
+    ----------
+    image : ImagePlan
+        What is done with the image.
+    software : mapping
+        Versions of the libraries that can change pixels.
+
+    Returns
+    -------
+    dict
+        The same for the same source, choices and software, whenever and wherever it is made.
+    """
+    mark = image.header.fingerprint
+    source: Document = {
+        "uri": without_credentials(image.header.ref.source),
+        "series": image.header.ref.series,
+        "size_bytes": mark.size_bytes,
+        "modified": mark.modified,
+        "etag": mark.etag,
+        "checksum": mark.checksum,
+    }
+    return {
+        "source": source,
+        "channels": [_channel_document(channel) for channel in image.channels],
+        "t": list(image.t),
+        "z": list(image.z),
+        **asdict(image.recipe),
+        "software": dict(software),
+    }
+
+
+def _channel_document(channel: ChannelPlan) -> Document:
+    known = channel.metadata
+    document: Document = {
+        "index": known.index,
+        "name": known.name,
+        "microscope": known.microscope,
+        "specimen": known.specimen,
+        "contrast": known.contrast,
+        "organism": known.organism,
+        "evidence": [asdict(evidence) for evidence in known.evidence],
+        "treatment": "denoised" if channel.match else "copied",
+    }
+    if channel.match is None:
+        return {**document, "reason": channel.reason}
+    match = asdict(channel.match)
+    return {
+        **document,
+        "config": match.pop("config"),
+        "match": {**match, "group": dict(channel.match.group)},
+    }
+
+
+def with_treatments(recipe: Document, treatments: Sequence[Treatment]) -> Document:
+    """Return a recipe that says what became of each channel."""
+    channels = [
+        {**channel, "treatment": treatment}
+        for channel, treatment in zip(recipe["channels"], treatments, strict=True)
+    ]
+    return {**recipe, "channels": channels}
+
+
+def attribute(status: Literal["running", "complete", "partial"], recipe: Document, run: Document) -> Document:
+    """Return the ``autodip`` attribute of a result.
+
+    Parameters
+    ----------
+    status : str
+        ``running`` until all planes are done, then ``complete``, or ``partial`` if some failed.
+    recipe : dict
+        What determines the pixels.
+    run : dict
+        What is incidental: times, device, counts.
+    """
+    return {"schema": SCHEMA, "status": status, "recipe": recipe, "run": run}
+
+
+def differences(old: Document, new: Document, *, software: bool) -> list[str]:
+    """Say in which fields two recipes differ, apart from those that may.
+
+    Parameters
+    ----------
+    old, new : dict
+        Recipes, as :func:`recipe_document` makes them.
+    software : bool
+        Whether another version of the software counts as a difference.
+
+    Returns
+    -------
+    list of str
+        One text a field, for example ``"channels[0].config.depth: 8, now 4"``.
+    """
+    left, right = dict(_leaves(old)), dict(_leaves(new))
+    texts = []
+    for path in sorted(left.keys() | right.keys()):
+        parts = path.split(".")
+        if parts[-1] in _INCIDENTAL or "evidence" in path or (parts[0] == "software" and not software):
+            continue
+        if left.get(path) != right.get(path):
+            texts.append(f"{path}: {left.get(path)}, now {right.get(path)}")
+    return texts
+
+
+def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _leaves(inner, f"{path}[{index}]")
+    else:
+        yield path, value

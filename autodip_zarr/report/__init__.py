@@ -1,0 +1,1 @@
+"""Plans, metadata and results, as tables, documents and pictures."""

@@ -1,0 +1,125 @@
+"""The JSON documents of the command line; other programs rely on their fields."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from autodip_zarr.domain import ChannelMetadata, ChannelPlan, ImagePlan, ImageRef, Plan
+from autodip_zarr.provenance import without_credentials
+from autodip_zarr.run.denoise import Summary
+from autodip_zarr.run.inspect import Inspection
+
+Document = dict[str, Any]
+
+
+def plan_document(plan: Plan) -> Document:
+    """Return a plan as ``plan --json`` prints it."""
+    return {
+        "images": [_image(image) for image in plan.images],
+        "skipped": [
+            {"source": without_credentials(skip.source), "channel": skip.channel, "reason": skip.reason}
+            for skip in plan.skipped
+        ],
+    }
+
+
+def _source(ref: ImageRef) -> Document:
+    source: Document = {"source": without_credentials(ref.source)}
+    return source if ref.series is None else {**source, "series": ref.series}
+
+
+def _image(image: ImagePlan) -> Document:
+    return {
+        **_source(image.header.ref),
+        "target": None if image.target is None else without_credentials(image.target.uri),
+        "channels": [_channel(channel) for channel in image.channels if channel.match is not None],
+    }
+
+
+def _channel(channel: ChannelPlan) -> Document:
+    known, match = channel.metadata, channel.match
+    return {
+        "index": known.index,
+        "name": known.name,
+        "microscope": known.microscope,
+        "specimen": known.specimen,
+        "tier": None if match is None else match.tier,
+        "group": None if match is None else group_name(match.group),
+        "config": None if match is None else asdict(match.config),
+        "planes": channel.planes,
+        "relative_cost": round(channel.relative_cost, 6),
+        "warnings": list(channel.warnings),
+    }
+
+
+def group_name(group: Any) -> str:  # noqa: ANN401 - any mapping of terms
+    """Return a calibration group in one word, for example ``widefield+nucleus``; ``global`` for none."""
+    return "+".join(str(term) for term in group.values()) or "global"
+
+
+def inspection_document(inspection: Inspection) -> Document:
+    """Return metadata as ``inspect --json`` prints them."""
+    return {
+        "images": [
+            {
+                "source": without_credentials(image.source),
+                **({} if image.series is None else {"series": image.series}),
+                "name": image.acquisition.name,
+                "channels": [_known(channel) for channel in image.acquisition.channels],
+                "warnings": list(image.acquisition.warnings),
+            }
+            for image in inspection.images
+        ],
+        "skipped": [{"source": skip.source, "reason": skip.reason} for skip in inspection.skipped],
+    }
+
+
+def _known(channel: ChannelMetadata) -> Document:
+    return {
+        "index": channel.index,
+        "name": channel.name,
+        "microscope": channel.microscope,
+        "contrast": channel.contrast,
+        "specimen": channel.specimen,
+        "organism": channel.organism,
+        "evidence": [asdict(evidence) for evidence in channel.evidence],
+        "conflicts": list(channel.conflicts),
+    }
+
+
+def summary_document(summary: Summary) -> Document:
+    """Return what became of a run as ``denoise --json`` prints it."""
+    return {
+        "images": [
+            {
+                "source": without_credentials(image.source),
+                **({} if image.series is None else {"series": image.series}),
+                "target": without_credentials(image.target),
+                "status": image.status,
+                "planes_done": image.planes_done,
+                "planes_failed": image.planes_failed,
+                "seconds": round(image.seconds, 3) if math.isfinite(image.seconds) else None,
+                "messages": list(image.messages),
+            }
+            for image in summary.images
+        ],
+        "skipped": [
+            {"source": without_credentials(skip.source), "channel": skip.channel, "reason": skip.reason}
+            for skip in summary.skipped
+        ],
+    }
+
+
+def summary_line(summary: Summary) -> str:
+    """Say in one line what became of a run."""
+    if summary.images and all(image.status == "unchanged" for image in summary.images):
+        return f"nothing to do: all {len(summary.images)} results are complete"
+    counts: dict[str, int] = {}
+    for image in summary.images:
+        counts[image.status] = counts.get(image.status, 0) + 1
+    shown = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
+    planes = sum(image.planes_done for image in summary.images)
+    failed = sum(image.planes_failed for image in summary.images)
+    return f"images: {shown}; planes denoised: {planes}, failed: {failed}"

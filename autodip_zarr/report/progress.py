@@ -1,0 +1,94 @@
+"""Show the progress of a run: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from autodip_zarr.run.denoise import Progress as News
+from autodip_zarr.run.denoise import Watch
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+@contextmanager
+def watching(stream: TextIO) -> Iterator[Watch]:
+    """Yield a function that shows the news of a run.
+
+    Parameters
+    ----------
+    stream : text file
+        Where to show them; a bar with planes done, rate and time left if it is a terminal, else a line
+        for every message, and one every ten seconds at most for the numbers.
+    """
+    console = Console(file=stream, soft_wrap=True)
+    if console.is_terminal:
+        with _bar(console) as bar:
+            yield _BarWatch(bar)
+    else:
+        yield _LineWatch(stream)
+
+
+def _bar(console: Console) -> Progress:
+    columns = (
+        TextColumn("planes"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("time left"),
+        TimeRemainingColumn(elapsed_when_finished=True, compact=True),
+        TextColumn("{task.fields[failed]}"),
+    )
+    return Progress(*columns, console=console, speed_estimate_period=3600)
+
+
+def rate_text(planes: int, seconds: float) -> str:
+    """Return a rate in planes an hour, or a dash before the first plane."""
+    return f"{planes / seconds * 3600:.0f} planes/h" if planes and seconds > 0 else "- planes/h"
+
+
+class _BarWatch:
+    def __init__(self, bar: Progress) -> None:
+        self.bar = bar
+        self.started = time.monotonic()
+        self.task = bar.add_task("planes", total=None, rate="", failed="")
+
+    def __call__(self, news: News) -> None:
+        if news.message is not None:
+            self.bar.console.print(Text(news.message))
+        rate = rate_text(news.planes_done, time.monotonic() - self.started)
+        failed = f"{news.planes_failed} failed" if news.planes_failed else ""
+        self.bar.update(
+            self.task,
+            total=news.planes_total,
+            completed=news.planes_done + news.planes_failed,
+            rate=rate,
+            failed=failed,
+        )
+
+
+class _LineWatch:
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.started = time.monotonic()
+        self.last = self.started
+
+    def __call__(self, news: News) -> None:
+        now = time.monotonic()
+        if news.message is not None:
+            print(news.message, file=self.stream, flush=True)  # noqa: T201 - given the stream to print on
+        elif now - self.last >= _SECONDS_BETWEEN_LINES and news.planes_done:
+            self.last = now
+            left = (news.planes_total - news.planes_done) * (now - self.started) / news.planes_done
+            print(  # noqa: T201
+                f"planes {news.planes_done}/{news.planes_total}, failed {news.planes_failed}, "
+                f"{rate_text(news.planes_done, now - self.started)}, {left / 60:.0f} min left",
+                file=self.stream,
+                flush=True,
+            )

@@ -1,0 +1,1 @@
+"""Plan what to do, and carry it out."""

@@ -1,0 +1,70 @@
+"""Denoise one numpy array, without files and without Dask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.domain import ChannelMetadata
+from autodip_zarr.errors import OptionError
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.plan import Planner
+
+
+def denoise_array(
+    noisy: NDArray[np.generic],
+    *,
+    microscope: str | None = None,
+    specimen: str | None = None,
+    choices: Choices | None = None,
+    device: str = "auto",
+) -> NDArray[np.float32]:
+    """Denoise a plane or a stack of planes of one channel.
+
+    Parameters
+    ----------
+    noisy : ndarray
+        (..., Y, X) of any integer or float type, in detector counts; each plane is fitted on its own.
+    microscope, specimen : str, optional
+        What took it and what it shows, for example ``"confocal"`` and ``"nucleus"``; decides the
+        configuration. Without them the global one is used.
+    choices : Choices, optional
+        Everything else: preset, metric, table, tiles, seed.
+    device : str, optional
+        ``cpu``, ``cuda`` or ``auto``.
+
+    Returns
+    -------
+    ndarray
+        (..., Y, X) float32, in detector counts.
+
+    Raises
+    ------
+    OptionError
+        If a term is unknown, or the array has no plane.
+    FitError
+        If a plane holds values that are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autodip_zarr import denoise_array
+    >>> flat = np.full((32, 32), 100, dtype=np.uint16)
+    >>> denoise_array(flat, microscope="widefield", specimen="nucleus").max()
+    np.float32(100.0)
+    """
+    from autodip_zarr.dip.planes import FitJob, denoise_plane  # noqa: PLC0415 - torch, not for planning
+
+    if noisy.ndim < 2 or noisy.size == 0 or noisy.dtype.kind not in "uif":
+        found = f"an array of shape {noisy.shape} and type {noisy.dtype}"
+        raise OptionError("noisy", found, "integers or floats with at least the axes Y and X")
+    chosen = replace(choices or Choices(), microscope=microscope, specimen=specimen)
+    planner = Planner.prepare(chosen, device)
+    unknown = ChannelMetadata(0, None, microscope=None, contrast=None, specimen=None, organism=None)
+    match = planner.match(unknown)
+    job = FitJob(match.config, planner.recipe, planner.device)
+    planes = noisy.reshape(-1, *noisy.shape[-2:])
+    denoised = [denoise_plane(plane, job, (0, 0, 0, index)).plane for index, plane in enumerate(planes)]
+    return np.stack(denoised).reshape(noisy.shape)

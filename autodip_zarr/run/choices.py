@@ -1,0 +1,65 @@
+"""What a person may choose: the method on one side, the machine on the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Overwrite = Literal["never", "all"]
+"""What to do with a result that exists and was made otherwise: refuse, or start afresh."""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What is to be done, and how: everything here is about the images."""
+
+    output: str | None = None
+    """Folder or URI below which results mirror the tree of the sources."""
+    write_back: bool = False
+    """Whether results go into the source stores as new groups instead."""
+    microscope: str | None = None
+    """Imaging modality of all channels, over what the metadata says."""
+    specimen: str | None = None
+    """Labelled structure of all channels, over what the metadata says."""
+    metric: str | None = None
+    """Metric by which the table chose its configurations; ``None`` for the table's own."""
+    table: str = "published"
+    """Name of a shipped calibration table, or path of one."""
+    require_tier: str | None = None
+    """Tier that a match must reach; channels below are skipped."""
+    preset: str = "standard"
+    """Recipe: ``reference``, ``standard`` or ``best``."""
+    tile_px: int = 512
+    """Largest side of a tile, in pixels."""
+    halo_px: int = 32
+    """Overlap of tiles, in pixels."""
+    seed: int = 0
+    """Seed from which all others are derived."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of the fit; ``auto`` is settled when planning."""
+    channels: str | None = None
+    """Channels to denoise: names or indices, comma-separated; ``None`` for all that can be."""
+    t: str | None = None
+    """Time points to denoise, for example ``0,3:7``; ``None`` for all."""
+    z: str | None = None
+    """Depths to denoise; ``None`` for all."""
+    any_contrast: bool = False
+    """Whether channels that are not fluorescence are denoised, too."""
+    zarr_format: Literal["0.4", "0.5"] | None = None
+    """Version of OME-Zarr to write; ``None`` for 0.5, and for that of the store when writing back."""
+    dtype: str | None = None
+    """Pixel type of the result: ``float32``, or ``None`` for that of the source."""
+    overwrite: Overwrite = "never"
+    """What to do with results that were made otherwise."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the work is done: nothing here may change the method."""
+
+    device: str = "auto"
+    """``cpu``, ``cuda``, or ``auto`` for CUDA where there is a card."""
+    workers: int | None = None
+    """Worker processes of the local cluster; ``None`` for one a core, or one a GPU."""
+    scheduler: str | None = None
+    """Address of a running Dask scheduler; ``None`` starts a local cluster."""

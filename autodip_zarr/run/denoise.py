@@ -1,0 +1,207 @@
+"""Carry out a plan on Dask workers, image by image, and say what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+from autodip_zarr.domain import ImagePlan, Plan, Skipped
+from autodip_zarr.errors import AutodipError, OptionError, TargetError
+from autodip_zarr.run.choices import Choices, Machine
+from autodip_zarr.run.containers import Containers
+from autodip_zarr.run.images import FinishTask, ImageJob, ImageResult, ImageStatus, begin, finish
+from autodip_zarr.run.machine import resolve_device
+from autodip_zarr.run.plan import make_plan
+from autodip_zarr.run.process import BlockOutcome, BlockTask, run_block
+from autodip_zarr.run.schedule import Call, connect, drive
+
+
+@dataclass(frozen=True)
+class Progress:
+    """News of a run, for those who watch."""
+
+    planes_total: int
+    """Planes that are to be denoised."""
+    planes_done: int
+    """Planes that are denoised."""
+    planes_failed: int
+    """Planes that failed."""
+    message: str | None = None
+    """Something to tell, in one line; ``None`` where only the numbers changed."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of a run."""
+
+    images: tuple[ImageResult, ...]
+    """One an image that was planned."""
+    skipped: tuple[Skipped, ...]
+    """What was skipped, with reasons."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every source and every plane was done."""
+        failed = any(image.status in {"failed", "partial"} for image in self.images)
+        return not failed and not any(skipped.is_error for skipped in self.skipped)
+
+
+Watch = Callable[[Progress], None]
+"""A function that is told the news of a run."""
+
+
+def ignore(news: Progress) -> None:
+    """Watch a run without doing anything about it."""
+
+
+def denoise(
+    sources: Sequence[str], choices: Choices, machine: Machine | None = None, watch: Watch = ignore
+) -> Summary:
+    """Denoise all images of the sources.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Files, folders and URIs.
+    choices : Choices
+        What is to be done; needs ``output`` or ``write_back``.
+    machine : Machine, optional
+        Where; a local cluster by default.
+    watch : callable, optional
+        Told the news as they come.
+
+    Returns
+    -------
+    Summary
+        An image that cannot be done is named there with the reason, and the others go on.
+
+    Raises
+    ------
+    OptionError, TableError
+        If the choices make no sense.
+    """
+    if choices.output is None and not choices.write_back:
+        raise OptionError("--output, --write-back", "neither given", "where results go")
+    machine = machine or Machine()
+    plan = make_plan(sources, choices, machine.device)
+    return carry_out(plan, choices, machine, watch)
+
+
+def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ignore) -> Summary:
+    """Carry out a plan that was made before; see :func:`denoise`."""
+    run = _Run(plan, choices, resolve_device(machine.device), watch)
+    run.tell()
+    calls = run.calls()
+    first = next(calls, None)
+    if first is not None:
+        with connect(machine) as client:
+            drive(client, chain([first], calls), run.take)
+    return Summary(tuple(run.results), plan.skipped)
+
+
+class _Run:
+    """The state of a run: what is open, what is done."""
+
+    def __init__(self, plan: Plan, choices: Choices, device: str, watch: Watch) -> None:
+        self.plan = plan
+        self.choices = choices
+        self.device = device
+        self.watch = watch
+        self.results: list[ImageResult] = []
+        self.jobs: dict[str, ImageJob] = {}
+        self.total = sum(image.planes for image in plan.images)
+        self.done = 0
+        self.failed = 0
+
+    def tell(self, message: str | None = None) -> None:
+        self.watch(Progress(self.total, self.done, self.failed, message))
+
+    def _lose(self, image: ImagePlan, message: str) -> None:
+        self.total -= image.planes
+        ref = image.header.ref
+        uri = "" if image.target is None else image.target.uri
+        lost = ImageResult(ref.source, ref.series, uri, "failed", 0, image.planes, 0.0, (message,))
+        self.results.append(lost)
+        self.tell(f"{ref.source}: {message}")
+
+    def calls(self) -> Iterator[Call]:
+        """Yield the blocks of all images, one image after the other; begin each when its turn comes."""
+        containers = Containers(self.plan.images, self.choices)
+        for image in self.plan.images:
+            try:
+                job = begin(image, self.choices)
+                if not job.is_complete:
+                    containers.write_around(image)
+            except AutodipError as error:
+                self._lose(image, str(error))
+                continue
+            if job.is_complete:
+                self.total -= image.planes
+                self.results.append(job.result("unchanged", 0))
+                self.tell(f"{image.header.ref.source}: nothing left to do, {job.spec.uri}")
+                continue
+            self.jobs[job.spec.uri] = job
+            yield from self._calls_of(job)
+
+    def _calls_of(self, job: ImageJob) -> Iterator[Call]:
+        if not job.todo:
+            yield self._finishing(job)
+        for task in job.tasks(self.device):
+            if job.is_aborted:
+                return
+            yield Call(run_block, task)
+
+    def _finishing(self, job: ImageJob) -> Call:
+        header = replace(job.image.header, texts=())
+        task = FinishTask(header, job.spec, job.recipe, job.started, self.device, self.choices.write_back)
+        return Call(finish, task)
+
+    def take(self, call: Call, answer: Any) -> Iterable[Call]:
+        """Take the result of a call; answer with what follows from it."""
+        job = self.jobs[call.argument.spec.uri]
+        if isinstance(answer, TargetError):
+            return self._abort(job, answer)
+        if isinstance(call.argument, BlockTask):
+            if isinstance(answer, BaseException):
+                answer = _lost(call.argument, answer)
+            return self._take_block(job, answer)
+        if isinstance(answer, BaseException):
+            return self._abort(job, answer)
+        status: ImageStatus = "partial" if answer else "done"
+        self.results.append(job.result(status, answer))
+        self.tell(f"{job.image.header.ref.source}: {status}, {job.spec.uri}")
+        return ()
+
+    def _take_block(self, job: ImageJob, outcome: BlockOutcome) -> Iterable[Call]:
+        job.open_blocks -= 1
+        job.planes_done += outcome.denoised
+        job.messages += outcome.failures
+        self.done += outcome.denoised
+        self.failed += len(outcome.failures)
+        for failure in outcome.failures:
+            self.tell(f"{job.image.header.ref.source}: {failure}")
+        self.tell()
+        if job.open_blocks or job.is_aborted:
+            return ()
+        return (self._finishing(job),)
+
+    def _abort(self, job: ImageJob, error: BaseException) -> Iterable[Call]:
+        """Give an image up whose result cannot be written; the others go on."""
+        if not job.is_aborted:
+            job.is_aborted = True
+            job.messages.append(_in_words(error))
+            self.results.append(job.result("failed", job.image.planes - job.planes_done))
+            self.tell(f"{job.image.header.ref.source}: {_in_words(error)}")
+        return ()
+
+
+def _in_words(error: BaseException) -> str:
+    return str(error) if isinstance(error, AutodipError) else f"{type(error).__name__}: {error}"
+
+
+def _lost(task: BlockTask, error: BaseException) -> BlockOutcome:
+    """Count the planes of a block whose worker died or ran out of memory as failed."""
+    reasons = [f"c={task.block.c} t={t} z={z}: {_in_words(error)}" for t, z in task.block.positions]
+    return BlockOutcome(0, 0, tuple(reasons), 0.0)

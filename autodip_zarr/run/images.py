@@ -1,0 +1,216 @@
+"""Begin and finish the result of one image."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any, Literal
+
+from autodip_zarr.domain import Block, Header, ImagePlan, TargetSpec
+from autodip_zarr.errors import TargetError
+from autodip_zarr.provenance import attribute, differences, recipe_document, with_treatments
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
+from autodip_zarr.run.process import BlockTask
+from autodip_zarr.stores import (
+    create_target,
+    delete_target,
+    finish_target,
+    read_attributes,
+    read_record,
+    register_well_image,
+)
+
+_MAY_CHANGE_PIXELS = ("autodip-zarr", "torch", "numpy")
+_READ_AND_WROTE = ("zarr", "tifffile", "dask", "distributed", "ome-types")
+
+ImageStatus = Literal["done", "unchanged", "partial", "failed"]
+
+
+@dataclass(frozen=True)
+class ImageResult:
+    """What became of one image."""
+
+    source: str
+    """Path or URI of the source."""
+    series: int | None
+    """Index in a file that holds several images."""
+    target: str
+    """Path or URI of the result."""
+    status: ImageStatus
+    """``done``; ``unchanged`` if nothing was left to do; ``partial`` if planes failed; ``failed``."""
+    planes_done: int
+    """Planes denoised in this run."""
+    planes_failed: int
+    """Planes that could not be denoised."""
+    seconds: float
+    """Wall time from its first to its last plane."""
+    messages: tuple[str, ...] = ()
+    """What went wrong, in words."""
+
+
+@dataclass
+class ImageJob:
+    """An image while it is worked on, as the driver sees it."""
+
+    image: ImagePlan
+    """What is to be done."""
+    spec: TargetSpec
+    """The result."""
+    recipe: dict[str, Any]
+    """Recipe as it is recorded."""
+    todo: list[Block]
+    """Blocks that are left to do when the work begins."""
+    started: datetime
+    """When the work began."""
+    is_complete: bool = False
+    """Whether there is nothing left to do."""
+    open_blocks: int = 0
+    """Blocks that are not yet done."""
+    planes_done: int = 0
+    """Planes denoised so far."""
+    messages: list[str] = field(default_factory=list)
+    """Failures so far, in words."""
+    is_aborted: bool = False
+    """Whether the result cannot be written, so that the rest is left."""
+
+    def tasks(self, device: str) -> list[BlockTask]:
+        """Return what workers are to do."""
+        light = replace(self.image.header, texts=())
+        matches = [channel.match for channel in self.image.channels]
+        return [
+            BlockTask(
+                light,
+                self.spec,
+                block,
+                None if (match := matches[block.c]) is None else match.config,
+                self.image.recipe,
+                frozenset(self.image.t),
+                frozenset(self.image.z),
+                device,
+            )
+            for block in self.todo
+        ]
+
+    def result(self, status: ImageStatus, failed: int) -> ImageResult:
+        """Return what became of the image."""
+        ref = self.image.header.ref
+        seconds = (datetime.now(UTC) - self.started).total_seconds()
+        messages = tuple(self.messages)
+        return ImageResult(
+            ref.source, ref.series, self.spec.uri, status, self.planes_done, failed, seconds, messages
+        )
+
+
+def software(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of installed distributions."""
+    return {name: version(name) for name in names}
+
+
+def begin(image: ImagePlan, choices: Choices) -> ImageJob:
+    """Create the result of an image, or find out what is left to do in it.
+
+    Raises
+    ------
+    TargetError
+        If there is a result that was made otherwise, or something that is not a result.
+    """
+    if image.target is None:
+        msg = "an image without a destination cannot be begun"
+        raise ValueError(msg)
+    spec, started = image.target, datetime.now(UTC)
+    recipe = recipe_document(image, software(_MAY_CHANGE_PIXELS))
+    existing = read_attributes(spec.uri)
+    if existing is not None and choices.overwrite == "all":
+        delete_target(spec.uri)
+        existing = None
+    order = _order(image)
+    if existing is None:
+        create_target(spec, attribute("running", recipe, _run_document(spec, started)))
+    else:
+        spec = _with_layout(spec, existing["run"]["layout"])
+        is_complete = existing["status"] == "complete"
+        _refuse_other(spec.uri, existing["recipe"], recipe, is_complete=is_complete)
+        if is_complete:
+            return ImageJob(image, spec, recipe, [], started, is_complete=True)
+    todo = blocks_to_do(spec, read_record(spec.uri), order)
+    return ImageJob(image, spec, recipe, todo, started, open_blocks=len(todo))
+
+
+def _order(image: ImagePlan) -> list[int]:
+    """Channels of one configuration one after the other, so that a worker can reuse what it prepared."""
+    return sorted(range(len(image.channels)), key=lambda c: (repr(_config(image, c)), c))
+
+
+def _config(image: ImagePlan, c: int) -> object:
+    match = image.channels[c].match
+    return None if match is None else match.config
+
+
+def _refuse_other(uri: str, old: dict[str, Any], new: dict[str, Any], *, is_complete: bool) -> None:
+    differing = differences(old, new, software=not is_complete)
+    if differing:
+        shown = "; ".join(differing[:3]) + ("; ..." if len(differing) > 3 else "")
+        hint = "use another --output, or --overwrite to start afresh"
+        raise TargetError(uri, f"holds a result that was made otherwise ({shown})", "the same recipe", hint)
+
+
+def _run_document(spec: TargetSpec, started: datetime) -> dict[str, Any]:
+    layout = {
+        "block": [spec.block_t, spec.block_z],
+        "chunk": list(spec.chunk),
+        "shard": list(spec.shard) if spec.shard else None,
+    }
+    return {"started": started.isoformat(timespec="seconds"), "layout": layout}
+
+
+def _with_layout(spec: TargetSpec, layout: Mapping[str, Any]) -> TargetSpec:
+    """Keep to the layout in which a result was begun, whatever this machine would choose."""
+    block_t, block_z = layout["block"]
+    shard = tuple(layout["shard"]) if layout["shard"] else None
+    return replace(spec, block_t=block_t, block_z=block_z, chunk=tuple(layout["chunk"]), shard=shard)
+
+
+@dataclass(frozen=True)
+class FinishTask:
+    """What is left once all blocks of an image are done."""
+
+    header: Header
+    """The source, without its metadata texts."""
+    spec: TargetSpec
+    """The result."""
+    recipe: dict[str, Any]
+    """Recipe as it is recorded."""
+    started: datetime
+    """When the work began."""
+    device: str
+    """Torch device."""
+    is_written_back: bool
+    """Whether the result lies in the source store."""
+
+
+def finish(task: FinishTask) -> int:
+    """Write pyramid, rendering windows and provenance; return the number of planes that failed."""
+    record = read_record(task.spec.uri)
+    failed = count_failed(record)
+    now = datetime.now(UTC)
+    run = {
+        **_run_document(task.spec, task.started),
+        "finished": now.isoformat(timespec="seconds"),
+        "seconds": round((now - task.started).total_seconds(), 3),
+        "device": task.device,
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "libraries": software(_READ_AND_WROTE),
+        "planes": {"total": int(record[..., 0].size), "failed": failed},
+    }
+    recipe = with_treatments(task.recipe, treatments(record))
+    finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run))
+    if task.is_written_back and task.header.ref.plate is not None:
+        well, _, _ = task.header.ref.group.rpartition("/")
+        name = task.spec.uri.rsplit("/", 1)[-1]
+        register_well_image(task.header.ref.uri, well, name, task.header.ref.plate.acquisition)
+    return failed

@@ -1,0 +1,52 @@
+"""What is left to do in a result, from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.domain import Block, TargetSpec, Treatment
+from autodip_zarr.run.blocks import blocks
+from autodip_zarr.stores import RECORD_FIELDS, STATUS_DENOISED, STATUS_FAILED
+
+_STATUS = RECORD_FIELDS.index("status")
+
+
+def blocks_to_do(spec: TargetSpec, record: NDArray[np.float64], first: Sequence[int]) -> list[Block]:
+    """Return the blocks that are not done, or in which a plane failed.
+
+    Parameters
+    ----------
+    spec : TargetSpec
+        Layout of the result.
+    record : ndarray
+        (T, C, Z, field) float64, NaN where nothing was done.
+    first : sequence of int
+        Channels in the order in which they are to be processed.
+    """
+    return [block for block in blocks(spec, first) if not _is_done(block, record)]
+
+
+def _is_done(block: Block, record: NDArray[np.float64]) -> bool:
+    status = record[block.t.start : block.t.stop, block.c, block.z.start : block.z.stop, _STATUS]
+    return not (np.isnan(status) | (status == STATUS_FAILED)).any()
+
+
+def count_failed(record: NDArray[np.float64]) -> int:
+    """Return how many planes failed or were lost with their worker."""
+    status = record[..., _STATUS]
+    return int((np.isnan(status) | (status == STATUS_FAILED)).sum())
+
+
+def treatments(record: NDArray[np.float64]) -> list[Treatment]:
+    """Say what became of each channel: denoised if any of its planes was, else failed or copied."""
+    found: list[Treatment] = []
+    for c in range(record.shape[1]):
+        status = record[:, c, :, _STATUS]
+        if (status == STATUS_DENOISED).any():
+            found.append("denoised")
+        else:
+            found.append("failed" if (status == STATUS_FAILED).any() or np.isnan(status).any() else "copied")
+    return found

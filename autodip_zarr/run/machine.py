@@ -1,0 +1,45 @@
+"""What the machine at hand can do, found out without importing torch."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from pathlib import Path
+
+_FAST_BFLOAT16 = re.compile(r"\b(amx_bf16|avx512_bf16)\b")
+
+
+def resolve_device(device: str) -> str:
+    """Return ``cuda`` or ``cpu`` for ``auto``, and anything else as it is.
+
+    A card is taken for usable where its driver is loaded.
+    """
+    if device != "auto":
+        return device
+    return "cuda" if Path("/proc/driver/nvidia/version").exists() else "cpu"
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Settle the arithmetic of the fit: ``bfloat16`` where the processor multiplies it in hardware.
+
+    Planning settles it, never a worker, so that all planes of a run are computed alike.
+    """
+    if precision != "auto":
+        return precision
+    return "bfloat16" if device == "cpu" and _has_fast_bfloat16() else "float32"
+
+
+def _has_fast_bfloat16() -> bool:
+    if platform.system() != "Linux":
+        return False
+    return (
+        _FAST_BFLOAT16.search(Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")) is not None
+    )
+
+
+def usable_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1

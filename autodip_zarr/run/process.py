@@ -1,0 +1,171 @@
+"""Process one block: read, denoise or copy each plane, write, record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
+from autodip_zarr.errors import FitError, PixelError
+from autodip_zarr.run.statistics import describe
+from autodip_zarr.stores import (
+    RECORD_FIELDS,
+    STATUS_COPIED,
+    STATUS_DENOISED,
+    STATUS_FAILED,
+    read_planes,
+    write_block,
+    write_failure,
+    write_record,
+)
+
+if TYPE_CHECKING:
+    from autodip_zarr.dip.planes import DenoisedPlane, FitJob
+
+Denoise = Callable[[NDArray[np.generic], "FitJob", Sequence[int]], "DenoisedPlane"]
+"""A function that denoises one plane; see ``autodip_zarr.dip.planes.denoise_plane``."""
+
+
+@dataclass(frozen=True)
+class BlockTask:
+    """All that a worker needs to process one block; small, since it travels."""
+
+    header: Header
+    """The source, without its metadata texts."""
+    spec: TargetSpec
+    """The result."""
+    block: Block
+    """The planes."""
+    config: DipConfig | None
+    """Configuration; ``None`` copies the planes."""
+    recipe: Recipe
+    """Everything else that may change a pixel."""
+    t: frozenset[int]
+    """Time points to denoise; the others are copied."""
+    z: frozenset[int]
+    """Depths to denoise; the others are copied."""
+    device: str
+    """Torch device."""
+
+
+@dataclass(frozen=True)
+class BlockOutcome:
+    """What became of a block."""
+
+    denoised: int
+    """Planes that were denoised."""
+    copied: int
+    """Planes that were copied."""
+    failures: tuple[str, ...]
+    """One reason for each plane that failed."""
+    seconds: float
+    """Wall time on the worker."""
+
+
+@dataclass
+class _Rows:
+    """The rows of the record that a block fills, plane by plane."""
+
+    rows: list[list[float]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    count: dict[int, int] = field(default_factory=dict)
+
+    def add(self, status: int, **values: float) -> None:
+        self.count[status] = self.count.get(status, 0) + 1
+        known = {"status": float(status), **values}
+        self.rows.append([known.get(name, float("nan")) for name in RECORD_FIELDS])
+
+    def fail(self, where: str, error: Exception) -> None:
+        self.failures.append(f"{where}: {error}")
+        self.add(STATUS_FAILED)
+
+
+def run_block(task: BlockTask) -> BlockOutcome:
+    """Process one block with the Deep Image Prior; what a worker is asked to do."""
+    from autodip_zarr.dip.planes import denoise_plane  # noqa: PLC0415 - torch is loaded on workers only
+
+    return process_block(task, denoise_plane)
+
+
+def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
+    """Process one block.
+
+    A plane that cannot be read is left empty, one that cannot be fitted is copied; both are recorded as
+    failed with the reason. Writing the same block again is harmless.
+
+    Parameters
+    ----------
+    task : BlockTask
+        Source, result, planes and configuration.
+    denoise : callable
+        Denoises one plane.
+
+    Raises
+    ------
+    TargetError
+        If the result cannot be written.
+    """
+    started = time.perf_counter()
+    rows = _Rows()
+    planes = [
+        _process_plane(task, place, noisy, denoise, rows)
+        for place, noisy in zip(task.block.positions, _read(task), strict=True)
+    ]
+    write_block(task.spec, task.block, np.stack(planes))
+    if rows.failures:
+        write_failure(task.spec, task.block, "\n".join(rows.failures))
+    write_record(task.spec, task.block, np.array(rows.rows))
+    denoised, copied = rows.count.get(STATUS_DENOISED, 0), rows.count.get(STATUS_COPIED, 0)
+    return BlockOutcome(denoised, copied, tuple(rows.failures), time.perf_counter() - started)
+
+
+def _read(task: BlockTask) -> Sequence[NDArray[np.generic] | PixelError]:
+    """Read the planes together, and one by one where that fails."""
+    try:
+        return list(read_planes(task.header, task.block.c, task.block.positions))
+    except PixelError as error:
+        if len(task.block.positions) == 1:
+            return [error]
+    planes: list[NDArray[np.generic] | PixelError] = []
+    for position in task.block.positions:
+        try:
+            planes.append(read_planes(task.header, task.block.c, [position])[0])
+        except PixelError as error:
+            planes.append(error)
+    return planes
+
+
+def _process_plane(
+    task: BlockTask,
+    position: tuple[int, int],
+    noisy: NDArray[np.generic] | PixelError,
+    denoise: Denoise,
+    rows: _Rows,
+) -> NDArray[np.generic]:
+    from autodip_zarr.dip.planes import FitJob  # noqa: PLC0415 - torch is loaded on workers only
+
+    t, z = position
+    where = f"c={task.block.c} t={t} z={z}"
+    if isinstance(noisy, PixelError):
+        rows.fail(where, noisy)
+        return np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
+    if task.config is None or t not in task.t or z not in task.z:
+        rows.add(STATUS_COPIED, minimum=float(noisy.min()), maximum=float(noisy.max()))  # type: ignore[attr-defined]
+        return noisy
+    job = FitJob(task.config, task.recipe, task.device)
+    place = (task.header.ref.series or 0, t, task.block.c, z)
+    try:
+        result = denoise(noisy, job, place)
+    except FitError as error:
+        rows.fail(where, error)
+        return noisy
+    numbers = describe(noisy, result.plane)
+    rows.add(
+        STATUS_DENOISED, iterations=result.iterations, loss=result.loss, seconds=result.seconds, **numbers
+    )
+    return result.plane

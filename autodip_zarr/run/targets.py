@@ -1,0 +1,151 @@
+"""Where each result goes, and how it is laid out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from autodip_zarr.domain import Acquisition, Axis, ChannelDisplay, Header, ImageRef, Level, TargetSpec
+from autodip_zarr.errors import OptionError
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.stores.layout import plan_layout
+
+_TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$", re.IGNORECASE)
+_SMALLEST_LEVEL_PX = 256
+
+
+def target_uri(ref: ImageRef, choices: Choices) -> str | None:
+    """Return where the result of an image goes.
+
+    Below the output folder the tree of the sources is mirrored: ``a/x.ome.tif`` becomes ``a/x.ome.zarr``,
+    with the series number as group where a file holds several. Written back, the result of a field of a
+    plate is its sibling ``<field>denoised``, that of any other image its nested group ``denoised``.
+
+    Returns
+    -------
+    str or None
+        ``None`` where no destination was chosen.
+
+    Raises
+    ------
+    OptionError
+        If a TIFF is to be written back.
+    """
+    if choices.write_back:
+        if ref.kind == "ome-tiff":
+            hint = "name a folder with --output"
+            raise OptionError(ref.uri, "--write-back into an OME-TIFF", "an OME-Zarr store", hint)
+        return f"{ref.source}denoised" if ref.plate else f"{ref.source.rstrip('/')}/denoised"
+    root = target_root(ref, choices)
+    if root is None:
+        return None
+    inner = ref.group if ref.kind == "ome-zarr" else ("" if ref.series is None else str(ref.series))
+    return f"{root}/{inner}" if inner else root
+
+
+def target_root(ref: ImageRef, choices: Choices) -> str | None:
+    """Return the store below the output folder that mirrors the file or store of an image."""
+    if choices.output is None:
+        return None
+    relative = ref.relative
+    if ref.kind == "ome-tiff":
+        relative = _TIFF.sub("", relative) + ".ome.zarr"
+    return f"{choices.output.rstrip('/')}/{relative}"
+
+
+def target_spec(
+    header: Header, acquisition: Acquisition, choices: Choices, block: tuple[int, int]
+) -> TargetSpec:
+    """Lay out the result of an image.
+
+    Shape, axes and pyramid are those of the source; a TIFF without a pyramid gets one, halved until a
+    level fits into 256 pixels.
+
+    Parameters
+    ----------
+    header : Header
+        The source.
+    acquisition : Acquisition
+        Pixel size, names and colours where the header itself has none.
+    choices : Choices
+        Destination, version, pixel type.
+    block : tuple of int
+        Time points and depths that are written together.
+    """
+    uri = target_uri(header.ref, choices)
+    if uri is None:
+        msg = "a layout needs a destination"
+        raise ValueError(msg)
+    version = choices.zarr_format or (header.ome_version if choices.write_back else None) or "0.5"
+    zarr_format: int = 3 if version not in {"0.1", "0.2", "0.3", "0.4"} else 2
+    if choices.write_back and header.zarr_format is not None:
+        zarr_format = header.zarr_format
+    levels = _levels(header, acquisition)
+    dtype = choices.dtype or header.dtype
+    chunk, shard = plan_layout(
+        tuple(axis.name for axis in header.axes), levels[0].shape, dtype, block, zarr_format
+    )
+    return TargetSpec(
+        uri=uri,
+        zarr_format=3 if zarr_format == 3 else 2,
+        name=header.name or acquisition.name or uri.rsplit("/", 1)[-1],
+        axes=_axes(header, acquisition),
+        levels=levels,
+        dtype=dtype,
+        chunk=chunk,
+        shard=shard,
+        block_t=block[0],
+        block_z=block[1],
+        channels=_displays(header, acquisition),
+    )
+
+
+def _physical(acquisition: Acquisition) -> dict[str, tuple[float, str]]:
+    size = acquisition.pixel_size
+    named = {"x": size.x_um, "y": size.y_um, "z": size.z_um, "t": size.t_s}
+    units = {"t": "second"}
+    return {name: (value, units.get(name, "micrometer")) for name, value in named.items() if value}
+
+
+def _axes(header: Header, acquisition: Acquisition) -> tuple[Axis, ...]:
+    if header.ref.kind == "ome-zarr":
+        return header.axes
+    known = _physical(acquisition)
+    return tuple(Axis(a.name, a.type, known[a.name][1] if a.name in known else a.unit) for a in header.axes)
+
+
+def _levels(header: Header, acquisition: Acquisition) -> tuple[Level, ...]:
+    if header.ref.kind == "ome-zarr":
+        return tuple(Level(str(i), v.shape, v.scale, v.translation) for i, v in enumerate(header.levels))
+    known = _physical(acquisition)
+    names = [axis.name for axis in header.axes]
+    base = [known[name][0] if name in known else 1.0 for name in names]
+    shapes = [level.shape for level in header.levels]
+    if len(shapes) == 1:
+        shapes = _pyramid(shapes[0], names)
+    return tuple(
+        Level(
+            str(i),
+            shape,
+            tuple(b * full / n for b, full, n in zip(base, shapes[0], shape, strict=True)),
+            None,
+        )
+        for i, shape in enumerate(shapes)
+    )
+
+
+def _pyramid(shape: tuple[int, ...], names: Sequence[str]) -> list[tuple[int, ...]]:
+    shapes = [shape]
+    while max(n for n, name in zip(shapes[-1], names, strict=True) if name in "yx") > _SMALLEST_LEVEL_PX:
+        shapes.append(
+            tuple(max(n // 2, 1) if name in "yx" else n for n, name in zip(shapes[-1], names, strict=True))
+        )
+    return shapes
+
+
+def _displays(header: Header, acquisition: Acquisition) -> tuple[ChannelDisplay, ...]:
+    displays = []
+    for index, (display, channel) in enumerate(zip(header.channels, acquisition.channels, strict=True)):
+        color = acquisition.colors[index] if index < len(acquisition.colors) else None
+        displays.append(ChannelDisplay(display.label or channel.name, display.color or color, display.active))
+    return tuple(displays)

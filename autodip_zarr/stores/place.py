@@ -1,0 +1,396 @@
+"""Where bytes live: a local folder or any file system of fsspec, behind the same few verbs on keys."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from autodip_zarr.domain import Fingerprint
+from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
+
+METADATA_LIMIT = 64 * 1024 * 1024
+"""Bytes above which a metadata document is refused: an honest one is far smaller."""
+
+ZIP_SUFFIXES = (".ozx", ".zip")
+"""Names of zipped stores end so."""
+
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@dataclass(frozen=True)
+class LocalPlace:
+    """A folder of the local file system."""
+
+    uri: str
+    """Absolute path of the folder."""
+    listable: bool = True
+    """Whether `entries` works; always here."""
+
+    def where(self, key: str) -> str:
+        """Return the full path of a key."""
+        return f"{self.uri.rstrip('/')}/{key}" if key else self.uri
+
+    def child(self, key: str) -> LocalPlace:
+        """Return the place whose root is a key of this one."""
+        return LocalPlace(self.where(key))
+
+    def read(self, key: str, limit: int = METADATA_LIMIT) -> bytes | None:
+        """Return the bytes of a key, ``None`` where there is none.
+
+        Raises
+        ------
+        HeaderError
+            The document is larger than `limit` bytes.
+        SourceError
+            It exists and cannot be read.
+        """
+        path = self.where(key)
+        try:
+            with Path(path).open("rb") as file:
+                content = file.read(limit + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except (OSError, ValueError) as error:
+            raise SourceError(path, f"cannot be read: {_words(error)}") from error
+        return _bounded(path, content, limit)
+
+    def read_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of several keys."""
+        return [self.read(key) for key in keys]
+
+    def entries(self, key: str) -> list[tuple[str, bool]]:
+        """Return (name, is a folder) of everything in a folder, sorted by name."""
+        path = self.where(key)
+        try:
+            with os.scandir(path) as found:
+                return sorted((entry.name, entry.is_dir()) for entry in found)
+        except OSError as error:
+            raise SourceError(path, f"cannot be listed: {_words(error)}") from error
+
+    def stat(self, key: str) -> Fingerprint | None:
+        """Return size and time of a key, ``None`` where there is none."""
+        try:
+            found = Path(self.where(key)).stat()
+        except (OSError, ValueError):
+            return None
+        modified = datetime.fromtimestamp(found.st_mtime, UTC).isoformat()
+        return Fingerprint(found.st_size, modified, etag=None, checksum=None)
+
+    def write(self, key: str, content: bytes) -> None:
+        """Replace a key in one step: a reader sees the old bytes or the new ones."""
+        path = Path(self.where(key))
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+        with target_errors(str(path)):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial.write_bytes(content)
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write a key only if there is none, and say whether it was written."""
+        path = Path(self.where(key))
+        with target_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with path.open("xb") as file:
+                    file.write(content)
+            except FileExistsError:
+                return False
+        return True
+
+    def delete(self, key: str) -> None:
+        """Delete a key; nothing happens where there is none."""
+        with target_errors(self.where(key)):
+            Path(self.where(key)).unlink(missing_ok=True)
+
+    def delete_tree(self, key: str) -> None:
+        """Delete a folder and all in it."""
+        path = Path(self.where(key))
+        with target_errors(str(path)):
+            if path.is_symlink():
+                path.unlink()
+            elif path.exists():
+                shutil.rmtree(path)
+
+    @contextmanager
+    def zarr_store(self, *, read_only: bool) -> Iterator[Any]:
+        """Open this folder as a store of zarr."""
+        from zarr.storage import LocalStore
+
+        yield LocalStore(self.uri, read_only=read_only)
+
+
+@dataclass(frozen=True)
+class RemotePlace:
+    """A prefix of a bucket, a web folder, or the inside of a zip archive."""
+
+    uri: str
+    """URI of the prefix, or path of the archive."""
+    fs: Any = field(compare=False)
+    """File system of fsspec, synchronous."""
+    root: str
+    """Path of the prefix inside the file system."""
+    listable: bool
+    """Whether `entries` works: not over http."""
+
+    def where(self, key: str) -> str:
+        """Return the URI of a key, without credentials."""
+        uri = public_uri(self.uri)
+        return f"{uri.rstrip('/')}/{key}" if key else uri
+
+    def child(self, key: str) -> RemotePlace:
+        """Return the place whose root is a key of this one."""
+        return RemotePlace(f"{self.uri.rstrip('/')}/{key}", self.fs, self._path(key), self.listable)
+
+    def _path(self, key: str) -> str:
+        return "/".join(part for part in (self.root.rstrip("/"), key) if part)
+
+    def read(self, key: str, limit: int = METADATA_LIMIT) -> bytes | None:
+        """Return the bytes of a key, ``None`` where there is none; errors as for a folder."""
+        try:
+            content = self.fs.cat_file(self._path(key), start=0, end=limit + 1)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, KeyError):
+            return None
+        except MemoryError:
+            raise
+        except Exception as error:  # each remote file system has errors of its own
+            if _is_refused_as_missing(error):
+                return None
+            raise _unreadable(self.where(key), error) from error
+        return _bounded(self.where(key), bytes(content), limit)
+
+    def read_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Return the bytes of several keys, fetched side by side where the file system can."""
+        if not getattr(self.fs, "async_impl", False) or len(keys) < 2:
+            return [self.read(key) for key in keys]
+        paths = [self._path(key) for key in keys]
+        found: dict[str, Any] = self.fs.cat(paths, on_error="return")
+        contents: list[bytes | None] = []
+        for key, path in zip(keys, paths, strict=True):
+            content = found.get(path)
+            ok = isinstance(content, bytes)
+            contents.append(_bounded(self.where(key), content, METADATA_LIMIT) if ok else self.read(key))
+        return contents
+
+    def entries(self, key: str) -> list[tuple[str, bool]]:
+        """Return (name, is a folder) of everything below a key, sorted by name."""
+        if not self.listable:
+            hint = "name the image, the plate or the bioformats2raw root itself"
+            raise SourceError(self.where(key), "cannot be listed over http", hint=hint)
+        path = self._path(key)
+        try:
+            self.fs.invalidate_cache()
+            found = self.fs.ls(path, detail=True)
+        except FileNotFoundError:
+            return []
+        except Exception as error:  # see read
+            raise _unreadable(self.where(key), error) from error
+        names = {(item["name"].rstrip("/").rsplit("/", 1)[-1], item["type"] == "directory") for item in found}
+        return sorted(name for name in names if name[0])
+
+    def stat(self, key: str) -> Fingerprint | None:
+        """Return size, time and entity tag of a key, as far as they are told, ``None`` where there is none."""
+        try:
+            self.fs.invalidate_cache()
+            info = self.fs.info(self._path(key))
+        except (OSError, ValueError, KeyError):
+            return None
+        modified = info.get("LastModified") or info.get("created")
+        etag = info.get("ETag") or info.get("etag")
+        return Fingerprint(
+            size_bytes=info.get("size"),
+            modified=modified.isoformat() if isinstance(modified, datetime) else None,
+            etag=str(etag).strip('"') if etag else None,
+            checksum=None,
+        )
+
+    def write(self, key: str, content: bytes) -> None:
+        """Replace a key; object stores do so in one step."""
+        with target_errors(self.where(key)):
+            path = self._path(key)
+            self.fs.pipe_file(path, content)
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write a key only if there is none, and say whether it was written.
+
+        Object stores tell apart two writers only where fsspec supports it; otherwise the check comes
+        just before the write.
+        """
+        if self.stat(key) is not None:
+            return False
+        self.write(key, content)
+        return True
+
+    def delete(self, key: str) -> None:
+        """Delete a key; nothing happens where there is none."""
+        with target_errors(self.where(key)):
+            try:
+                self.fs.rm_file(self._path(key))
+            except FileNotFoundError:
+                return
+
+    def delete_tree(self, key: str) -> None:
+        """Delete everything below a key."""
+        with target_errors(self.where(key)):
+            try:
+                self.fs.invalidate_cache()
+                self.fs.rm(self._path(key), recursive=True)
+            except FileNotFoundError:
+                return
+
+    @contextmanager
+    def zarr_store(self, *, read_only: bool) -> Iterator[Any]:
+        """Open this prefix, or this archive, as a store of zarr."""
+        from zarr.storage import FsspecStore, ZipStore
+
+        if is_zip(self.uri):
+            archive = ZipStore(self.uri, mode="r", read_only=True)
+            try:
+                yield archive
+            finally:
+                archive.close()
+        else:
+            yield FsspecStore.from_url(self.uri, read_only=read_only)
+
+
+Place = LocalPlace | RemotePlace
+"""Anywhere bytes can live."""
+
+
+def open_place(uri: str) -> Place:
+    """Return the place behind a path or URI; nothing is read.
+
+    Raises
+    ------
+    SourceError
+        No installed file system understands the URI, or an archive is not a zip file.
+    """
+    if not is_remote(uri):
+        path = local_path(uri)
+        return _open_zip(path) if is_zip(path) and Path(path).is_file() else LocalPlace(path)
+    from fsspec.core import url_to_fs
+
+    try:
+        fs, root = url_to_fs(uri)
+    except Exception as error:  # import errors, unknown protocols, missing credentials
+        raise _unreadable(public_uri(uri), error) from error
+    return RemotePlace(uri, fs, root, listable=not uri.startswith(("http://", "https://")))
+
+
+def _open_zip(path: str) -> RemotePlace:
+    from zipfile import BadZipFile
+
+    from fsspec.implementations.zip import ZipFileSystem
+
+    try:
+        return RemotePlace(path, ZipFileSystem(fo=path, mode="r"), "", listable=True)
+    except (OSError, BadZipFile) as error:
+        raise SourceError(path, f"is no zip archive: {_words(error)}", "a zipped Zarr store") from error
+
+
+def is_remote(uri: str) -> bool:
+    """Return whether a source is a URI, other than of a local file."""
+    return "://" in uri and not uri.startswith("file://")
+
+
+def is_zip(uri: str) -> bool:
+    """Return whether a name is that of a zipped store."""
+    return uri.lower().endswith(ZIP_SUFFIXES)
+
+
+def local_path(uri: str) -> str:
+    """Return the absolute path of a local path or ``file://`` URI."""
+    if uri.startswith("file://"):
+        uri = unquote(urlsplit(uri).path)
+    return str(Path(uri).absolute()) if ".." not in Path(uri).parts else os.path.abspath(uri)  # noqa: PTH100
+
+
+def public_uri(uri: str) -> str:
+    """Return a URI without user, password and query, for messages, logs and provenance."""
+    if not is_remote(uri):
+        return uri
+    parts = urlsplit(uri)
+    return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return the parent and the base name of a path or URI."""
+    parent, _, name = uri.rstrip("/").rpartition("/")
+    return parent, name
+
+
+def safe_key(path: object, where: str) -> str:
+    """Return a path found in metadata if it stays inside the store that names it.
+
+    Raises
+    ------
+    HeaderError
+        It is no text, is absolute, climbs out, or is a URI.
+    """
+    ok = isinstance(path, str) and path.strip() != "" and len(path) <= 1024 and path.isprintable()
+    if not ok or not isinstance(path, str) or "\\" in path or path.startswith("/") or _SCHEME.match(path):
+        raise HeaderError(where, f"found the path {path!r:.200}", "a path inside the store")
+    parts = path.rstrip("/").split("/")
+    if any(part.strip() in ("", ".", "..") for part in parts):
+        raise HeaderError(where, f"found the path {path!r:.200}", "a path inside the store")
+    return "/".join(parts)
+
+
+@contextmanager
+def target_errors(where: str) -> Iterator[None]:
+    """Turn what can go wrong when writing into a `TargetError` that says what to do."""
+    try:
+        yield
+    except AutodipError:
+        raise
+    except MemoryError:
+        raise
+    except OSError as error:
+        raise TargetError(where, f"cannot be written: {_words(error)}", hint=_hint(error)) from error
+    except Exception as error:  # zarr, its codecs and remote file systems have errors of their own
+        raise TargetError(where, f"cannot be written: {_words(error)}") from error
+
+
+def _hint(error: OSError) -> str:
+    if error.errno in _FULL:
+        return "free some space or choose another target, then run the same command again: it continues"
+    if error.errno in _FORBIDDEN or isinstance(error, PermissionError):
+        return "ask for permission to write there, or choose another target"
+    return "run the same command again: it continues"
+
+
+def _is_refused_as_missing(error: Exception) -> bool:
+    """Web servers in front of buckets answer 403 for an object that does not exist."""
+    return getattr(error, "status", None) in (403, 404)
+
+
+def _unreadable(where: str, error: Exception) -> SourceError:
+    hint = "check the address, the network and the credentials in the environment"
+    return SourceError(where, f"cannot be read: {_words(error)}", hint=hint)
+
+
+def _words(error: BaseException) -> str:
+    """Return an error in one line, without its own repetition of the path."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    line = " ".join(text.split())[:300]
+    return line or type(error).__name__
+
+
+def _bounded(where: str, content: bytes, limit: int) -> bytes:
+    if len(content) > limit:
+        raise HeaderError(where, f"is larger than {limit:,} bytes", "a metadata document of honest size")
+    return content

@@ -1,0 +1,229 @@
+"""TIFF files and multi-file sets: opening them, and where each plane lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+from autodip_zarr.domain import Fingerprint
+from autodip_zarr.errors import AutodipError, HeaderError, SourceError
+from autodip_zarr.stores.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
+from autodip_zarr.stores.place import METADATA_LIMIT, Place, is_remote, open_place, public_uri, split_uri
+
+TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
+"""Names of TIFF files that may be images end so."""
+
+_PLAIN_ONLY: dict[str, Any] = {"is_ome": False, "is_mmstack": False, "is_ndtiff": False, "_multifile": False}
+"""Keeps tifffile from following file names found in the header: they are resolved, and confined, here."""
+
+
+@dataclass(frozen=True)
+class TiffSource:
+    """A TIFF file, or the multi-file set that it belongs to."""
+
+    images: tuple[TiffImage, ...]
+    """Images, in the order of the header."""
+    text: str | None
+    """OME-XML header; ``None`` for a plain TIFF."""
+    text_source: str
+    """File that the header was read from."""
+    members: frozenset[str]
+    """Paths or URIs of the other files of the set."""
+    refusal: str | None = None
+    """Why a plain TIFF is not taken for an image."""
+
+
+def is_tiff_name(name: str) -> bool:
+    """Return whether a file is named like a TIFF that may be an image."""
+    return name.lower().endswith(TIFF_SUFFIXES)
+
+
+@contextmanager
+def open_tiff(uri: str) -> Iterator[Any]:
+    """Open one TIFF file, local or remote, without following what its header names.
+
+    Raises
+    ------
+    SourceError
+        It is missing, cannot be read or is no TIFF file.
+    """
+    import tifffile
+
+    try:
+        if is_remote(uri):
+            import fsspec
+
+            with fsspec.open(uri, "rb") as file, tifffile.TiffFile(file, **_PLAIN_ONLY) as tif:
+                yield tif
+        else:
+            with tifffile.TiffFile(uri, **_PLAIN_ONLY) as tif:
+                yield tif
+    except AutodipError:
+        raise
+    except MemoryError:
+        raise
+    except Exception as error:  # tifffile meets broken files with errors of every kind
+        text = " ".join(str(error).split())[:200] or type(error).__name__
+        raise SourceError(public_uri(uri), f"cannot be read as TIFF: {text}") from error
+
+
+def member_uri(uri: str, name: str) -> str:
+    """Return the path or URI of a file beside another."""
+    return f"{split_uri(uri)[0]}/{name}"
+
+
+def tiff_place(uri: str) -> tuple[Place, str]:
+    """Return the folder of a file and its name there."""
+    parent, name = split_uri(uri)
+    return open_place(parent or "/"), name
+
+
+def read_tiff_source(uri: str) -> TiffSource:
+    """Return the images of a TIFF file or of the set it belongs to, without reading a pixel.
+
+    Raises
+    ------
+    HeaderError
+        The header is broken or hostile.
+    SourceError
+        The file is missing, cannot be read or is no TIFF file.
+    """
+    place, name = tiff_place(uri)
+    return _read_cached(uri, place.stat(name))
+
+
+@lru_cache(maxsize=8)
+def _read_cached(uri: str, _stamp: Fingerprint | None) -> TiffSource:
+    with open_tiff(uri) as tif:
+        if not tif.pages:
+            raise HeaderError(public_uri(uri), "has no page", "an image")
+        text = _description(tif.pages[0], uri)
+        if not is_ome_xml(text):
+            return _plain(tif, uri)
+    return _from_header(uri, text)
+
+
+def _description(page: Any, uri: str) -> str:  # noqa: ANN401
+    tag = page.tags.get(270)
+    if tag is not None and tag.count > METADATA_LIMIT:
+        raise HeaderError(f"{public_uri(uri)}: ImageDescription", f"is larger than {METADATA_LIMIT:,} bytes")
+    value = tag.value if tag is not None else ""
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+    return text.strip("\x00 \r\n\t\ufeff")
+
+
+def _from_header(uri: str, text: str) -> TiffSource:
+    place, own_name = tiff_place(uri)
+    where = public_uri(uri)
+    header = parse_ome(text, f"{where}: ImageDescription", own_name)
+    source = where
+    if header.metadata_file is not None:
+        text, source = _companion(uri, header.metadata_file)
+        header = parse_ome(text, source, own_name=split_uri(source)[1])
+        if header.metadata_file is not None:
+            raise HeaderError(source, "is BinaryOnly itself", "the header that BinaryOnly points to")
+        header = _seen_from(header, split_uri(source)[1], own_name)
+    elif _is_renamed(header, place):
+        header = _map_runs(header, lambda run: PageRun(run.first, run.count, run.ifd, None))
+    members = frozenset(member_uri(uri, name) for name in header.members)
+    return TiffSource(header.images, text, source, members)
+
+
+def _exists(place: Place, name: str) -> bool:
+    return place.stat(name) is not None
+
+
+def _companion(uri: str, name: str) -> tuple[str, str]:
+    """Return the real header of a ``BinaryOnly`` file and where it stands."""
+    place, _ = tiff_place(uri)
+    where = place.where(name)
+    if is_tiff_name(name):
+        if not _exists(place, name):
+            raise HeaderError(where, "is missing", f"the file with the header of {public_uri(uri)}")
+        with open_tiff(member_uri(uri, name)) as tif:
+            return _description(tif.pages[0], where), where
+    content = place.read(name)
+    if content is None:
+        raise HeaderError(where, "is missing", f"the companion file with the header of {public_uri(uri)}")
+    return content.decode("utf-8", "replace").strip("\x00\ufeff \r\n\t"), where
+
+
+def _seen_from(header: OmeFile, header_name: str, own_name: str) -> OmeFile:
+    """Name the member files as they are seen from one member instead of from the header's own file."""
+    in_tiff = is_tiff_name(header_name)
+
+    def seen(run: PageRun) -> PageRun:
+        file = (header_name if in_tiff else None) if run.file is None else run.file
+        return PageRun(run.first, run.count, run.ifd, None if file == own_name else file)
+
+    return _map_runs(header, seen)
+
+
+def _is_renamed(header: OmeFile, place: Place) -> bool:
+    """Return whether all planes are said to lie in one other file, which is not there: the file's old name."""
+    files = {run.file for image in header.images for run in image.runs}
+    return len(files) == 1 and None not in files and not _exists(place, next(iter(header.members)))
+
+
+def _map_runs(header: OmeFile, change: Callable[[PageRun], PageRun]) -> OmeFile:
+    images = tuple(replace(image, runs=tuple(change(run) for run in image.runs)) for image in header.images)
+    return OmeFile(header.uuid, None, images)
+
+
+def _plain(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
+    """Return the images of a TIFF file without OME-XML, as far as they are grayscale."""
+    images: list[TiffImage] = []
+    refusal = None
+    for series in tif.series:
+        image = _plain_image(series)
+        if isinstance(image, str):
+            refusal = refusal or image
+        else:
+            images.append(image)
+    return TiffSource(
+        tuple(images), None, public_uri(uri), frozenset(), None if images else refusal or "no image"
+    )
+
+
+def _plain_image(series: Any) -> TiffImage | str:  # noqa: ANN401
+    """Return one series of planes, or why it is not taken."""
+    page = series.keyframe
+    if page.samplesperpixel != 1 or int(page.photometric) not in (0, 1):
+        return "a colour image without OME metadata"
+    if page.imagedepth != 1 or page.bitspersample == 1 or page.dtype is None or page.dtype.kind not in "uif":
+        return f"no grayscale image (pixel type {page.dtype}, {page.bitspersample} bits)"
+    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    if axes[-3:] == "YXS":
+        axes, shape = axes[:-1], shape[:-1]
+    if axes[-2:] != "YX":
+        return f"axes {axes} whose pages are no planes"
+    leading: list[tuple[str, int]] = []
+    sizes = {"t": 1, "c": 1, "z": 1, "y": int(shape[-2]), "x": int(shape[-1])}
+    for letter, size in zip(axes[:-2], shape[:-2], strict=True):
+        name = letter.lower()
+        free = [axis for axis in ("z", "t", "c") if axis.upper() not in axes and axis not in dict(leading)]
+        if name not in ("t", "c", "z"):
+            if size == 1:
+                continue
+            if not free:
+                return f"more axes than time, channel and depth: {axes}"
+            name = free[0]
+        leading.append((name, int(size)))
+        sizes[name] = int(size)
+    order = tuple(name for name, _ in leading) + tuple(n for n in "tcz" if n not in dict(leading))
+    first = series[0]
+    offset = series.dataoffset if series.is_truncated else None
+    runs = [PageRun(0, None, first.index, None)]
+    if offset is None and len(series) > 1:
+        runs = _page_runs([page.index for page in series])
+    return TiffImage(None, sizes, order, 1, {}, (), tuple(runs), offset)
+
+
+def _page_runs(pages: list[int]) -> list[PageRun]:
+    """Return runs of consecutive pages."""
+    starts = [i for i in range(len(pages)) if i == 0 or pages[i] != pages[i - 1] + 1]
+    ends = [*starts[1:], len(pages)]
+    return [PageRun(start, end - start, pages[start], None) for start, end in zip(starts, ends, strict=True)]

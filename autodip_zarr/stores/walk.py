@@ -1,0 +1,237 @@
+"""Find images: any mix of files, folders and URIs becomes image references, in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autodip_zarr.domain import ImageRef, Skipped
+from autodip_zarr.errors import SourceError
+from autodip_zarr.stores.nodes import Node, join, read_node
+from autodip_zarr.stores.place import LocalPlace, Place, is_remote, is_zip, open_place, public_uri, split_uri
+from autodip_zarr.stores.tiff import is_tiff_name, read_tiff_source
+from autodip_zarr.stores.walk_zarr import Found, ZarrWalk, skipped, walk_zarr
+
+_NO_IMAGE = "an OME-Zarr image, plate or collection, an OME-TIFF file, or a folder of these"
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """What one call remembers from source to source."""
+
+    results: bool
+    """Look for results of this program instead of images."""
+    members: set[str] = field(default_factory=set)
+    """TIFF files that belong to a set already counted."""
+    folders: set[tuple[int, int]] = field(default_factory=set)
+    """Folders already seen, so that links do not lead in a circle."""
+
+
+def walk(sources: Sequence[str]) -> Iterator[ImageRef | Skipped]:
+    """Yield every image in some files, folders and URIs, and what cannot be read.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Paths and URIs: OME-TIFF files, OME-Zarr groups, zipped stores, and folders or buckets of these.
+
+    Yields
+    ------
+    ImageRef or Skipped
+        In the order of the sources, sorted by name within each. An image is yielded once even if
+        several sources lead to it. Label images and earlier results of this program are left out.
+    """
+    yield from _walk(sources, _Walk(results=False))
+
+
+def walk_results(sources: Sequence[str]) -> Iterator[ImageRef | Skipped]:
+    """Yield every result of this program in some folders and URIs, also those written back into sources."""
+    yield from _walk(sources, _Walk(results=True))
+
+
+def _walk(sources: Sequence[str], state: _Walk) -> Found:
+    seen: set[tuple[str, str, int | None]] = set()
+    for source in sources:
+        state.folders.clear()
+        empty = True
+        for item in _source(source, state):
+            empty = False
+            if isinstance(item, ImageRef):
+                identity = (item.uri, item.group, item.series)
+                if identity in seen:
+                    continue
+                seen.add(identity)
+            yield item
+        if empty:
+            yield from _nothing(source, state)
+
+
+def _nothing(source: str, state: _Walk) -> Found:
+    """Say why a source holds no image."""
+    if not state.results:
+        again = _Walk(results=True)
+        if any(isinstance(item, ImageRef) for item in _source(source, again)):
+            yield Skipped(public_uri(source), "holds only results of this program")
+            return
+        if is_tiff_name(source):  # its set was counted with another file
+            return
+    what = "holds no result of this program" if state.results else f"holds no image; expected {_NO_IMAGE}"
+    yield Skipped(public_uri(source), what, is_error=True)
+
+
+def _source(source: str, state: _Walk) -> Found:
+    try:
+        place = open_place(source)
+        if isinstance(place, LocalPlace):
+            yield from _local(place, state)
+        else:
+            yield from _remote(place, state)
+    except SourceError as error:
+        yield skipped(error)
+
+
+def _local(place: LocalPlace, state: _Walk) -> Found:
+    path = Path(place.uri)
+    if path.is_file():
+        if is_tiff_name(path.name):
+            yield from _tiff(place.uri, path.name, state)
+        else:
+            yield Skipped(place.uri, f"is no image; expected {_NO_IMAGE}", is_error=True)
+    elif path.is_dir():
+        yield from _folder(place, state)
+    else:
+        yield Skipped(place.uri, "is missing; check the path", is_error=True)
+
+
+def _remote(place: Place, state: _Walk) -> Found:
+    name = split_uri(public_uri(place.uri))[1]
+    if is_tiff_name(name):
+        yield from _tiff(place.uri, name, state)
+    elif is_remote(place.uri) and is_zip(name):
+        yield Skipped(place.where(""), "is a zipped store on a server; download it first", is_error=True)
+    elif is_zip(name):
+        yield from _below(place, "", ZarrWalk(place, name, results=state.results), state)
+    else:
+        yield from _folder(place, state)
+
+
+def _folder(place: Place, state: _Walk) -> Found:
+    """Walk a folder that may be, or lie inside, a Zarr store."""
+    node = read_node(place, "")
+    if node is None:
+        if not place.listable:
+            hint = "over http the address must be that of an image, a plate or a bioformats2raw root"
+            yield Skipped(place.where(""), f"holds no Zarr metadata; {hint}", is_error=True)
+        else:
+            yield from _below(place, "", None, state)
+        return
+    if node.is_array:
+        reason = "is a Zarr array; name the OME-Zarr image that it belongs to"
+        yield Skipped(place.where(""), reason, is_error=True)
+        return
+    root, only = _climb(place)
+    yield from walk_zarr(ZarrWalk(root, split_uri(public_uri(root.uri))[1], only, state.results), "")
+
+
+def _climb(place: Place) -> tuple[Place, str]:
+    """Return the root of the hierarchy that a group lies in, and the group's key there.
+
+    The header of the whole acquisition, plate and consolidated metadata are found at the root.
+    """
+    root, only = place, ""
+    while True:
+        parent_uri, name = split_uri(root.uri)
+        if not parent_uri or parent_uri.endswith(("/", ":")):
+            return root, only
+        try:
+            parent = open_place(parent_uri)
+            if read_node(parent, "") is None:
+                return root, only
+        except SourceError:  # what lies above the named group need not be readable
+            return root, only
+        root, only = parent, f"{name}/{only}" if only else name
+
+
+def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> Found:
+    """Walk a folder of files, stores and folders, depth first in the order of their names."""
+    todo: list[tuple[str, bool]] = [(start, True)]
+    while todo:
+        key, is_folder = todo.pop()
+        try:
+            if not is_folder:
+                yield from _file(place, key, state)
+                continue
+            if _seen(place, key, state):
+                continue
+            node = read_node(place, key)
+            if node is not None:
+                yield from _store(place, key, node, archive, state)
+                continue
+            entries = place.entries(key)
+        except SourceError as error:
+            yield skipped(error)
+            continue
+        visible = [(name, kind) for name, kind in entries if not name.startswith(".")]
+        todo.extend((join(key, name), kind) for name, kind in reversed(visible))
+
+
+def _seen(place: Place, key: str, state: _Walk) -> bool:
+    if not isinstance(place, LocalPlace):
+        return False
+    status = Path(place.where(key)).stat()
+    identity = (status.st_dev, status.st_ino)
+    known = identity in state.folders
+    state.folders.add(identity)
+    return known
+
+
+def _store(place: Place, key: str, node: Node, archive: ZarrWalk | None, state: _Walk) -> Found:
+    if node.is_array:
+        return
+    if archive is not None:
+        yield from walk_zarr(archive, key)
+    else:
+        root = place.child(key) if key else place
+        yield from walk_zarr(ZarrWalk(root, key, results=state.results), "")
+
+
+def _file(place: Place, key: str, state: _Walk) -> Found:
+    if is_zip(place.uri):
+        return
+    if is_tiff_name(key):
+        yield from _tiff(_raw_uri(place, key), key, state)
+    elif is_zip(key) and isinstance(place, LocalPlace):
+        try:
+            archive = open_place(place.where(key))
+        except SourceError:
+            if key.lower().endswith(".zip") and ".zarr" not in key.lower():
+                return  # an archive of something else
+            raise
+        yield from _below(archive, "", ZarrWalk(archive, key, results=state.results), state)
+
+
+def _raw_uri(place: Place, key: str) -> str:
+    """Return the URI with which a file is opened, credentials included."""
+    return f"{place.uri.rstrip('/')}/{key}"
+
+
+def _tiff(uri: str, relative: str, state: _Walk) -> Found:
+    """Yield the images of a TIFF file, unless its set was counted with another file."""
+    if state.results or uri in state.members:
+        return
+    try:
+        source = read_tiff_source(uri)
+    except SourceError as error:
+        yield skipped(error)
+        return
+    if uri in state.members or not source.members.isdisjoint(state.members):
+        return
+    state.members.update(source.members, {uri})
+    if source.refusal is not None:
+        yield Skipped(public_uri(uri), f"is {source.refusal}")
+    elif not source.images:
+        yield Skipped(public_uri(uri), "its header describes no image", is_error=True)
+    several = len(source.images) > 1
+    for index in range(len(source.images)):
+        yield ImageRef("ome-tiff", uri, "", index if several else None, index, relative)
