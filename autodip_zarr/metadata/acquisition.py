@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autodip_zarr.domain import Acquisition, ChannelMetadata, Header, MetadataText, PixelSize
-from autodip_zarr.errors import HeaderError
 
 from .annotations import ChannelNames
 from .clues import Clue, Trust, resolve
@@ -117,7 +116,9 @@ def _read_image(image: _Image, vocabulary: Vocabulary) -> Acquisition:
         resolve(
             index,
             element.get("Name") if element else None,
-            channel_clues(image.document, image.node, element, _names(index, count, element, None), vocabulary),
+            channel_clues(
+                image.document, image.node, element, _names(index, count, element, None), vocabulary
+            ),
             vocabulary,
         )
         for index, element in enumerate(elements)

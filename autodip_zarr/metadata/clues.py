@@ -106,7 +106,7 @@ def _understand(clue: Clue, vocabulary: Vocabulary, conflicts: list[str]) -> Ite
         terms = _specific(terms, vocabulary)
     if len(terms) > 1:
         conflicts.append(
-            f"{clue.field}: {clue.raw!r} ({clue.source}) names {' and '.join(terms)}; neither is taken from it"
+            f"{clue.field}: {clue.raw!r} ({clue.source}) names {' and '.join(terms)}; none is taken from it"
         )
     value = terms[0] if len(terms) == 1 else None
     if value is not None or not clue.quiet:
@@ -145,9 +145,7 @@ def _implied(
             yield Evidence("contrast", contrast, one.source, one.raw, int(trust))
 
 
-def _decide(
-    field: str, evidence: list[Evidence], vocabulary: Vocabulary, conflicts: list[str]
-) -> str | None:
+def _decide(field: str, evidence: list[Evidence], vocabulary: Vocabulary, conflicts: list[str]) -> str | None:
     """Return the most trusted term of a field, made more precise by what is compatible with it."""
     found = sorted((one for one in evidence if one.field == field and one.value), key=lambda one: -one.trust)
     if not found:
@@ -163,8 +161,8 @@ def _decide(
         if other.trust <= Trust.IMPLIED:
             continue
         conflicts.append(
-            f"{field}: {best.raw!r} ({best.source}) says {best.value}, but {other.raw!r} ({other.source}) says "
-            f"{other.value}; the former is trusted more and taken"
+            f"{field}: {best.raw!r} ({best.source}) says {best.value}, but "
+            f"{other.raw!r} ({other.source}) says {other.value}; the former is trusted more and taken"
         )
     return best.value
 

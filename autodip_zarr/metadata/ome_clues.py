@@ -21,7 +21,11 @@ INFRARED_NM = 690.0
 
 
 def channel_clues(
-    document: OmeDocument, node: ImageNode, channel: Located | None, names: ChannelNames, vocabulary: Vocabulary
+    document: OmeDocument,
+    node: ImageNode,
+    channel: Located | None,
+    names: ChannelNames,
+    vocabulary: Vocabulary,
 ) -> Iterator[Clue]:
     """Yield all clues of one channel of one image.
 
@@ -148,7 +152,7 @@ def _instruments(document: OmeDocument, node: ImageNode) -> Iterator[Located]:
 
 
 def _instrument_clues(instrument: Located) -> Iterator[Clue]:
-    """Yield what the names of the instrument say; the ``Type`` of the stand says nothing about the modality."""
+    """Yield what the names of the instrument say; the ``Type`` of the stand says nothing of the modality."""
     for part in instrument.find("Microscope"):
         model = part.get("Model")
         if model is not None:
@@ -177,7 +181,10 @@ def _pairs(document: OmeDocument, place: Located, *, of_channel: bool) -> Iterat
     for annotation in _annotations(document, place):
         if local_name(annotation.element) != "MapAnnotation":
             continue
-        for pair in (*children(annotation.element, "Value", "M"), *children(annotation.element, "Value", "Map", "M")):
+        for pair in (
+            *children(annotation.element, "Value", "M"),
+            *children(annotation.element, "Value", "Map", "M"),
+        ):
             key = pair.get("K")
             if key and pair.text and pair.text.strip():
                 source = f"{annotation.path}/Value/M[@K={key!r}]"

@@ -71,7 +71,10 @@ class ImageNode:
             return PixelSize(None, None, None, None)
         get = self.pixels.get
         x, y, z = (
-            length_um(get(f"PhysicalSize{axis}") or self.image.get(f"PixelSize{axis}"), get(f"PhysicalSize{axis}Unit"))
+            length_um(
+                get(f"PhysicalSize{axis}") or self.image.get(f"PixelSize{axis}"),
+                get(f"PhysicalSize{axis}Unit"),
+            )
             for axis in "XYZ"
         )
         return PixelSize(x, y, z, time_s(get("TimeIncrement"), get("TimeIncrementUnit")))

@@ -61,12 +61,14 @@ def _judge(essence: str) -> tuple[str, ...]:
         try:
             from_xml(essence, validate=False)
         except ValidationError as error:
-            found = [f"{_place(one['loc'])}: {one['msg']} ({one['input']!r:.60})" for one in error.errors()]
+            found = [
+                f"{_place(one['loc'])}: {one['msg']:.60}... ({one['input']!r:.60})" for one in error.errors()
+            ]
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             found = [str(error)]
         else:
             found = []
-    found += [str(one.message) for one in caught]
+    found += [" ".join(str(one.message).split()) for one in caught]
     return tuple(dict.fromkeys(found))[:MAX_COMPLAINTS]
 
 

@@ -69,8 +69,8 @@ def time_s(value: str | None, unit: str | None) -> float | None:
 def wavelength_nm(value: str | None, unit: str | None) -> float | None:
     """Return a wavelength in nanometers, or ``None`` where it is none.
 
-    Writers mix up units: a value that lies outside of 200 to 3000 nm as it is labelled, and inside as picometers,
-    micrometers or meters, is taken as that (488600 is 488.6 nm).
+    Writers mix up units: a value that lies outside of 200 to 3000 nm as it is labelled, and inside as
+    picometers, micrometers or meters, is taken as that (488600 is 488.6 nm).
     """
     number = _number(value)
     if number is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autodip_zarr.errors import TableError
 
-from .words import compact, find_words, segments
+from .words import compact, find_words, segments, split_words
 
 __all__ = ["Term", "Vocabulary", "load_vocabulary"]
 
@@ -21,10 +21,12 @@ KEY_FIELDS = ("microscope", "model", "contrast", "organism", "cell_line", "chann
 FLUOROPHORE = "fluorophore"
 IGNORE = "ignore"
 
-FBBI = re.compile(r"(?:fbbi(?:[\s_:]|%3a)*0*|^0*)(\d{1,8})(?!\d)", re.IGNORECASE)
-TAXON = re.compile(r"(?:tax(?:on(?:omy)?)?(?:id)?|ncbi)[\s_:=]*(?:txid)?[\s_:=]*(\d+)|^\s*(\d+)\s*$", re.IGNORECASE)
+FBBI = re.compile(r"(?:fbbi(?:[\s_:-]|%3a)*0*|^0*)(\d{1,8})(?!\d)", re.IGNORECASE)
+TAXON = re.compile(
+    r"(?:tax(?:on(?:omy)?)?(?:id)?|txid|ncbi)[\s_:=]*(?:txid)?[\s_:=]*(\d+)|^\s*(\d+)\s*$", re.IGNORECASE
+)
 BINOMIAL = re.compile(r"^[A-Z][a-z]{2,} [a-z]{3,}( [a-z]{3,})?$")
-NUMBERED = re.compile(r"^([a-z]+?)(3[3-9]\d|[4-7]\d\d|8[0-2]\d)[a-z]?$")
+DYE_NUMBER = re.compile(r"^(3[3-9]\d|[4-7]\d\d|8[0-2]\d)$")
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Vocabulary:
     fields: Mapping[str, Mapping[str, str]]
     """Term by compact spelling of a whole field, per section."""
     words: Mapping[str, Mapping[str, str]]
-    """Term by compact spelling inside of a text, per section; ``models`` and ``cell_lines`` are sections, too."""
+    """Term by compact spelling inside of a text, per section, and for ``models`` and ``cell_lines``."""
     ids: Mapping[str, Mapping[str, str]]
     """Term by FBbi id (``microscope``, ``contrast``) or taxon id (``organism``)."""
 
@@ -117,13 +119,15 @@ class Vocabulary:
 
     def has_fluorophore(self, text: str) -> bool:
         """Whether a text names a dye or a fluorescent protein."""
-        return bool(find_words(text, self.words[FLUOROPHORE])) or any(
-            self._is_numbered(one) for one in (*segments(text), *map(compact, text.split()))
+        if find_words(text, self.words[FLUOROPHORE]):
+            return True
+        parts = split_words(text).parts
+        return any(
+            "".join(parts[start:position]) in self.fields["families"]
+            for position, part in enumerate(parts)
+            if DYE_NUMBER.match(part)
+            for start in range(max(0, position - 3), position)
         )
-
-    def _is_numbered(self, word: str) -> bool:
-        match = NUMBERED.match(word)
-        return bool(match) and match.group(1) in self.fields["families"]
 
     def key_field(self, key: str) -> str | None:
         """Return what a key of an annotation speaks about, or ``None``."""
@@ -212,7 +216,9 @@ def _read(content: bytes, where: str) -> tuple[_Entry, ...]:
         elif section in SECTIONS and isinstance(value, list):
             entries += [_entry(f"{where}: {section}[{i}]", section, one) for i, one in enumerate(value)]
         else:
-            raise TableError(f"{where}: {section}", type(value).__name__, f"[[{'|'.join(SECTIONS)}]] or [keys]")
+            raise TableError(
+                f"{where}: {section}", type(value).__name__, f"[[{'|'.join(SECTIONS)}]] or [keys]"
+            )
     return tuple(entries)
 
 
@@ -227,12 +233,16 @@ def _entry(where: str, section: str, value: object) -> _Entry:
         raise TableError(where, "no 'term'", "a table with the name of the term")
     for key in value:
         if key not in (*TEXT_KEYS, *LIST_KEYS):
-            raise TableError(where, f"an unknown key {key!r}", f"one of {', '.join((*TEXT_KEYS, *LIST_KEYS))}")
+            raise TableError(
+                where, f"an unknown key {key!r}", f"one of {', '.join((*TEXT_KEYS, *LIST_KEYS))}"
+            )
     for key in TEXT_KEYS:
         if not isinstance(value.get(key, ""), str):
             raise TableError(f"{where}: {key}", repr(value[key]), "a text")
     texts = {key: value[key] for key in TEXT_KEYS if key in value}
-    return _Entry(where, section, texts, {k: _list(f"{where}: {k}", value[k]) for k in LIST_KEYS if k in value})
+    return _Entry(
+        where, section, texts, {k: _list(f"{where}: {k}", value[k]) for k in LIST_KEYS if k in value}
+    )
 
 
 def _list(where: str, value: object) -> tuple[str, ...]:
@@ -257,7 +267,9 @@ def _build(entries: tuple[_Entry, ...]) -> Vocabulary:
     return Vocabulary(
         terms=terms,
         keys=keys,
-        fields={section: _index(terms, section) for section in (*SECTIONS, "families", "models", "cell_lines")},
+        fields={
+            section: _index(terms, section) for section in (*SECTIONS, "families", "models", "cell_lines")
+        },
         words=_word_indices(terms),
         ids={
             "microscope": _distinct((t.term, n) for t in terms if t.field == "microscope" for n in t.fbbi),
@@ -307,6 +319,8 @@ def _distinct(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
     for term, spelling in pairs:
         if index.setdefault(spelling, term) != term:
             raise TableError(
-                "vocabulary", f"{spelling!r} means both {index[spelling]!r} and {term!r}", "one term for a spelling"
+                "vocabulary",
+                f"{spelling!r} means both {index[spelling]!r} and {term!r}",
+                "one term for a spelling",
             )
     return index

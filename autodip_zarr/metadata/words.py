@@ -15,7 +15,15 @@ MAX_SPAN = 10
 SHORTEST_PART = 4  # a shorter part inside of a word is more often chance than meaning ("PI" in "PIxel")
 
 GREEK = str.maketrans(
-    {"α": "alpha ", "β": "beta ", "γ": "gamma ", "δ": "delta ", "ß": "beta ", "µ": "u", "μ": "u"}
+    {
+        "\u03b1": "alpha ",
+        "\u03b2": "beta ",
+        "\u03b3": "gamma ",
+        "\u03b4": "delta ",
+        "\u00df": "beta ",  # sharp s, where a keyboard had no beta
+        "\u00b5": "u",
+        "\u03bc": "u",
+    }
 )
 NOT_ALNUM = re.compile(r"[^0-9a-z]+")
 WORD = re.compile(r"[0-9A-Za-z]+")
@@ -90,7 +98,7 @@ def _longest(words: Words, position: int, index: Mapping[str, str]) -> int:
 
 
 def segments(text: str) -> tuple[str, ...]:
-    """Return the compact fields of a text: the whole, and what lies between separators, without end numbers."""
+    """Return the compact fields of a text: the whole, and the pieces between separators, also unnumbered."""
     pieces = (text, *SEGMENT.split(text[:MAX_TEXT]))
     both = (compact(one) for piece in pieces for one in (piece, TRAILING_NUMBER.sub("", piece)))
     return tuple(dict.fromkeys(one for one in both if one))

@@ -75,7 +75,7 @@ def _check_bounds(root: Element, source: str) -> None:
 def local_name(element: Element) -> str:
     """Return the tag of an element without its namespace."""
     tag = element.tag
-    return tag.rsplit("}", 1)[-1] if isinstance(tag, str) else ""
+    return tag.rsplit("}", 1)[-1]
 
 
 def children(element: Element, *path: str) -> Iterator[Element]:
