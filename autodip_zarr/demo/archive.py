@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.demo.simulate import STRUCTURES, Camera, expose
-from autodip_zarr.stores.sample import Sample, write_sample_tiff, write_sample_zarr
+from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
 
 
 @dataclass(frozen=True)
@@ -105,42 +105,11 @@ def _write(folder: Path, image: DemoImage, random: np.random.Generator) -> Truth
         for z in range(image.depth):
             clean[c, z], noisy[c, z] = expose(structure, channel.camera, random)
     path = folder / image.path
-    sample = Sample(noisy[None], header_xml(image), _PIXEL_SIZE_UM, tuple(c.name for c in image.channels))
+    channels = tuple(SampleChannel(channel.name, channel.mode) for channel in image.channels)
+    sample = Sample(path.name, noisy[None], _PIXEL_SIZE_UM, channels)
     if not path.exists():
         if image.path.endswith(".tif"):
             write_sample_tiff(path, sample)
         else:
             write_sample_zarr(path, sample, "0.4" if _VERSION[image.path] == "0.4" else "0.5")
     return Truth(image, path, noisy, clean)
-
-
-def header_xml(image: DemoImage) -> str:
-    """Return the OME-XML of a simulated image."""
-    from ome_types import OME, model  # noqa: PLC0415 - half a second, needed nowhere else in the demo
-
-    channels = [
-        model.Channel(
-            id=f"Channel:0:{c}",
-            name=channel.name,
-            samples_per_pixel=1,
-            acquisition_mode=None if channel.mode is None else model.Channel_AcquisitionMode(channel.mode),
-        )
-        for c, channel in enumerate(image.channels)
-    ]
-    planes = len(channels) * image.depth
-    pixels = model.Pixels(
-        id="Pixels:0",
-        type=model.PixelType.UINT16,
-        dimension_order=model.Pixels_DimensionOrder.XYZCT,
-        size_x=image.size_px,
-        size_y=image.size_px,
-        size_z=image.depth,
-        size_c=len(channels),
-        size_t=1,
-        physical_size_x=_PIXEL_SIZE_UM,
-        physical_size_y=_PIXEL_SIZE_UM,
-        physical_size_z=1.0,
-        channels=channels,
-        tiff_data_blocks=[model.TiffData(ifd=0, plane_count=planes)],
-    )
-    return OME(images=[model.Image(id="Image:0", name=Path(image.path).name, pixels=pixels)]).to_xml()

@@ -82,11 +82,11 @@ class _LineWatch:
     def __call__(self, news: News) -> None:
         now = time.monotonic()
         if news.message is not None:
-            print(news.message, file=self.stream, flush=True)  # noqa: T201 - given the stream to print on
+            print(news.message, file=self.stream, flush=True)
         elif now - self.last >= _SECONDS_BETWEEN_LINES and news.planes_done:
             self.last = now
             left = (news.planes_total - news.planes_done) * (now - self.started) / news.planes_done
-            print(  # noqa: T201
+            print(
                 f"planes {news.planes_done}/{news.planes_total}, failed {news.planes_failed}, "
                 f"{rate_text(news.planes_done, now - self.started)}, {left / 60:.0f} min left",
                 file=self.stream,

@@ -158,7 +158,7 @@ class _Run:
         task = FinishTask(header, job.spec, job.recipe, job.started, self.device, self.choices.write_back)
         return Call(finish, task)
 
-    def take(self, call: Call, answer: Any) -> Iterable[Call]:
+    def take(self, call: Call, answer: object) -> Iterable[Call]:
         """Take the result of a call; answer with what follows from it."""
         job = self.jobs[call.argument.spec.uri]
         if isinstance(answer, TargetError):

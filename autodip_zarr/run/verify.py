@@ -1,0 +1,119 @@
+"""Check that results are whole and valid: the models, the provenance, the record, every pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.domain import Header, ImageRef, Skipped
+from autodip_zarr.errors import AutodipError, PixelError
+from autodip_zarr.stores import (
+    RECORD_FIELDS,
+    STATUS_FAILED,
+    model_problems,
+    read_attributes,
+    read_failures,
+    read_header,
+    read_planes,
+    read_record,
+    walk_results,
+)
+
+_RECIPE_FIELDS = ("source", "channels", "preset", "seed", "tile_px", "halo_px", "precision", "software")
+_ROUNDING = 0.5001
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found out about one result."""
+
+    target: str
+    """Path or URI."""
+    status: str
+    """``whole``, ``broken``, or ``unreadable``."""
+    problems: tuple[str, ...]
+    """What is wrong; empty for a whole result."""
+
+
+def verify_target(target: str) -> list[Finding]:
+    """Check a result, or all results below a folder.
+
+    Parameters
+    ----------
+    target : str
+        Image group, store or folder.
+    """
+    return [_verify(item) for item in walk_results([target])]
+
+
+def _verify(item: ImageRef | Skipped) -> Finding:
+    if isinstance(item, Skipped):
+        return Finding(item.source, "unreadable", (item.reason,))
+    try:
+        problems = tuple(_problems(item))
+    except AutodipError as error:
+        problems = (str(error),)
+    return Finding(item.source, "broken" if problems else "whole", problems)
+
+
+def _problems(ref: ImageRef) -> Iterator[str]:
+    yield from model_problems(ref.source)
+    attributes = read_attributes(ref.source) or {}
+    yield from _provenance_problems(attributes)
+    header, record = read_header(ref), read_record(ref.source)
+    expected = tuple(header.size(axis) for axis in "tcz")
+    if record.shape[:3] != expected:
+        yield f"autodip/record: found (t, c, z) {record.shape[:3]}, expected {expected}"
+        return
+    status = record[..., RECORD_FIELDS.index("status")]
+    yield from _some([f"plane t={t} c={c} z={z} is not done" for t, c, z in np.argwhere(np.isnan(status))])
+    failed = [f"plane t={t} c={c} z={z} failed" for t, c, z in np.argwhere(status == STATUS_FAILED)]
+    yield from _some(failed)
+    yield from _some([f"failure: {text}" for text in read_failures(ref.source)] if failed else [])
+    yield from _some(list(_pixel_problems(header, record)))
+
+
+def _some(problems: Sequence[str]) -> Iterator[str]:
+    """Yield the first few of a list that may be very long, and how many more there are."""
+    yield from problems[:_SHOWN]
+    if len(problems) > _SHOWN:
+        yield f"... and {len(problems) - _SHOWN} more"
+
+
+def _provenance_problems(attributes: Mapping[str, Any]) -> Iterator[str]:
+    if attributes.get("status") != "complete":
+        yield f"autodip.status: found {attributes.get('status')!r}, expected 'complete'"
+    recipe = attributes.get("recipe", {})
+    missing = [name for name in _RECIPE_FIELDS if name not in recipe]
+    if missing:
+        yield f"autodip.recipe: {', '.join(missing)} missing"
+    for channel in recipe.get("channels", []):
+        if channel.get("treatment") == "denoised" and not {"config", "match"} <= channel.keys():
+            yield f"autodip.recipe.channels[{channel.get('index')}]: config or match missing"
+
+
+def _pixel_problems(header: Header, record: NDArray[np.float64]) -> Iterator[str]:
+    """Read every plane, and compare its least and greatest value with those recorded."""
+    low, high = RECORD_FIELDS.index("minimum"), RECORD_FIELDS.index("maximum")
+    for t, c, z in np.ndindex(record.shape[:3]):
+        try:
+            plane = read_planes(header, c, [(t, z)])[0]
+        except PixelError as error:
+            yield str(error)
+            continue
+        found = np.array([plane.min(), plane.max()], np.float64)
+        noted = record[t, c, z, [low, high]]
+        if np.isnan(noted).any():
+            continue
+        if plane.dtype.kind in "ui":
+            limits = np.iinfo(plane.dtype)
+            noted = np.clip(noted, limits.min, limits.max)
+        tolerance = _ROUNDING if plane.dtype.kind in "ui" else 1e-5 * np.abs(noted).max()
+        if (np.abs(found - noted) > tolerance).any():
+            yield f"plane t={t} c={c} z={z}: values from {found[0]:g} to {found[1]:g}, " \
+                f"recorded were {noted[0]:g} to {noted[1]:g}"

@@ -1,0 +1,42 @@
+"""Check a result against the OME-Zarr models."""
+
+from __future__ import annotations
+
+import zarr
+from pydantic import ValidationError
+
+from autodip_zarr.errors import TargetError
+from autodip_zarr.stores.place import open_place
+
+
+def model_problems(uri: str) -> list[str]:
+    """Return what the OME-Zarr specification objects to in an image group.
+
+    Parameters
+    ----------
+    uri : str
+        Path or URI of the image group.
+
+    Returns
+    -------
+    list of str
+        One line a problem, with the field at fault; empty for a valid image.
+
+    Raises
+    ------
+    TargetError
+        If there is no Zarr group.
+    """
+    from ome_zarr_models.v04 import Image as Image04  # noqa: PLC0415 - half a second, for this only
+    from ome_zarr_models.v05 import Image as Image05  # noqa: PLC0415
+
+    try:
+        group = zarr.open_group(open_place(uri).store(), mode="r")
+    except (OSError, KeyError, ValueError) as error:
+        raise TargetError(uri, f"cannot be opened ({error})", "a Zarr group") from error
+    model = Image05 if group.metadata.zarr_format == 3 else Image04
+    try:
+        model.from_zarr(group)
+    except ValidationError as error:
+        return [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
+    return []
