@@ -322,6 +322,8 @@ class Recipe:
     """Arithmetic of the fit, for example ``float32``."""
     threads: int
     """CPU threads of one fit; part of the recipe because it changes rounding."""
+    fused: bool = True
+    """Whether the network is arranged for speed, which changes rounding; ``False`` runs it to the letter."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The same network as :mod:`autodip_zarr.dip.network`, arranged so that memory is touched as little as possible.
+"""The network of :mod:`autodip_zarr.dip.network`, arranged so that memory is touched as little as possible.
 
 Activations are channels last, in float32 or bfloat16. One step writes the norm, its LeakyReLU and the padding
 for the next convolution; the norm of a concatenation is folded into the weights of the convolution behind it.
@@ -53,7 +53,8 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)  # (1, width, Y, X)
         x = feed.join(skips.pop() if config.skip else None, x)
         x = feed.convolve(x)
-    return torch.sigmoid(_Output.apply(x, feed.take(), feed.take()))  # type: ignore[no-untyped-call, no-any-return]
+    logits: Tensor = _Output.apply(x, feed.take(), feed.take())  # type: ignore[no-untyped-call]
+    return torch.sigmoid(logits)
 
 
 def pad(x: Tensor) -> Tensor:
@@ -83,11 +84,12 @@ class _Feed:
     def join(self, skip: Tensor | None, deeper: Tensor) -> Tensor:
         """Join both branches, normalise, and convolve 3x3."""
         gain, _, weight, _ = self.take(), self.take(), self.take(), self.take()
-        y = _JoinConvolution.apply(skip, deeper, gain, weight)  # type: ignore[no-untyped-call]
+        y: Tensor = _JoinConvolution.apply(skip, deeper, gain, weight)  # type: ignore[no-untyped-call]
         return self._activate(y, 0)
 
     def _activate(self, y: Tensor, padding: int) -> Tensor:
-        return _NormActivatePad.apply(y, self.take(), self.take(), padding)  # type: ignore[no-untyped-call, no-any-return]
+        active: Tensor = _NormActivatePad.apply(y, self.take(), self.take(), padding)  # type: ignore[no-untyped-call]
+        return active
 
 
 def _convolve(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
@@ -115,7 +117,7 @@ class _NormActivatePad(Function):
         return out
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         y, out, gain, mean, rstd = ctx.saved_tensors
         if ctx.padding:
@@ -155,7 +157,7 @@ class _JoinConvolution(Function):
         return F.conv2d(joined, folded)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         joined, gain, weight, mean, rstd, folded = ctx.saved_tensors
         by_joined, by_folded, _ = torch.ops.aten.convolution_backward(
@@ -191,7 +193,7 @@ class _Output(Function):
         return torch.matmul(rows, weight[0, :, 0, 0]).add_(bias)[None]
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, weight = ctx.saved_tensors
         rows = x.permute(0, 2, 3, 1).flatten(0, 2).float()  # (Y X, width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from autodip_zarr.dip import fast
+from autodip_zarr.dip import fast, network
 from autodip_zarr.dip.memory import keep_freed_memory
 from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
 from autodip_zarr.domain import DipConfig, Recipe
@@ -135,6 +136,7 @@ class _State:
     adam: torch.optim.Adam
     z: Tensor
     noise: _Noise | None
+    forward: Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
     kept: list[Tensor] = field(default_factory=list)
     kept_loss: float = float("inf")
     collapses: int = 0
@@ -144,16 +146,22 @@ class _State:
         cls, config: DipConfig, recipe: Recipe, shape: tuple[int, ...], seed: int, device: str
     ) -> _State:
         generator = torch.Generator().manual_seed(seed)
-        parameters = [_laid_out(p.to(device)).requires_grad_() for p in initial_parameters(config, generator)]
+        parameters = [p.to(device) for p in initial_parameters(config, generator)]
+        if recipe.fused:
+            parameters = [_laid_out(p) for p in parameters]
+        for parameter in parameters:
+            parameter.requires_grad_()
         z = torch.rand(1, INPUT_CHANNELS, *shape, generator=generator) * _INPUT_SCALE
         adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
-        z = fast.pad(_laid_out(z.to(device, _DTYPES[recipe.precision])))
+        z = z.to(device, _DTYPES[recipe.precision])
+        if recipe.fused:
+            z = fast.pad(_laid_out(z))
         noise = _Noise.like(z, recipe.perturbation, generator) if recipe.perturbation else None
-        return cls(config, parameters, adam, z, noise)
+        return cls(config, parameters, adam, z, noise, fast.forward if recipe.fused else network.forward)
 
     def run(self) -> Tensor:
         z = self.z if self.noise is None else self.noise.add_to(self.z)
-        return fast.forward(z, self.parameters, self.config)[0, 0]
+        return self.forward(z, self.parameters, self.config)[0, 0]
 
     def check(self, loss: float) -> None:
         """Keep the weights, or go back to those of the last check if the fit collapsed since."""

@@ -199,7 +199,7 @@ def padded_size(side: int, config: DipConfig) -> int:
     config : DipConfig
         Architecture.
     """
-    step = 2**config.depth
+    step = 1 << config.depth
     if config.skip:
         return max(side, step + 1)
     return max(-(-side // step), 2) * step

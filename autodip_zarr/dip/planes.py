@@ -91,6 +91,6 @@ def _fit_starts(tile: NDArray[np.float32], job: FitJob, place: tuple[int, ...]) 
         fit_tile(tile, job.config, job.recipe, tile_seed(job.recipe.seed, *place, start), job.device)
         for start in range(job.recipe.starts)
     ]
-    image = np.mean([fit.image for fit in fits], axis=0, dtype=np.float32)
+    image = np.stack([fit.image for fit in fits]).mean(axis=0, dtype=np.float32)
     loss = float(np.mean([fit.loss for fit in fits]))
     return Fit(image, fits[0].iterations, loss, sum(fit.collapses for fit in fits))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,14 @@ def axis_weights(length: int, tile: int, halo_px: int, starts: Sequence[int]) ->
     weights = np.ones((len(starts), tile))
     for weight, start in zip(weights, starts, strict=True):
         if halo_px and start > 0:
-            weight *= np.minimum(1.0, inside / halo_px)
+            np.multiply(weight, np.minimum(1.0, inside / halo_px), out=weight)
         if halo_px and start + tile < length:
-            weight *= np.minimum(1.0, inside[::-1] / halo_px)
+            np.multiply(weight, np.minimum(1.0, inside[::-1] / halo_px), out=weight)
         total[start : start + tile] += weight
     return np.stack([w / total[s : s + tile] for w, s in zip(weights, starts, strict=True)])
 
 
-def cut(plane: NDArray[np.generic], covering: Cover) -> Iterator[NDArray[np.generic]]:
+def cut(plane: NDArray[_Value], covering: Cover) -> Iterator[NDArray[_Value]]:
     """Yield the tiles of a plane, row by row, as views."""
     height, width = covering.tile
     for y, x in covering.corners:

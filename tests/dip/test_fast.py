@@ -1,0 +1,66 @@
+"""The fast arrangement of the network computes what the plain one does, forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from autodip_zarr.dip import fast, network
+from autodip_zarr.domain import DipConfig
+
+Forward = Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
+
+
+def run_fast(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tensor:
+    return fast.forward(fast.pad(x.contiguous(memory_format=torch.channels_last)), parameters, config)
+
+
+def output_and_gradients(
+    run: Forward, x: Tensor, start: Sequence[Tensor], config: DipConfig
+) -> tuple[Tensor, list[Tensor | None]]:
+    parameters = [p.clone().requires_grad_() for p in start]
+    output = run(x, parameters, config)
+    ramp = torch.linspace(0, 1, output.numel()).view_as(output)
+    torch.mean((output - ramp) ** 2).backward()  # type: ignore[no-untyped-call]
+    return output.detach(), [p.grad for p in parameters]
+
+
+def start(config: DipConfig, seed: int) -> list[Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    fresh = network.initial_parameters(config, generator)
+    return [p + 0.1 * torch.randn(p.shape, generator=generator) for p in fresh]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.integers(1, 3), st.sampled_from([0, 4]), st.integers(16, 60), st.integers(16, 60), st.integers(0, 99)
+)
+def test_outputs_and_gradients_agree_at_any_size(depth: int, skip: int, y: int, x: int, seed: int) -> None:
+    config = DipConfig(depth, 8, skip, 1)
+    height, width = network.padded_size(y, config), network.padded_size(x, config)
+    z = torch.rand(1, 32, height, width, generator=torch.Generator().manual_seed(seed))
+    parameters = start(config, seed)
+    expected, slopes = output_and_gradients(network.forward, z, parameters, config)
+    found, fast_slopes = output_and_gradients(run_fast, z, parameters, config)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
+    largest = max(float(slope.norm()) for slope in slopes if slope is not None)
+    for slope, fast_slope in zip(slopes, fast_slopes, strict=True):
+        assert slope is not None
+        expected_slope = torch.zeros_like(slope) if fast_slope is None else fast_slope
+        assert float((slope - expected_slope).norm()) < 0.02 * float(slope.norm()) + 2e-4 * largest
+
+
+@pytest.mark.parametrize("skip", [0, 4])
+def test_bfloat16_output_is_near(skip: int) -> None:
+    config = DipConfig(3, 16, skip, 1)
+    z = torch.rand(1, 32, 64, 64, generator=torch.Generator().manual_seed(1))
+    parameters = start(config, 1)
+    expected, _ = output_and_gradients(network.forward, z, parameters, config)
+    found, _ = output_and_gradients(run_fast, z.bfloat16(), parameters, config)
+    assert found.dtype == torch.float32
+    assert float((found - expected).abs().mean()) < 0.01
