@@ -76,13 +76,9 @@ class Planner:
             halo_px=choices.halo_px,
             precision=resolve_precision(choices.precision, device),
         )
-        options = MatchOptions(metric=choices.metric, relations=vocabulary.generalises_to)
+        options = MatchOptions(metric=choices.metric, relations=vocabulary.relations())
         _check(choices, options, table)
-        for field in ("microscope", "specimen"):
-            text = getattr(choices, field)
-            if text is not None and vocabulary.term(field, text) is None:
-                known = ", ".join(vocabulary.names(field))
-                raise OptionError(f"--{field}", repr(text), f"one of {known}")
+        _check_terms(choices, vocabulary, table)
         return cls(choices, recipe, table, vocabulary, options, device)
 
     def read(self, ref: ImageRef) -> tuple[Header, Acquisition]:
@@ -97,7 +93,7 @@ class Planner:
             text = getattr(self.choices, field)
             if text is None:
                 continue
-            term = self.vocabulary.term(field, text)
+            term = self.vocabulary.lookup(field, text) or text
             said = Evidence(field, term, f"--{field}", text, _OVERRIDE_TRUST)
             evidence = (said, *channel.evidence)
             channel = (
@@ -209,6 +205,17 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
         raise OptionError("--tile, --halo", found, "a halo smaller than the tile")
     if choices.dtype not in {None, "float32"}:
         raise OptionError("--dtype", repr(choices.dtype), "float32, or nothing for that of the source")
+
+
+def _check_terms(choices: Choices, vocabulary: Vocabulary, table: Table) -> None:
+    """Refuse terms that neither the vocabulary nor the table knows."""
+    for field in ("microscope", "specimen"):
+        text = getattr(choices, field)
+        calibrated = {entry.group.get(field) for entry in table.entries}
+        if text is None or text in calibrated or vocabulary.lookup(field, text):
+            continue
+        known = ", ".join(term.term for term in vocabulary.terms if term.field == field)
+        raise OptionError(f"--{field}", repr(text), f"one of {known}")
 
 
 def _unfit(header: Header) -> str | None:

@@ -74,7 +74,7 @@ def _problems(ref: ImageRef) -> Iterator[str]:
     yield from _some([f"plane t={t} c={c} z={z} is not done" for t, c, z in np.argwhere(np.isnan(status))])
     failed = [f"plane t={t} c={c} z={z} failed" for t, c, z in np.argwhere(status == STATUS_FAILED)]
     yield from _some(failed)
-    yield from _some([f"failure: {text}" for text in read_failures(ref.source)] if failed else [])
+    yield from _some([f"failure: {one.reason}" for one in read_failures(ref.source)] if failed else [])
     yield from _some(list(_pixel_problems(header, record)))
 
 
