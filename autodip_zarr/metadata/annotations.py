@@ -62,7 +62,6 @@ def pair_clues(pair: Pair, channel: ChannelNames, vocabulary: Vocabulary) -> Ite
         yield from _method_clues(pair, trust, vocabulary)
     elif field == "model":
         yield Clue("microscope", pair.value, pair.source, Trust.MODEL, "model")
-        yield Clue("microscope", pair.value, pair.source, Trust.MODEL, "words", quiet=True)
     elif field == "contrast":
         yield Clue("contrast", pair.value, pair.source, trust, "words")
     elif field == "organism":
@@ -102,4 +101,3 @@ def _label_of(pair: Pair, channel: ChannelNames) -> str | None:
 def remark_clues(text: str, source: str) -> Iterator[Clue]:
     """Yield what a tag, comment or description says about the modality of an image."""
     yield Clue("microscope", text, source, Trust.PROSE, "words", quiet=True)
-    yield Clue("microscope", text, source, Trust.PROSE - 1, "model", quiet=True)

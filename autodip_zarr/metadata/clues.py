@@ -121,7 +121,9 @@ def _terms(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:
         return (term,) if term is not None else ()
     if clue.reading == "words":
         return vocabulary.search(clue.field, clue.raw)
-    return vocabulary.search_names("models" if clue.reading == "model" else "cell_lines", clue.raw)
+    if clue.reading == "model":
+        return vocabulary.search_names("models", clue.raw) or vocabulary.search("microscope", clue.raw)
+    return vocabulary.search_names("cell_lines", clue.raw)
 
 
 def _specific(terms: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:

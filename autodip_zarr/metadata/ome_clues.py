@@ -157,7 +157,6 @@ def _instrument_clues(instrument: Located) -> Iterator[Clue]:
         model = part.get("Model")
         if model is not None:
             yield Clue("microscope", model, part.at("Model"), Trust.MODEL, "model")
-            yield Clue("microscope", model, part.at("Model"), Trust.MODEL - 1, "words", quiet=True)
     for kind in ("Objective", "Detector", "Dichroic", "FilterSet", "GenericExcitationSource"):
         for part in instrument.find(kind):
             model = part.get("Model")

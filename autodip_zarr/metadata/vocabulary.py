@@ -99,7 +99,11 @@ class Vocabulary:
 
     def search(self, field: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of one section that a free text names, in order of appearance."""
-        found = [self.fields[field][one] for one in segments(text) if one in self.fields[field]]
+        known = self.fields[field]
+        found = [known[one] for one in segments(text) if one in known]
+        words = [one for one in map(compact, text.split()) if not one.isdigit()]
+        if not found and words and all(one in known for one in words):
+            found = [known[one] for one in words]
         if not found:
             found = [term for term in find_words(text, self.words[field]) if term]
         if not found and field == "specimen":
