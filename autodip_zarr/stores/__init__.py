@@ -2,7 +2,69 @@
 
 from __future__ import annotations
 
+from autodip_zarr.stores.collection import PlateLayout, read_plate, write_bf2raw_layout, write_plate_layout
+from autodip_zarr.stores.files import create_file, delete_file, read_file, write_file
+from autodip_zarr.stores.layout import plan_layout
+from autodip_zarr.stores.pictures import encode_png, read_image, write_image, write_ome_tiff
+from autodip_zarr.stores.pyramid import finish_target
 from autodip_zarr.stores.read import read_header, read_planes
+from autodip_zarr.stores.record import (
+    RECORD_FIELDS,
+    STATUS_COPIED,
+    STATUS_DENOISED,
+    STATUS_FAILED,
+    Failure,
+    read_attributes,
+    read_failures,
+    read_record,
+    write_failure,
+    write_record,
+)
 from autodip_zarr.stores.walk import walk, walk_results
+from autodip_zarr.stores.write import (
+    create_target,
+    delete_target,
+    replace_attributes,
+    target_exists,
+    write_block,
+)
+from autodip_zarr.stores.writeback import register_nested_image, register_well_image, remove_target
 
-__all__ = ["read_header", "read_planes", "walk", "walk_results"]
+__all__ = [
+    "RECORD_FIELDS",
+    "STATUS_COPIED",
+    "STATUS_DENOISED",
+    "STATUS_FAILED",
+    "Failure",
+    "PlateLayout",
+    "create_file",
+    "create_target",
+    "delete_file",
+    "delete_target",
+    "encode_png",
+    "finish_target",
+    "plan_layout",
+    "read_attributes",
+    "read_failures",
+    "read_file",
+    "read_header",
+    "read_image",
+    "read_planes",
+    "read_plate",
+    "read_record",
+    "register_nested_image",
+    "register_well_image",
+    "remove_target",
+    "replace_attributes",
+    "target_exists",
+    "walk",
+    "walk_results",
+    "write_bf2raw_layout",
+    "write_block",
+    "write_failure",
+    "write_file",
+    "write_image",
+    "write_ome_tiff",
+    "write_plate_layout",
+    "write_record",
+]

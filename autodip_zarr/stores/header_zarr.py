@@ -11,8 +11,9 @@ import numpy as np
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.stores.nodes import Json, Node, as_object, as_objects, join, read_node, read_nodes
-from autodip_zarr.stores.place import Place, open_place, safe_key
+from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.texts import metadata_texts
+from autodip_zarr.stores.uris import safe_key
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _BY_TYPE = {"time": "t", "channel": "c"}

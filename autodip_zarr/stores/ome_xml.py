@@ -11,14 +11,28 @@ from xml.etree.ElementTree import Element, ParseError
 
 from autodip_zarr.domain import ChannelDisplay
 from autodip_zarr.errors import HeaderError, PixelError
-from autodip_zarr.stores.place import safe_key
+from autodip_zarr.stores.uris import safe_key
 
 UNITS = {
-    "µm": "micrometer", "μm": "micrometer", "um": "micrometer", "nm": "nanometer", "mm": "millimeter",
-    "cm": "centimeter", "m": "meter", "pm": "picometer", "Å": "angstrom", "Å": "angstrom", "in": "inch",
-    "s": "second", "ms": "millisecond", "µs": "microsecond", "μs": "microsecond", "ns": "nanosecond",
-    "min": "minute", "h": "hour", "d": "day",
-}  # fmt: skip
+    "\u00b5m": "micrometer",
+    "\u03bcm": "micrometer",
+    "um": "micrometer",
+    "nm": "nanometer",
+    "mm": "millimeter",
+    "cm": "centimeter",
+    "m": "meter",
+    "pm": "picometer",
+    "\u00c5": "angstrom",
+    "\u212b": "angstrom",
+    "s": "second",
+    "ms": "millisecond",
+    "\u00b5s": "microsecond",
+    "\u03bcs": "microsecond",
+    "ns": "nanosecond",
+    "min": "minute",
+    "h": "hour",
+    "d": "day",
+}
 """OME symbols of length and time, and the UDUNITS names that OME-Zarr wants."""
 
 _OME_ROOT = re.compile(r"<([A-Za-z_][\w.-]*:)?OME[\s>]")
@@ -111,8 +125,8 @@ def parse_root(text: str, where: str) -> Element:
     HeaderError
         It is broken or hostile.
     """
-    from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+    from defusedxml.common import DefusedXmlException  # noqa: PLC0415
+    from defusedxml.ElementTree import fromstring  # noqa: PLC0415
 
     try:
         root: Element = fromstring(text, forbid_dtd=True)
@@ -224,7 +238,7 @@ def _pixel_sizes(pixels: Element) -> dict[str, tuple[float, str | None]]:
         except ValueError:
             continue
         if math.isfinite(size) and size > 0:
-            found[axis] = (size, UNITS.get(pixels.get(f"{name}Unit", "s" if axis == "t" else "µm")))
+            found[axis] = (size, UNITS.get(pixels.get(f"{name}Unit", "s" if axis == "t" else "um")))
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -13,18 +12,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
 
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
+from autodip_zarr.stores.uris import is_remote, is_zip, local_path, public_uri, split_uri
 
 METADATA_LIMIT = 64 * 1024 * 1024
 """Bytes above which a metadata document is refused: an honest one is far smaller."""
 
-ZIP_SUFFIXES = (".ozx", ".zip")
-"""Names of zipped stores end so."""
-
-_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -129,7 +124,7 @@ class LocalPlace:
     @contextmanager
     def zarr_store(self, *, read_only: bool) -> Iterator[Any]:
         """Open this folder as a store of zarr."""
-        from zarr.storage import LocalStore
+        from zarr.storage import LocalStore  # noqa: PLC0415
 
         yield LocalStore(self.uri, read_only=read_only)
 
@@ -182,8 +177,10 @@ class RemotePlace:
         contents: list[bytes | None] = []
         for key, path in zip(keys, paths, strict=True):
             content = found.get(path)
-            ok = isinstance(content, bytes)
-            contents.append(_bounded(self.where(key), content, METADATA_LIMIT) if ok else self.read(key))
+            if isinstance(content, bytes):
+                contents.append(_bounded(self.where(key), content, METADATA_LIMIT))
+            else:  # an error, whose meaning is told apart in one place
+                contents.append(self.read(key))
         return contents
 
     def entries(self, key: str) -> list[tuple[str, bool]]:
@@ -199,11 +196,11 @@ class RemotePlace:
             return []
         except Exception as error:  # see read
             raise _unreadable(self.where(key), error) from error
-        names = {(item["name"].rstrip("/").rsplit("/", 1)[-1], item["type"] == "directory") for item in found}
+        names = {(split_uri(item["name"])[1], item["type"] == "directory") for item in found}
         return sorted(name for name in names if name[0])
 
     def stat(self, key: str) -> Fingerprint | None:
-        """Return size, time and entity tag of a key, as far as they are told, ``None`` where there is none."""
+        """Return size, time and entity tag of a key, as far as told, ``None`` where there is none."""
         try:
             self.fs.invalidate_cache()
             info = self.fs.info(self._path(key))
@@ -255,7 +252,7 @@ class RemotePlace:
     @contextmanager
     def zarr_store(self, *, read_only: bool) -> Iterator[Any]:
         """Open this prefix, or this archive, as a store of zarr."""
-        from zarr.storage import FsspecStore, ZipStore
+        from zarr.storage import FsspecStore, ZipStore  # noqa: PLC0415
 
         if is_zip(self.uri):
             archive = ZipStore(self.uri, mode="r", read_only=True)
@@ -282,7 +279,7 @@ def open_place(uri: str) -> Place:
     if not is_remote(uri):
         path = local_path(uri)
         return _open_zip(path) if is_zip(path) and Path(path).is_file() else LocalPlace(path)
-    from fsspec.core import url_to_fs
+    from fsspec.core import url_to_fs  # noqa: PLC0415
 
     try:
         fs, root = url_to_fs(uri)
@@ -292,62 +289,14 @@ def open_place(uri: str) -> Place:
 
 
 def _open_zip(path: str) -> RemotePlace:
-    from zipfile import BadZipFile
+    from zipfile import BadZipFile  # noqa: PLC0415
 
-    from fsspec.implementations.zip import ZipFileSystem
+    from fsspec.implementations.zip import ZipFileSystem  # noqa: PLC0415
 
     try:
         return RemotePlace(path, ZipFileSystem(fo=path, mode="r"), "", listable=True)
     except (OSError, BadZipFile) as error:
         raise SourceError(path, f"is no zip archive: {_words(error)}", "a zipped Zarr store") from error
-
-
-def is_remote(uri: str) -> bool:
-    """Return whether a source is a URI, other than of a local file."""
-    return "://" in uri and not uri.startswith("file://")
-
-
-def is_zip(uri: str) -> bool:
-    """Return whether a name is that of a zipped store."""
-    return uri.lower().endswith(ZIP_SUFFIXES)
-
-
-def local_path(uri: str) -> str:
-    """Return the absolute path of a local path or ``file://`` URI."""
-    if uri.startswith("file://"):
-        uri = unquote(urlsplit(uri).path)
-    return str(Path(uri).absolute()) if ".." not in Path(uri).parts else os.path.abspath(uri)  # noqa: PTH100
-
-
-def public_uri(uri: str) -> str:
-    """Return a URI without user, password and query, for messages, logs and provenance."""
-    if not is_remote(uri):
-        return uri
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
-
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """Return the parent and the base name of a path or URI."""
-    parent, _, name = uri.rstrip("/").rpartition("/")
-    return parent, name
-
-
-def safe_key(path: object, where: str) -> str:
-    """Return a path found in metadata if it stays inside the store that names it.
-
-    Raises
-    ------
-    HeaderError
-        It is no text, is absolute, climbs out, or is a URI.
-    """
-    ok = isinstance(path, str) and path.strip() != "" and len(path) <= 1024 and path.isprintable()
-    if not ok or not isinstance(path, str) or "\\" in path or path.startswith("/") or _SCHEME.match(path):
-        raise HeaderError(where, f"found the path {path!r:.200}", "a path inside the store")
-    parts = path.rstrip("/").split("/")
-    if any(part.strip() in ("", ".", "..") for part in parts):
-        raise HeaderError(where, f"found the path {path!r:.200}", "a path inside the store")
-    return "/".join(parts)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from autodip_zarr.stores.header_tiff import agreed, read_tiff_header
 from autodip_zarr.stores.header_zarr import read_zarr_header
 from autodip_zarr.stores.nodes import join
 from autodip_zarr.stores.ome_xml import TiffImage
-from autodip_zarr.stores.place import open_place, public_uri
+from autodip_zarr.stores.place import open_place
 from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place
+from autodip_zarr.stores.uris import public_uri
 
 Positions = Sequence[tuple[int, int]]
 """Time point and depth of each plane."""
@@ -93,8 +94,8 @@ def _zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
 
 def open_array(store: Any, path: str, zarr_format: Literal[2, 3] | None) -> Any:  # noqa: ANN401
     """Open an array of a store, without the remarks that zarr makes about old writers."""
-    import zarr
-    from zarr.errors import ZarrUserWarning
+    import zarr  # noqa: PLC0415
+    from zarr.errors import ZarrUserWarning  # noqa: PLC0415
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZarrUserWarning)

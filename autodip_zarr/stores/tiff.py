@@ -11,7 +11,8 @@ from typing import Any
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError
 from autodip_zarr.stores.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
-from autodip_zarr.stores.place import METADATA_LIMIT, Place, is_remote, open_place, public_uri, split_uri
+from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
+from autodip_zarr.stores.uris import is_remote, public_uri, split_uri
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 """Names of TIFF files that may be images end so."""
@@ -50,11 +51,11 @@ def open_tiff(uri: str) -> Iterator[Any]:
     SourceError
         It is missing, cannot be read or is no TIFF file.
     """
-    import tifffile
+    import tifffile  # noqa: PLC0415
 
     try:
         if is_remote(uri):
-            import fsspec
+            import fsspec  # noqa: PLC0415
 
             with fsspec.open(uri, "rb") as file, tifffile.TiffFile(file, **_PLAIN_ONLY) as tif:
                 yield tif
@@ -163,7 +164,7 @@ def _seen_from(header: OmeFile, header_name: str, own_name: str) -> OmeFile:
 
 
 def _is_renamed(header: OmeFile, place: Place) -> bool:
-    """Return whether all planes are said to lie in one other file, which is not there: the file's old name."""
+    """Return whether all planes are said to lie in one other file that is missing: the old name."""
     files = {run.file for image in header.images for run in image.runs}
     return len(files) == 1 and None not in files and not _exists(place, next(iter(header.members)))
 

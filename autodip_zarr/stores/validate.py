@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zarr
 from pydantic import ValidationError
 
 from autodip_zarr.errors import TargetError
@@ -27,16 +26,18 @@ def model_problems(uri: str) -> list[str]:
     TargetError
         If there is no Zarr group.
     """
+    import zarr  # noqa: PLC0415
     from ome_zarr_models.v04 import Image as Image04  # noqa: PLC0415 - half a second, for this only
     from ome_zarr_models.v05 import Image as Image05  # noqa: PLC0415
 
-    try:
-        group = zarr.open_group(open_place(uri).store(), mode="r")
-    except (OSError, KeyError, ValueError) as error:
-        raise TargetError(uri, f"cannot be opened ({error})", "a Zarr group") from error
-    model = Image05 if group.metadata.zarr_format == 3 else Image04
-    try:
-        model.from_zarr(group)
-    except ValidationError as error:
-        return [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
+    with open_place(uri).zarr_store(read_only=True) as store:
+        try:
+            group = zarr.open_group(store, mode="r")
+        except (OSError, KeyError, ValueError) as error:
+            raise TargetError(uri, f"cannot be opened ({error})", "a Zarr group") from error
+        model = Image05 if group.metadata.zarr_format == 3 else Image04
+        try:
+            model.from_zarr(group)
+        except ValidationError as error:
+            return [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
     return []

@@ -17,7 +17,8 @@ from autodip_zarr.stores.nodes import (
     read_node,
     read_nodes,
 )
-from autodip_zarr.stores.place import Place, safe_key
+from autodip_zarr.stores.place import Place
+from autodip_zarr.stores.uris import safe_key
 
 NESTED_RESULT = "denoised"
 """Name of the group inside an image that holds its denoised version."""

@@ -1,0 +1,1 @@
+"""Tests of stores: real files in and out."""

@@ -1,0 +1,49 @@
+"""Write the metadata documents of Zarr groups, in either format, whole and in one step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from autodip_zarr.stores.nodes import Json, Node, ZarrFormat, join
+from autodip_zarr.stores.place import Place
+
+
+def dump_json(document: Mapping[str, object]) -> bytes:
+    """Return a JSON document as bytes."""
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def write_group(place: Place, key: str, zarr_format: ZarrFormat, attributes: Mapping[str, object]) -> None:
+    """Write, or replace, the documents of a group.
+
+    Raises
+    ------
+    TargetError
+        They cannot be written.
+    """
+    if zarr_format == 3:
+        document: Json = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
+        place.write(join(key, "zarr.json"), dump_json(document))
+    else:
+        place.write(join(key, ".zgroup"), dump_json({"zarr_format": 2}))
+        place.write(join(key, ".zattrs"), dump_json(attributes))
+
+
+def write_attributes(place: Place, node: Node, attributes: Mapping[str, object]) -> None:
+    """Replace the attributes of an existing group, keeping the rest of its document.
+
+    Raises
+    ------
+    TargetError
+        They cannot be written.
+    """
+    document = (
+        dict(attributes) if node.zarr_format == 2 else {**node.document, "attributes": dict(attributes)}
+    )
+    place.write(node.document_key, dump_json(document))
+
+
+def with_ome(zarr_format: ZarrFormat, ome: Mapping[str, object]) -> Json:
+    """Return attributes that hold what OME-Zarr says, where the version wants it: 0.4 or 0.5."""
+    return {"ome": {"version": "0.5", **ome}} if zarr_format == 3 else dict(ome)

@@ -1,0 +1,61 @@
+"""Small files beside the images of a store, local or remote: locks, provenance documents, reports."""
+
+from __future__ import annotations
+
+from autodip_zarr.stores.place import Place, open_place
+from autodip_zarr.stores.uris import is_remote, local_path, split_uri
+
+
+def read_file(uri: str) -> bytes | None:
+    """Return the bytes of a small file, ``None`` where there is none.
+
+    Raises
+    ------
+    HeaderError
+        It is larger than 64 MB.
+    SourceError
+        It cannot be read.
+    """
+    place, name = _folder(uri)
+    return place.read(name)
+
+
+def write_file(uri: str, content: bytes) -> None:
+    """Write or replace a small file in one step.
+
+    Raises
+    ------
+    TargetError
+        It cannot be written.
+    """
+    place, name = _folder(uri)
+    place.write(name, content)
+
+
+def create_file(uri: str, content: bytes) -> bool:
+    """Write a small file only if there is none, and return whether it was written.
+
+    Raises
+    ------
+    TargetError
+        It cannot be written.
+    """
+    place, name = _folder(uri)
+    return place.create(name, content)
+
+
+def delete_file(uri: str) -> None:
+    """Delete a small file; nothing happens where there is none.
+
+    Raises
+    ------
+    TargetError
+        It cannot be deleted.
+    """
+    place, name = _folder(uri)
+    place.delete(name)
+
+
+def _folder(uri: str) -> tuple[Place, str]:
+    parent, name = split_uri(uri if is_remote(uri) else local_path(uri))
+    return open_place(parent or "/"), name

@@ -1,0 +1,153 @@
+"""Single planes as picture files, and arrays as OME-TIFF: for demonstrations, previews and evaluation."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.errors import PixelError, SourceError, TargetError
+from autodip_zarr.stores.ome_xml import parse_ome
+from autodip_zarr.stores.place import target_errors
+from autodip_zarr.stores.tiff import is_tiff_name, open_tiff
+
+
+def write_ome_tiff(path: str, pixels: NDArray[Any], ome_xml: str | None = None) -> None:
+    """Write an OME-TIFF file of one image.
+
+    Parameters
+    ----------
+    path : str
+        File to write.
+    pixels : (T, C, Z, Y, X)
+        Any integer or float type.
+    ome_xml : str, optional
+        Header; its sizes must be those of `pixels`, and it decides the order of the pages. Without it a
+        minimal header is written.
+
+    Raises
+    ------
+    TargetError
+        Header and pixels contradict each other, or the file cannot be written.
+    """
+    import tifffile  # noqa: PLC0415
+
+    if pixels.ndim != 5:
+        raise TargetError(path, f"found {pixels.ndim} dimensions", "t, c, z, y, x")
+    if ome_xml is None:
+        with target_errors(path):
+            tifffile.imwrite(path, pixels, ome=True, photometric="minisblack", metadata={"axes": "TCZYX"})
+        return
+    image = parse_ome(ome_xml, path, Path(path).name).images[0]
+    expected = tuple(image.sizes[axis] for axis in "tczyx")
+    if expected != pixels.shape or image.samples != 1:
+        raise TargetError(path, f"found pixels of shape {pixels.shape}", f"{expected}, as the header says")
+    order = ["tcz".index(axis) for axis in image.leading]
+    planes = np.transpose(pixels, (*order, 3, 4)).reshape(-1, *pixels.shape[3:])
+    with target_errors(path):
+        tifffile.imwrite(
+            path, planes, photometric="minisblack", metadata=None, description=ome_xml.encode(), ome=False
+        )
+
+
+def read_image(path: str) -> NDArray[Any]:
+    """Return the one plane of a PNG or TIFF file.
+
+    Returns
+    -------
+    plane : (Y, X)
+        In the pixel type of the file; the common channel of a grey picture stored in colour.
+
+    Raises
+    ------
+    SourceError
+        The file is missing, cannot be read, or holds something else.
+    """
+    pixels = _read_tiff(path) if is_tiff_name(path) else _read_picture(path)
+    if pixels.ndim == 3 and pixels.shape[-1] in (3, 4) and (pixels[..., :1] == pixels[..., :3]).all():
+        pixels = pixels[..., 0]
+    if pixels.ndim != 2:
+        raise SourceError(path, f"holds an image of shape {pixels.shape}", "one grayscale plane")
+    return pixels
+
+
+def _read_tiff(path: str) -> NDArray[Any]:
+    with open_tiff(path) as tif:
+        if len(tif.pages) != 1:
+            raise SourceError(path, f"holds {len(tif.pages)} pages", "one grayscale plane")
+        page: NDArray[Any] = tif.pages[0].asarray()
+    return page.astype(page.dtype.newbyteorder("="), copy=False)
+
+
+def _read_picture(path: str) -> NDArray[Any]:
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
+
+    try:
+        with Image.open(path) as picture:
+            if picture.mode == "P":
+                return np.asarray(picture.convert("RGB"))
+            pixels = np.asarray(picture)
+    except FileNotFoundError as error:
+        raise SourceError(path, "is missing; check the path") from error
+    except UnidentifiedImageError as error:
+        raise SourceError(path, "is no picture", "a PNG or TIFF file") from error
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise PixelError(path, f"cannot be read: {error}") from error
+    if picture.mode.startswith("I;16") or picture.mode == "I":
+        return pixels.astype(np.uint16) if pixels.min() >= 0 and pixels.max() < 2**16 else pixels
+    return pixels
+
+
+def write_image(path: str, plane: NDArray[Any]) -> None:
+    """Write a plane as PNG, or as TIFF where the name says so.
+
+    Parameters
+    ----------
+    path : str
+        File to write.
+    plane : (Y, X) or (Y, X, 3)
+        PNG: uint8, grey or colour, or uint16 grey. TIFF: any type.
+
+    Raises
+    ------
+    TargetError
+        The pixel type has no such picture, or the file cannot be written.
+    """
+    if not is_tiff_name(path):
+        content = encode_png(plane)
+        with target_errors(path):
+            Path(path).write_bytes(content)
+        return
+    import tifffile  # noqa: PLC0415
+
+    with target_errors(path):
+        tifffile.imwrite(path, plane, photometric="rgb" if plane.ndim == 3 else "minisblack")
+
+
+def encode_png(plane: NDArray[Any]) -> bytes:
+    """Return a plane as the bytes of a PNG file.
+
+    Parameters
+    ----------
+    plane : (Y, X) or (Y, X, 3)
+        uint8, grey or colour, or uint16 grey.
+
+    Raises
+    ------
+    TargetError
+        The pixel type or shape has no such picture.
+    """
+    from PIL import Image  # noqa: PLC0415
+
+    grey = plane.ndim == 2 and plane.dtype in (np.uint8, np.uint16)
+    colour = plane.ndim == 3 and plane.shape[-1] == 3 and plane.dtype == np.uint8
+    if not (grey or colour):
+        raise TargetError(
+            "PNG", f"found {plane.dtype} of shape {plane.shape}", "uint8 or uint16 grey, uint8 colour"
+        )
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(plane)).save(buffer, format="PNG", optimize=False)
+    return buffer.getvalue()

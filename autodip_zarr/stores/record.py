@@ -1,0 +1,235 @@
+"""The ledger and quality record of a result: one row of numbers for each plane, one chunk for each block."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.domain import Block, TargetSpec
+from autodip_zarr.errors import SourceError, TargetError
+from autodip_zarr.stores.documents import dump_json, write_group
+from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, as_object, parse_json, read_node
+from autodip_zarr.stores.place import Place, open_place, target_errors
+
+RECORD_FIELDS = (
+    "status",
+    "iterations",
+    "loss",
+    "seconds",
+    "noise_before",
+    "noise_after",
+    "minimum",
+    "maximum",
+    "residual_mean",
+    "residual_std",
+    "residual_lag1",
+)
+"""Columns of the record; NaN where a value does not apply, and in all of them where a plane is not done."""
+
+STATUS_FAILED = 0
+"""Value of ``status``: the plane could not be read or denoised."""
+STATUS_DENOISED = 1
+"""Value of ``status``: the plane was denoised."""
+STATUS_COPIED = 2
+"""Value of ``status``: the plane was copied unchanged."""
+
+RECORD = f"{RESULT_ATTRIBUTE}/record"
+"""Array of the record, below the image group."""
+
+FAILURES = f"{RESULT_ATTRIBUTE}/failures"
+"""Group with the reasons of failures, below the image group."""
+
+_AXES = ("t", "c", "z", "field")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why planes of a block failed."""
+
+    block: Block
+    """The planes that were worked on together."""
+    reason: str
+    """Why, in words."""
+
+
+def create_record(place: Place, spec: TargetSpec) -> None:
+    """Create the empty record of a new result; the record array comes last.
+
+    ``xarray.open_zarr`` opens the group in Zarr 2 and 3, with `RECORD_FIELDS` as the coordinate ``field``.
+    """
+    import zarr  # noqa: PLC0415
+
+    write_group(place, RESULT_ATTRIBUTE, spec.zarr_format, {})
+    write_group(place, FAILURES, spec.zarr_format, {})
+    shape = (*(spec.size(axis) for axis in "tcz"), len(RECORD_FIELDS))
+    chunk = (min(spec.block_t, shape[0]), 1, min(spec.block_z, shape[2]), len(RECORD_FIELDS))
+    with place.zarr_store(read_only=False) as store:
+        names = zarr.create_array(
+            store,
+            name=f"{RESULT_ATTRIBUTE}/field",
+            shape=(len(RECORD_FIELDS),),
+            chunks=(len(RECORD_FIELDS),),
+            dtype="<U16" if spec.zarr_format == 2 else "string",
+            **_dimensions(spec, ("field",)),
+        )
+        names[:] = np.array(RECORD_FIELDS)
+        zarr.create_array(
+            store,
+            name=RECORD,
+            shape=shape,
+            chunks=chunk,
+            dtype="float64",
+            fill_value=float("nan"),
+            **_dimensions(spec, _AXES),
+        )
+
+
+def _dimensions(spec: TargetSpec, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the arguments that name the dimensions as each format wants it."""
+    if spec.zarr_format == 3:
+        return {"zarr_format": 3, "dimension_names": names}
+    encoding = {"name": "v2", "separator": "/"}
+    attributes = {"_ARRAY_DIMENSIONS": list(names)}
+    return {"zarr_format": 2, "attributes": attributes, "chunk_key_encoding": encoding}
+
+
+def write_record(spec: TargetSpec, block: Block, rows: NDArray[np.floating[Any]]) -> None:
+    """Record what became of a block; call it after its pixels are written.
+
+    Parameters
+    ----------
+    spec : TargetSpec
+        The result.
+    block : Block
+        The planes.
+    rows : (N, F) float
+        One row for each of ``block.positions``, one column for each of `RECORD_FIELDS`. Where none says
+        ``STATUS_FAILED``, the reason that an earlier attempt left is deleted.
+
+    Raises
+    ------
+    TargetError
+        It cannot be written.
+    """
+    import zarr  # noqa: PLC0415
+
+    expected = (len(block.positions), len(RECORD_FIELDS))
+    if rows.shape != expected:
+        raise TargetError(f"{spec.uri}/{RECORD}", f"found rows of shape {rows.shape}", f"{expected}")
+    place = open_place(spec.uri)
+    with target_errors(place.where(RECORD)), place.zarr_store(read_only=False) as store:
+        array = zarr.open_array(store, path=RECORD, mode="r+", zarr_format=spec.zarr_format)
+        region = (_span(block.t), block.c, _span(block.z))
+        array[region] = rows.reshape(len(block.t), len(block.z), -1).astype(np.float64)
+    if not np.any(rows[:, RECORD_FIELDS.index("status")] == STATUS_FAILED):
+        place.delete(_failure_key(block))
+
+
+def read_record(uri: str) -> NDArray[np.float64]:
+    """Return the record of a result.
+
+    Returns
+    -------
+    record : (T, C, Z, F) float64
+        With the columns `RECORD_FIELDS`; NaN where a plane is not done.
+
+    Raises
+    ------
+    TargetError
+        There is none, or it cannot be read.
+    """
+    import zarr  # noqa: PLC0415
+
+    place = open_place(uri)
+    node = read_node(place, RECORD)
+    if node is None:
+        raise TargetError(place.where(RECORD), "is missing", "the record of a result of this program")
+    try:
+        with place.zarr_store(read_only=True) as store:
+            array = zarr.open_array(store, path=RECORD, mode="r", zarr_format=node.zarr_format)
+            record = np.asarray(array[:], dtype=np.float64)
+    except MemoryError:
+        raise
+    except Exception as error:  # zarr and its codecs have errors of their own
+        raise TargetError(place.where(RECORD), f"cannot be read: {error!s:.300}") from error
+    if record.ndim != len(_AXES) or record.shape[-1] != len(RECORD_FIELDS):
+        found = f"found the shape {record.shape}"
+        raise TargetError(place.where(RECORD), found, f"(T, C, Z, {len(RECORD_FIELDS)})")
+    return record
+
+
+def write_failure(spec: TargetSpec, block: Block, reason: str) -> None:
+    """Write down why planes of a block failed.
+
+    Raises
+    ------
+    TargetError
+        It cannot be written.
+    """
+    document = {
+        "c": block.c,
+        "t": [block.t.start, block.t.stop],
+        "z": [block.z.start, block.z.stop],
+        "reason": reason,
+    }
+    open_place(spec.uri).write(_failure_key(block), dump_json(document))
+
+
+def read_failures(uri: str) -> tuple[Failure, ...]:
+    """Return why planes of a result failed, in the order of channel, time and depth.
+
+    Raises
+    ------
+    TargetError
+        The reasons cannot be read.
+    """
+    place = open_place(uri)
+    try:
+        names = [name for name, is_folder in place.entries(FAILURES) if not is_folder]
+        keys = [f"{FAILURES}/{name}" for name in names if name.endswith(".json") and name[0].isdigit()]
+        contents = zip(keys, place.read_many(keys), strict=True)
+        found = [_failure(parse_json(content, place.where(key))) for key, content in contents if content]
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint) from error
+    return tuple(sorted(found, key=lambda one: (one.block.c, one.block.t.start, one.block.z.start)))
+
+
+def _failure(document: Mapping[str, object]) -> Failure:
+    spans = []
+    for axis in ("t", "z"):
+        span = document.get(axis)
+        is_span = isinstance(span, list) and len(span) == 2 and all(isinstance(end, int) for end in span)
+        spans.append(range(*span) if is_span and isinstance(span, list) else range(0))
+    c = document.get("c")
+    block = Block(c if isinstance(c, int) else 0, spans[0], spans[1])
+    return Failure(block, str(document.get("reason", "")))
+
+
+def _failure_key(block: Block) -> str:
+    return f"{FAILURES}/{block.c}-{block.t.start}-{block.z.start}.json"
+
+
+def _span(indices: range) -> slice:
+    return slice(indices.start, indices.stop)
+
+
+def read_attributes(uri: str) -> dict[str, Any] | None:
+    """Return the ``autodip`` attribute of a group, ``None`` where there is no such group or attribute.
+
+    Raises
+    ------
+    TargetError
+        The metadata of the group cannot be read.
+    """
+    place = open_place(uri)
+    try:
+        node = read_node(place, "")
+        if node is None or not node.is_result:
+            return None
+        return as_object(node.attributes[RESULT_ATTRIBUTE], f"{place.where(node.document_key)}: autodip")
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint) from error

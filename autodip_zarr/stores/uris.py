@@ -1,0 +1,63 @@
+"""Paths, URIs, and paths found in metadata: what they are made of, and which of them can be trusted."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from autodip_zarr.errors import HeaderError
+
+ZIP_SUFFIXES = (".ozx", ".zip")
+"""Names of zipped stores end so."""
+
+_SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
+
+
+def is_remote(uri: str) -> bool:
+    """Return whether a source is a URI, other than of a local file."""
+    return "://" in uri and not uri.startswith("file://")
+
+
+def is_zip(uri: str) -> bool:
+    """Return whether a name is that of a zipped store."""
+    return uri.lower().endswith(ZIP_SUFFIXES)
+
+
+def local_path(uri: str) -> str:
+    """Return the absolute path of a local path or ``file://`` URI."""
+    if uri.startswith("file://"):
+        uri = unquote(urlsplit(uri).path)
+    return str(Path(uri).absolute()) if ".." not in Path(uri).parts else os.path.abspath(uri)  # noqa: PTH100
+
+
+def public_uri(uri: str) -> str:
+    """Return a URI without user, password and query, for messages, logs and provenance."""
+    if not is_remote(uri):
+        return uri
+    parts = urlsplit(uri)
+    return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Return the parent and the base name of a path or URI."""
+    parent, _, name = uri.rstrip("/").rpartition("/")
+    return parent, name
+
+
+def safe_key(path: object, where: str) -> str:
+    """Return a path found in metadata if it stays inside the store that names it.
+
+    Raises
+    ------
+    HeaderError
+        It is no text, is absolute, climbs out, or is a URI.
+    """
+    ok = isinstance(path, str) and path.strip() != "" and len(path) <= 1024 and path.isprintable()
+    if not ok or not isinstance(path, str) or "\\" in path or path.startswith("/") or _SCHEME.match(path):
+        raise HeaderError(where, f"found the path {path!r:.200}", "a path inside the store")
+    parts = path.rstrip("/").split("/")
+    if any(part.strip() in ("", ".", "..") for part in parts):
+        raise HeaderError(where, f"found the path {path!r:.200}", "a path inside the store")
+    return "/".join(parts)

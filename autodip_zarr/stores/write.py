@@ -1,0 +1,332 @@
+"""Create results, fill them block by block, and delete them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.domain import Axis, Block, ChannelDisplay, Level, TargetSpec
+from autodip_zarr.errors import SourceError, TargetError
+from autodip_zarr.stores.documents import with_ome, write_attributes, write_group
+from autodip_zarr.stores.layout import plan_layout
+from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, read_node
+from autodip_zarr.stores.place import Place, open_place, target_errors
+from autodip_zarr.stores.record import RECORD, create_record, read_attributes
+
+PRISTINE = f"{RESULT_ATTRIBUTE}/pristine"
+"""Group that keeps the original bytes of documents changed when a result was written back."""
+
+_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+_LEVEL_BYTES = 16 * 1024 * 1024
+
+
+def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
+    """Create a result: metadata, empty levels, and the empty record.
+
+    OME-Zarr 0.5 (Zarr 3, sharded, zstd) or 0.4 (Zarr 2, blosc with zstd), as ``spec.zarr_format`` says.
+    What an interrupted attempt left behind is replaced.
+
+    Parameters
+    ----------
+    spec : TargetSpec
+        Layout.
+    attributes : mapping
+        Attribute ``autodip`` of the image group, JSON.
+
+    Raises
+    ------
+    TargetError
+        Something else is there, the layout makes no sense, or it cannot be written.
+    """
+    check_spec(spec)
+    place = open_place(spec.uri)
+    if target_exists(spec.uri):
+        raise TargetError(spec.uri, "holds a result already", hint="continue it, or overwrite it")
+    existing = _existing(place)
+    if existing is not None:
+        if not existing.is_result:
+            hint = "choose another target; only what this program wrote is ever replaced"
+            raise TargetError(spec.uri, "holds something else already", "nothing there", hint)
+        place.delete_tree("")
+    with target_errors(spec.uri):
+        ome = {"multiscales": [_multiscales(spec)], "omero": omero(spec, {})}
+        user = {**with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}
+        write_group(place, "", spec.zarr_format, user)
+        with place.zarr_store(read_only=False) as store:
+            for index, level in enumerate(spec.levels):
+                _create_level(store, spec, index, level)
+        create_record(place, spec)
+
+
+def check_spec(spec: TargetSpec) -> None:
+    """Refuse a layout that cannot be written.
+
+    Raises
+    ------
+    TargetError
+        A level is larger than the one above, or shapes do not fit the axes.
+    """
+    names = [axis.name for axis in spec.axes]
+    if len(set(names)) != len(names) or not {"y", "x"} <= set(names) or not spec.levels:
+        raise TargetError(
+            spec.uri, f"found the axes {names} and {len(spec.levels)} levels", "y, x and a level"
+        )
+    for above, level in zip(spec.levels[:1] + spec.levels, spec.levels, strict=False):
+        fits = len(level.shape) == len(names) == len(level.scale)
+        if not fits or any(
+            not 0 < size <= most for size, most in zip(level.shape, above.shape, strict=False)
+        ):
+            where, found = f"{spec.uri}: level {level.path}", f"found the shape {level.shape}"
+            raise TargetError(where, found, f"{len(names)} sizes, none above {above.shape}")
+
+
+def level_layout(spec: TargetSpec, index: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+    """Return chunk and shard of a level; below full resolution one process writes all of it."""
+    if index == 0:
+        return spec.chunk, spec.shard
+    shape = spec.levels[index].shape
+    names = [axis.name for axis in spec.axes]
+    depth = shape[names.index("z")] if "z" in names else 1
+    chunk, _ = plan_layout(names, shape, spec.dtype, (1, depth), 2)
+    planes = _LEVEL_BYTES // (math.prod(chunk) * np.dtype(spec.dtype).itemsize)
+    chunk, shard = plan_layout(names, shape, spec.dtype, (1, min(max(planes, 1), depth)), spec.zarr_format)
+    return chunk, shard
+
+
+def _create_level(store: Any, spec: TargetSpec, index: int, level: Level) -> None:  # noqa: ANN401
+    import zarr  # noqa: PLC0415
+    from zarr.codecs import ZstdCodec  # noqa: PLC0415
+
+    chunk, shard = level_layout(spec, index)
+    names = [axis.name for axis in spec.axes]
+    shared: dict[str, Any] = {
+        "name": level.path,
+        "shape": level.shape,
+        "dtype": spec.dtype,
+        "chunks": chunk,
+        "fill_value": 0,
+    }
+    if spec.zarr_format == 3:
+        codec = ZstdCodec(level=3)
+        zarr.create_array(
+            store, **shared, shards=shard, compressors=codec, dimension_names=names, zarr_format=3
+        )
+        return
+    blosc: dict[str, Any] = {"id": "blosc", "cname": "zstd", "clevel": 5, "shuffle": 1, "blocksize": 0}
+    zarr.create_array(
+        store,
+        **shared,
+        compressors=blosc,
+        chunk_key_encoding={"name": "v2", "separator": "/"},
+        attributes={"_ARRAY_DIMENSIONS": names},
+        zarr_format=2,
+    )
+
+
+def _multiscales(spec: TargetSpec) -> Json:
+    datasets: list[Json] = []
+    for level in spec.levels:
+        steps: list[Json] = [{"type": "scale", "scale": [float(value) for value in level.scale]}]
+        if level.translation is not None:
+            steps.append(
+                {"type": "translation", "translation": [float(value) for value in level.translation]}
+            )
+        datasets.append({"path": level.path, "coordinateTransformations": steps})
+    image: Json = {"name": spec.name, "axes": [_axis(axis) for axis in spec.axes], "datasets": datasets}
+    if len(spec.levels) > 1:
+        image["type"] = "mean"
+        image["metadata"] = {
+            "description": "each pixel is the mean of the pixels that it covers on the level above",
+            "method": "autodip_zarr.stores.finish_target",
+        }
+    return image if spec.zarr_format == 3 else {"version": "0.4", **image}
+
+
+def _axis(axis: Axis) -> Json:
+    entry: Json = {"name": axis.name}
+    kind = axis.type or _TYPES.get(axis.name)
+    if kind is not None:
+        entry["type"] = kind
+    if axis.unit is not None:
+        entry["unit"] = axis.unit
+    return entry
+
+
+def omero(spec: TargetSpec, windows: Mapping[int, tuple[float, float, float, float]]) -> Json:
+    """Return the rendering settings.
+
+    Parameters
+    ----------
+    spec : TargetSpec
+        The result.
+    windows : mapping of int to (float, float, float, float)
+        Minimum, maximum, start and end of the rendering window, by channel; the range of the pixel type
+        where a channel is missing.
+    """
+    dtype = np.dtype(spec.dtype)
+    whole = (0.0, 1.0)
+    if dtype.kind in "ui":
+        whole = (float(np.iinfo(dtype).min), float(np.iinfo(dtype).max))
+    count = spec.size("c")
+    displays = [*spec.channels[:count]]
+    displays += [ChannelDisplay(None, None, None)] * (count - len(displays))
+    channels: list[Json] = []
+    for index, display in enumerate(displays):
+        low, high, start, end = windows.get(index, (*whole, *whole))
+        channels.append(
+            {
+                "label": display.label or f"Channel {index}",
+                "color": display.color or "FFFFFF",
+                "active": True if display.active is None else display.active,
+                "coefficient": 1.0,
+                "family": "linear",
+                "inverted": False,
+                "window": {"min": low, "max": high, "start": start, "end": end},
+            }
+        )
+    model = "color" if count > 1 or any(display.color for display in displays) else "greyscale"
+    rdefs: Json = {"defaultT": 0, "defaultZ": spec.size("z") // 2, "model": model}
+    version: Json = {} if spec.zarr_format == 3 else {"version": "0.4"}
+    return {**version, "name": spec.name, "channels": channels, "rdefs": rdefs}
+
+
+def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> None:
+    """Write the pixels of a block: whole shards, so that no other block touches them.
+
+    Parameters
+    ----------
+    spec : TargetSpec
+        The result.
+    block : Block
+        The planes.
+    planes : (N, Y, X)
+        One for each of ``block.positions``; rounded and clipped where the result holds integers.
+
+    Raises
+    ------
+    TargetError
+        It cannot be written.
+    """
+    import zarr  # noqa: PLC0415
+
+    expected = (len(block.positions), spec.size("y"), spec.size("x"))
+    if planes.shape != expected:
+        raise TargetError(spec.uri, f"found planes of shape {planes.shape}", f"{expected}")
+    pixels = converted(planes, spec.dtype, f"{spec.uri}: c={block.c} t={block.t.start} z={block.z.start}")
+    names = [axis.name for axis in spec.axes]
+    spans = {"t": block.t, "z": block.z, "c": range(block.c, block.c + 1)}
+    cuts = {name: slice(span.start, span.stop) for name, span in spans.items()}
+    region = tuple(slice(None) if name in ("y", "x") else cuts.get(name, slice(0, 1)) for name in names)
+    pixels = pixels.reshape(len(block.t), len(block.z), *expected[1:])  # t, z, y, x
+    present = [name for name in "tzyx" if name in names]
+    pixels = pixels.reshape(
+        [size for name, size in zip("tzyx", pixels.shape, strict=True) if name in present]
+    )
+    pixels = np.transpose(pixels, [present.index(name) for name in names if name in present])
+    shape = [pixels.shape[[n for n in names if n in present].index(n)] if n in present else 1 for n in names]
+    place = open_place(spec.uri)
+    with target_errors(spec.uri), place.zarr_store(read_only=False) as store:
+        path = spec.levels[0].path
+        array = zarr.open_array(store, path=path, mode="r+", zarr_format=spec.zarr_format)
+        array[region] = pixels.reshape(shape)
+
+
+def converted(pixels: NDArray[Any], dtype: str, where: str) -> NDArray[Any]:
+    """Return pixels in another type, rounded to the nearest and clipped where it holds integers.
+
+    Raises
+    ------
+    TargetError
+        A pixel is not a number, and integers have no such value.
+    """
+    target = np.dtype(dtype)
+    if pixels.dtype == target or target.kind not in "ui":
+        return pixels.astype(target, copy=False)
+    limits = np.iinfo(target)
+    if pixels.dtype.kind == "f":
+        if not np.isfinite(pixels).all():
+            raise TargetError(where, "found a pixel that is no number", f"finite values for {dtype}")
+        # float32(2**32 - 1) is 2**32, which does not fit: clip in float64, and below the limit in 64 bits
+        high = np.nextafter(np.float64(limits.max), 0) if target.itemsize == 8 else np.float64(limits.max)
+        return np.clip(np.rint(pixels.astype(np.float64)), np.float64(limits.min), high).astype(target)
+    if pixels.dtype.kind == "b":
+        return pixels.astype(target)
+    low, top = max(limits.min, int(pixels.min())), min(limits.max, int(pixels.max()))
+    clipped: NDArray[Any] = np.clip(pixels, low, top).astype(target)
+    return clipped
+
+
+def replace_attributes(uri: str, attributes: Mapping[str, object]) -> None:
+    """Replace the ``autodip`` attribute of a result.
+
+    Raises
+    ------
+    TargetError
+        There is no result, or it cannot be written.
+    """
+    place = open_place(uri)
+    node = result_node(place)
+    write_attributes(place, node, {**node.attributes, RESULT_ATTRIBUTE: dict(attributes)})
+
+
+def target_exists(uri: str) -> bool:
+    """Return whether a whole layout of a result is there, finished or not.
+
+    Raises
+    ------
+    TargetError
+        The metadata of the group cannot be read.
+    """
+    if read_attributes(uri) is None:
+        return False
+    try:
+        return read_node(open_place(uri), RECORD) is not None
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint) from error
+
+
+def delete_target(uri: str) -> None:
+    """Delete a result; nothing but a group that carries our attribute is ever deleted.
+
+    Raises
+    ------
+    TargetError
+        It is no result, is registered in a source store (see ``remove_target``), or cannot be deleted.
+    """
+    place = open_place(uri)
+    result_node(place)
+    try:
+        registered = read_node(place, PRISTINE) is not None
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint) from error
+    if registered:
+        hint = "remove it, which also takes it out of the metadata of its source"
+        raise TargetError(uri, "is registered in its source store", hint=hint)
+    place.delete_tree("")
+
+
+def result_node(place: Place) -> Node:
+    """Return the group of a result.
+
+    Raises
+    ------
+    TargetError
+        There is none.
+    """
+    node = _existing(place)
+    if node is None or not node.is_result:
+        raise TargetError(
+            place.where(""), "is no result of this program", "a group with the attribute autodip"
+        )
+    return node
+
+
+def _existing(place: Place) -> Node | None:
+    try:
+        return read_node(place, "")
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint) from error
