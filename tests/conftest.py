@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+HERE = Path(__file__).resolve().parent
+SHARED = HERE.parents[1] / "shared"
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +18,24 @@ def shared() -> Path:
     if not (SHARED / "README.md").exists():
         pytest.skip(f"reference data not found: {SHARED} (it is not part of the repository)")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def quick_table(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A calibration table with the groups of the published one and networks that fit in milliseconds."""
+    table = json.loads((HERE.parent / "calibration" / "published.json").read_text())
+    table["name"] = "quick"
+    for entry in table["entries"]:
+        entry |= {"depth": 2, "width": 4, "skip": 4, "iterations": 3}
+    path = tmp_path_factory.mktemp("table") / "quick.json"
+    path.write_text(json.dumps(table))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
+def scheduler() -> Iterator[str]:
+    """Address of a real Dask cluster with two worker processes."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
+        yield cluster.scheduler_address

@@ -98,7 +98,9 @@ def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ign
     if first is not None:
         with connect(machine) as client:
             drive(client, chain([first], calls), run.take)
-    return Summary(tuple(run.results), plan.skipped)
+    order = {(i.header.ref.source, i.header.ref.series): n for n, i in enumerate(plan.images)}
+    results = sorted(run.results, key=lambda result: order[result.source, result.series])
+    return Summary(tuple(results), plan.skipped)
 
 
 class _Run:

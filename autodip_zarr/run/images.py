@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Literal
 
-from autodip_zarr.domain import Block, Header, ImagePlan, TargetSpec
+from autodip_zarr.domain import Block, Header, ImagePlan, ImageRef, TargetSpec
 from autodip_zarr.errors import TargetError
 from autodip_zarr.provenance import attribute, differences, recipe_document, with_treatments
 from autodip_zarr.run.choices import Choices
@@ -21,6 +21,7 @@ from autodip_zarr.stores import (
     finish_target,
     read_attributes,
     read_record,
+    register_nested_image,
     register_well_image,
 )
 
@@ -209,8 +210,16 @@ def finish(task: FinishTask) -> int:
     }
     recipe = with_treatments(task.recipe, treatments(record))
     finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run))
-    if task.is_written_back and task.header.ref.plate is not None:
-        well, _, _ = task.header.ref.group.rpartition("/")
-        name = task.spec.uri.rsplit("/", 1)[-1]
-        register_well_image(task.header.ref.uri, well, name, task.header.ref.plate.acquisition)
+    if task.is_written_back:
+        _register(task.header.ref, task.spec.uri)
     return failed
+
+
+def _register(ref: ImageRef, target: str) -> None:
+    """Enter a result in the source store that it lies in."""
+    if ref.plate is None:
+        inner = f"{ref.group}/denoised" if ref.group else "denoised"
+        register_nested_image(ref.uri, inner)
+        return
+    well, _, _ = ref.group.rpartition("/")
+    register_well_image(ref.uri, well, target.rsplit("/", 1)[-1], ref.plate.acquisition)

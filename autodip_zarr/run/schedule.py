@@ -61,7 +61,7 @@ def connect(machine: Machine) -> Iterator[Client]:
             n_workers=workers,
             threads_per_worker=1,
             processes=True,
-            dashboard_address=None,
+            dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         ) as cluster,
         Client(cluster, set_as_default=False) as client,
@@ -86,7 +86,7 @@ def drive(client: Client, calls: Iterator[Call], done: Callable[[Call, Any], Ite
 
     waiting: deque[Call] = deque()
     running: dict[Any, Call] = {}
-    completed = as_completed(with_results=False)
+    completed = as_completed(loop=client.loop)
 
     def submit() -> bool:
         call = waiting.popleft() if waiting else next(calls, None)

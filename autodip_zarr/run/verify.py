@@ -14,7 +14,6 @@ from autodip_zarr.errors import AutodipError, PixelError
 from autodip_zarr.stores import (
     RECORD_FIELDS,
     STATUS_FAILED,
-    model_problems,
     read_attributes,
     read_failures,
     read_header,
@@ -22,6 +21,7 @@ from autodip_zarr.stores import (
     read_record,
     walk_results,
 )
+from autodip_zarr.stores.validate import model_problems
 
 _RECIPE_FIELDS = ("source", "channels", "preset", "seed", "tile_px", "halo_px", "precision", "software")
 _ROUNDING = 0.5001

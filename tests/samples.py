@@ -1,0 +1,41 @@
+"""Small real files, as a microscope's software would write them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
+
+DAPI = SampleChannel("DAPI", "WideField")
+MITO = SampleChannel("MitoTracker Red", "LaserScanningConfocalMicroscopy")
+
+
+def make_sample(
+    name: str, shape: tuple[int, int, int, int, int] = (1, 1, 1, 24, 32), dtype: str = "uint16"
+) -> Sample:
+    """Return an image of (T, C, Z, Y, X) whose channels are DAPI and MitoTracker by turns."""
+    random = np.random.default_rng(len(name))
+    light = 100 + 50 * np.sin(np.arange(shape[-1]) / 5) * np.cos(np.arange(shape[-2]) / 4)[:, None]
+    pixels = random.poisson(np.broadcast_to(light, shape)).astype(dtype)
+    channels = tuple((DAPI, MITO)[c % 2] for c in range(shape[1]))
+    return Sample(name, pixels, 0.25, channels)
+
+
+def write_archive(folder: Path) -> Path:
+    """Write an OME-TIFF z-stack, an OME-Zarr 0.4 of two channels and an OME-Zarr 0.5 time-lapse."""
+    write_sample_tiff(folder / "a" / "stack.ome.tif", make_sample("stack", (1, 1, 3, 24, 32)))
+    write_sample_zarr(folder / "a" / "two.zarr", make_sample("two", (1, 2, 1, 20, 20)), "0.4")
+    write_sample_zarr(folder / "b" / "lapse.ome.zarr", make_sample("lapse", (2, 1, 1, 40, 24)), "0.5")
+    return folder
+
+
+def digest(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file below a folder."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
