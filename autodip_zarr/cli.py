@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from autodip_zarr.errors import AutodipError, OptionError
+from autodip_zarr.errors import AutodipError, OptionError, TableError
 from autodip_zarr.run.choices import Choices, Machine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -109,7 +109,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         try:
             return super().invoke(ctx)
-        except OptionError as error:
+        except (OptionError, TableError) as error:
             _say(f"error: {error}")
             ctx.exit(EXIT_USAGE)
         except AutodipError as error:
@@ -268,13 +268,14 @@ def remove(target: str) -> None:
 @main.command()
 @click.option("--output", default="autodip-demo", show_default=True, metavar="DIR", help="Folder to work in.")
 @click.option("--workers", type=click.IntRange(1), help="Local worker processes.  [default: one a core]")
-def demo(output: str, workers: int | None) -> None:
+@click.option("--table", default="published", show_default=True, help="Calibration table: a name or a path.")
+def demo(output: str, workers: int | None, table: str) -> None:
     """Simulate a small archive, denoise it, and show what came of it."""
     from autodip_zarr.demo import run_demo  # noqa: PLC0415
     from autodip_zarr.report.progress import watching  # noqa: PLC0415
 
     with watching(sys.stderr) as watch:
-        outcome = run_demo(output, Machine(device="auto", workers=workers), watch)
+        outcome = run_demo(output, Machine(workers=workers), watch, table)
     click.echo(outcome.table())
     for label, path in outcome.paths():
         click.echo(f"{label}: {path}")

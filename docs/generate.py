@@ -24,7 +24,9 @@ def command_line_page() -> str:
         " goes on where it stopped.\n",
         _section("autodip-zarr", command_line),
     ]
-    parts += [_section(f"autodip-zarr {name}", command) for name, command in sorted(command_line.commands.items())]
+    parts += [
+        _section(f"autodip-zarr {name}", command) for name, command in sorted(command_line.commands.items())
+    ]
     return "\n".join(parts)
 
 

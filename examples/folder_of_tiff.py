@@ -1,6 +1,6 @@
 """Denoise a folder of OME-TIFF: plan first, look at it, then run on a local Dask cluster.
 
-    python examples/folder_of_tiff.py FOLDER RESULTS
+python examples/folder_of_tiff.py FOLDER RESULTS
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ def main(folder: str, results: str, table: str = "published") -> None:
     for image in planned.images:
         for channel in image.channels:
             if channel.match is None:
-                print(f"{image.header.ref.source}, channel {channel.metadata.index}: copied, {channel.reason}")
+                print(
+                    f"{image.header.ref.source}, channel {channel.metadata.index}: copied, {channel.reason}"
+                )
             else:
                 print(f"{image.header.ref.source}, channel {channel.metadata.index}: {channel.match.config}")
 

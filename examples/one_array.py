@@ -1,6 +1,6 @@
 """Denoise one numpy array, as in a notebook: no files, no Dask.
 
-    python examples/one_array.py
+python examples/one_array.py
 """
 
 from __future__ import annotations

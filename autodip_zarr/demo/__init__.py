@@ -59,7 +59,7 @@ class DemoOutcome:
         return [("archive", self.archive), ("results", self.results), ("picture", self.picture)]
 
 
-def run_demo(folder: str, machine: Machine, watch: Watch) -> DemoOutcome:
+def run_demo(folder: str, machine: Machine, watch: Watch, table: str = "published") -> DemoOutcome:
     """Simulate a small archive, denoise it, and measure.
 
     Parameters
@@ -70,6 +70,8 @@ def run_demo(folder: str, machine: Machine, watch: Watch) -> DemoOutcome:
         Where the work is done.
     watch : callable
         Told the news of the run.
+    table : str
+        Calibration table: a name or a path.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def run_demo(folder: str, machine: Machine, watch: Watch) -> DemoOutcome:
     base = Path(folder)
     archive, results, picture = base / "archive", base / "denoised", base / "before-and-after.png"
     truths = {str(truth.source): truth for truth in write_archive(archive)}
-    choices = Choices(output=str(results))
+    choices = Choices(output=str(results), table=table)
     plan = make_plan([str(archive)], choices, machine.device)
     summary = carry_out(plan, choices, machine, watch)
     if not summary.is_complete:

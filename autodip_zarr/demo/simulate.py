@@ -35,7 +35,7 @@ def nuclei(size_px: int, random: np.random.Generator) -> Plane:
     y, x = np.mgrid[:size_px, :size_px].astype(float)
     texture = gaussian_filter(random.standard_normal((size_px, size_px)), 3.0)
     texture = 1 + 0.25 * texture / texture.std()
-    plane = np.zeros((size_px, size_px))
+    plane: Plane = np.zeros((size_px, size_px))
     for _ in range(max(4, size_px * size_px // 5000)):
         centre_y, centre_x = random.uniform(0, size_px, 2)
         radius, ratio, angle = random.uniform(13, 21), random.uniform(0.6, 0.9), random.uniform(0, np.pi)
@@ -43,7 +43,8 @@ def nuclei(size_px: int, random: np.random.Generator) -> Plane:
         across = (y - centre_y) * np.cos(angle) - (x - centre_x) * np.sin(angle)
         inside = (along / radius) ** 2 + (across / (radius * ratio)) ** 2 < 1
         plane = np.maximum(plane, inside * random.uniform(0.45, 0.8))
-    return plane * texture
+    textured: Plane = plane * texture
+    return textured
 
 
 def filaments(size_px: int, random: np.random.Generator) -> Plane:
@@ -54,8 +55,8 @@ def filaments(size_px: int, random: np.random.Generator) -> Plane:
 def mitochondria(size_px: int, random: np.random.Generator) -> Plane:
     """Draw short, strongly bending tubes; values from 0 to 1."""
     thin = _curves(size_px, random, max(20, size_px * size_px // 700), (10.0, 40.0, 0.12))
-    thick = gaussian_filter(thin, 1.2)
-    return thick / max(thick.max(), 1e-9)
+    thick: Plane = gaussian_filter(thin, 1.2)
+    return thick / max(float(thick.max()), 1e-9)
 
 
 def _curves(

@@ -27,7 +27,7 @@ class Panel:
 
 def display_window(plane: NDArray[np.generic]) -> tuple[float, float]:
     """Return the values between which a plane is shown: its 0.5 and 99.7 percentiles."""
-    low, high = np.percentile(plane, [0.5, 99.7])
+    low, high = np.percentile(plane.astype(np.float64), [0.5, 99.7])
     return float(low), float(max(high, low + 1e-12))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
 
 from autodip_zarr.domain import ImagePlan, Plan, Skipped
 from autodip_zarr.errors import AutodipError, OptionError, TargetError
@@ -166,10 +165,9 @@ class _Run:
         if isinstance(answer, TargetError):
             return self._abort(job, answer)
         if isinstance(call.argument, BlockTask):
-            if isinstance(answer, BaseException):
-                answer = _lost(call.argument, answer)
-            return self._take_block(job, answer)
-        if isinstance(answer, BaseException):
+            outcome = answer if isinstance(answer, BlockOutcome) else _lost(call.argument, answer)
+            return self._take_block(job, outcome)
+        if not isinstance(answer, int):
             return self._abort(job, answer)
         status: ImageStatus = "partial" if answer else "done"
         self.results.append(job.result(status, answer))
@@ -189,7 +187,7 @@ class _Run:
             return ()
         return (self._finishing(job),)
 
-    def _abort(self, job: ImageJob, error: BaseException) -> Iterable[Call]:
+    def _abort(self, job: ImageJob, error: object) -> Iterable[Call]:
         """Give an image up whose result cannot be written; the others go on."""
         if not job.is_aborted:
             job.is_aborted = True
@@ -199,11 +197,11 @@ class _Run:
         return ()
 
 
-def _in_words(error: BaseException) -> str:
+def _in_words(error: object) -> str:
     return str(error) if isinstance(error, AutodipError) else f"{type(error).__name__}: {error}"
 
 
-def _lost(task: BlockTask, error: BaseException) -> BlockOutcome:
+def _lost(task: BlockTask, error: object) -> BlockOutcome:
     """Count the planes of a block whose worker died or ran out of memory as failed."""
     reasons = [f"c={task.block.c} t={t} z={z}: {_in_words(error)}" for t, z in task.block.positions]
     return BlockOutcome(0, 0, tuple(reasons), 0.0)

@@ -155,7 +155,7 @@ def _process_plane(
         rows.fail(where, noisy)
         return np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
     if task.config is None or t not in task.t or z not in task.z:
-        rows.add(STATUS_COPIED, minimum=float(noisy.min()), maximum=float(noisy.max()))  # type: ignore[attr-defined]
+        rows.add(STATUS_COPIED, minimum=float(noisy.min()), maximum=float(noisy.max()))
         return noisy
     job = FitJob(task.config, task.recipe, task.device)
     place = (task.header.ref.series or 0, t, task.block.c, z)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import tifffile
@@ -122,7 +122,7 @@ def write_sample_zarr(path: Path, sample: Sample, version: Literal["0.4", "0.5"]
     (path / "OME" / "METADATA.ome.xml").write_text(sample_header(sample), encoding="utf-8")
 
 
-def _attributes(sample: Sample, version: str) -> dict[str, object]:
+def _attributes(sample: Sample, version: str) -> dict[str, Any]:
     kinds = {"t": "time", "c": "channel"}
     axes = [
         {"name": name, "type": kinds.get(name, "space")} | ({"unit": "micrometer"} if name in "yx" else {})
@@ -130,7 +130,7 @@ def _attributes(sample: Sample, version: str) -> dict[str, object]:
     ]
     scale = [1.0, 1.0, 1.0, sample.pixel_size_um, sample.pixel_size_um]
     datasets = [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": scale}]}]
-    multiscale: dict[str, object] = {"axes": axes, "datasets": datasets}
+    multiscale: dict[str, Any] = {"axes": axes, "datasets": datasets}
     window = {"min": 0, "max": 65535, "start": 0, "end": 65535}
     channels = [
         {"label": channel.name, "color": "FFFFFF", "active": True, "window": window}

@@ -135,7 +135,7 @@ def test_nothing_readable_at_all_is_a_wrong_call(tmp_path: Path, run: Run) -> No
 
 def test_a_plane_that_cannot_be_fitted_is_copied_and_named(tmp_path: Path, run: Run) -> None:
     sample = make_sample("x", (1, 1, 3, 16, 16), "float32")
-    sample.pixels[0, 0, 1, 4, 4] = np.nan  # type: ignore[index]
+    sample.pixels[0, 0, 1, 4, 4] = np.nan
     source, results = tmp_path / "x.zarr", tmp_path / "out"
     write_sample_zarr(source, sample, "0.5")
     result = run(source, "--output", results)
@@ -199,11 +199,22 @@ def test_results_do_not_depend_on_workers_or_layout(tmp_path: Path, run: Run, qu
     source = tmp_path / "x.ome.tif"
     write_sample_tiff(source, make_sample("x", (1, 2, 3, 30, 30)))
     assert run(source, "--output", tmp_path / "two", "--tile", 16, "--halo", 4).exit_code == 0
-    alone = ["denoise", str(source), "--output", str(tmp_path / "one"), "--workers", "1", "--zarr-format", "0.4"]
+    alone = [
+        "denoise",
+        str(source),
+        "--output",
+        str(tmp_path / "one"),
+        "--workers",
+        "1",
+        "--zarr-format",
+        "0.4",
+    ]
     result = CliRunner().invoke(main, [*alone, "--table", quick_table, "--tile", "16", "--halo", "4"])
     assert result.exit_code == 0, result.output
     for c in (0, 1):
-        np.testing.assert_array_equal(planes(tmp_path / "one/x.ome.zarr", c), planes(tmp_path / "two/x.ome.zarr", c))
+        np.testing.assert_array_equal(
+            planes(tmp_path / "one/x.ome.zarr", c), planes(tmp_path / "two/x.ome.zarr", c)
+        )
     assert zarr.open_group(tmp_path / "one/x.ome.zarr", mode="r").metadata.zarr_format == 2
 
 
