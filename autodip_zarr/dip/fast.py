@@ -17,7 +17,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from autodip_zarr.dip.network import EPS, SLOPE, crop_to
+from autodip_zarr.dip.network import SLOPE, crop_to
+from autodip_zarr.dip.norm import add_affine, normalise, normalise_backward, statistics
 from autodip_zarr.domain import DipConfig
 
 _LAST = torch.channels_last
@@ -104,7 +105,7 @@ class _NormActivatePad(Function):
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, gain: Tensor, bias: Tensor, padding: int) -> Tensor:  # noqa: ANN401
-        normed, mean, rstd = torch.native_batch_norm(y, gain, bias, None, None, True, 0.0, EPS)
+        normed, mean, rstd = normalise(y, gain, bias)
         if padding:
             _, channels, height, width = y.shape
             out = _empty(y, (1, channels, height + 2, width + 2))
@@ -124,10 +125,7 @@ class _NormActivatePad(Function):
             _fold_border(grad)
             grad, out = grad[:, :, 1:-1, 1:-1], out[:, :, 1:-1, 1:-1]
         grad = torch.ops.aten.leaky_relu_backward(grad, out, SLOPE, True)
-        by_y, by_gain, by_bias = torch.ops.aten.native_batch_norm_backward(
-            grad, y, gain, None, None, mean, rstd, True, EPS, [True, True, True]
-        )
-        return by_y, by_gain, by_bias, None
+        return *normalise_backward(grad, y, gain, mean, rstd), None
 
 
 class _JoinConvolution(Function):
@@ -149,8 +147,7 @@ class _JoinConvolution(Function):
         inner = joined[:, :, 1:-1, 1:-1]  # (1, channels, Y, X)
         torch.cat(parts, 1, out=inner)
         _reflect_border(joined)
-        mean, variance = _statistics(parts)  # (channels,)
-        rstd = torch.rsqrt(variance + EPS)
+        mean, rstd = (torch.cat(both) for both in zip(*map(statistics, parts), strict=True))  # (channels,)
         folded = _folded(weight, gain * rstd, deeper.dtype)
         ctx.split = [part.shape[1] for part in parts]
         ctx.save_for_backward(joined, gain, weight, mean, rstd, folded)
@@ -170,15 +167,11 @@ class _JoinConvolution(Function):
         _fold_border(by_joined)
         inner = joined[:, :, 1:-1, 1:-1]
         slope = -by_scale * gain * rstd**3 / (inner.shape[-2] * inner.shape[-1])
-        scale = slope.to(joined.dtype)[:, None, None]
-        shift = (-slope * mean).to(joined.dtype)[:, None, None]
-        by_x = by_joined[:, :, 1:-1, 1:-1]
-        by_parts, first = [], 0
-        for channels, size in zip(ctx.split, ctx.sizes, strict=True):
-            one = slice(first, first + channels)
-            by_part = torch.addcmul(by_x[:, one], inner[:, one], scale[one]).add_(shift[one])
-            by_parts.append(_uncrop(by_part, size))
-            first += channels
+        by_x = add_affine(by_joined[:, :, 1:-1, 1:-1], inner, slope, -slope * mean)
+        by_parts = [
+            _uncrop(by_part.contiguous(memory_format=_LAST), size)
+            for by_part, size in zip(torch.split(by_x, ctx.split, 1), ctx.sizes, strict=True)
+        ]
         skip_and_deeper = by_parts if len(by_parts) == 2 else [None, *by_parts]
         return (*skip_and_deeper, by_scale * rstd, by_weight)
 
@@ -188,33 +181,23 @@ class _Output(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:  # noqa: ANN401
-        ctx.save_for_backward(x, weight)
         rows = x.permute(0, 2, 3, 1).float()  # (1, Y, X, width)
+        ctx.save_for_backward(rows, weight)
+        ctx.dtype = x.dtype
         return torch.matmul(rows, weight[0, :, 0, 0]).add_(bias)[None]
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        x, weight = ctx.saved_tensors
-        rows = x.permute(0, 2, 3, 1).flatten(0, 2).float()  # (Y X, width)
-        by_weight = grad.reshape(1, -1) @ rows
-        by_x = grad.to(x.dtype).permute(0, 2, 3, 1) * weight[0, :, 0, 0].to(x.dtype)  # (1, Y, X, width)
-        return by_x.permute(0, 3, 1, 2), by_weight.view_as(weight), grad.sum().view(1)
+        rows, weight = ctx.saved_tensors
+        by_weight = grad.reshape(1, -1) @ rows.flatten(0, 2)
+        transposed = weight.transpose(0, 1).to(ctx.dtype)  # (width, 1, 1, 1)
+        by_x = F.conv2d(grad.to(ctx.dtype, memory_format=_LAST), transposed)  # (1, width, Y, X)
+        return by_x, by_weight.view_as(weight), grad.sum().view(1)
 
 
 def _empty(like: Tensor, shape: tuple[int, ...]) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=_LAST)
-
-
-def _statistics(parts: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Return mean and variance of each channel, float32."""
-    found = []
-    for part in parts:
-        dense = part.contiguous(memory_format=_LAST)
-        mean, rstd = torch.native_batch_norm(dense, None, None, None, None, True, 0.0, EPS)[1:]
-        found.append((mean, rstd**-2 - EPS))
-    means, variances = zip(*found, strict=True)
-    return torch.cat(means), torch.cat(variances)
 
 
 def _folded(weight: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from autodip_zarr.dip import fast, network
+from autodip_zarr.dip.norm import normalise, normalise_backward
 from autodip_zarr.domain import DipConfig
 
 Forward = Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
@@ -64,3 +65,21 @@ def test_bfloat16_output_is_near(skip: int) -> None:
     found, _ = output_and_gradients(run_fast, z.bfloat16(), parameters, config)
     assert found.dtype == torch.float32
     assert float((found - expected).abs().mean()) < 0.01
+
+
+@pytest.mark.parametrize("shape", [(4, 16, 20), (4, 5, 7), (16, 12, 12), (3, 9, 8), (40, 6, 6)])
+def test_norm_of_few_channels(shape: tuple[int, int, int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = 3 + torch.randn((1, *shape), generator=generator, requires_grad=True)
+    x.retain_grad()
+    gain, bias = (torch.rand(shape[0], generator=generator, requires_grad=True) for _ in range(2))
+    expected = torch.nn.functional.batch_norm(x, None, None, gain, bias, training=True)
+    slope = torch.randn(expected.shape, generator=generator)
+    expected.backward(slope)  # type: ignore[no-untyped-call]
+    last = x.detach().contiguous(memory_format=torch.channels_last)
+    with torch.no_grad():
+        normed, mean, rstd = normalise(last, gain, bias)
+        torch.testing.assert_close(normed, expected)
+        found = normalise_backward(slope, last, gain, mean, rstd)
+    for one, other in zip(found, (x.grad, gain.grad, bias.grad), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)

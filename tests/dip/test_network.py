@@ -59,7 +59,7 @@ def test_parameter_counts_of_all_architectures(shared: Path) -> None:
 
 @pytest.fixture
 def two_threads() -> Iterator[None]:
-    """Run with two threads: the reference weights are so badly conditioned that one sums to another result."""
+    """Run with two threads: the reference weights are so badly conditioned that one sums differently."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
