@@ -12,6 +12,7 @@ from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError
 from autodip_zarr.stores.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
 from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
+from autodip_zarr.stores.texts import read_text
 from autodip_zarr.stores.uris import is_remote, public_uri, split_uri
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
@@ -93,18 +94,18 @@ def read_tiff_source(uri: str) -> TiffSource:
         The file is missing, cannot be read or is no TIFF file.
     """
     place, name = tiff_place(uri)
-    return _read_cached(uri, place.stat(name))
+    first = _first_page(uri, place.stat(name))
+    return first if isinstance(first, TiffSource) else _from_header(uri, first)
 
 
-@lru_cache(maxsize=8)
-def _read_cached(uri: str, _stamp: Fingerprint | None) -> TiffSource:
+@lru_cache(maxsize=16)
+def _first_page(uri: str, _stamp: Fingerprint | None) -> TiffSource | str:
+    """Return the OME-XML of a file, or the images of a file that has none; unchanged files are read once."""
     with open_tiff(uri) as tif:
         if not tif.pages:
             raise HeaderError(public_uri(uri), "has no page", "an image")
         text = _description(tif.pages[0], uri)
-        if not is_ome_xml(text):
-            return _plain(tif, uri)
-    return _from_header(uri, text)
+        return text if is_ome_xml(text) else _plain(tif, uri)
 
 
 def _description(page: Any, uri: str) -> str:  # noqa: ANN401
@@ -118,42 +119,44 @@ def _description(page: Any, uri: str) -> str:  # noqa: ANN401
 
 def _from_header(uri: str, text: str) -> TiffSource:
     place, own_name = tiff_place(uri)
-    where = public_uri(uri)
-    header = parse_ome(text, f"{where}: ImageDescription", own_name)
-    source = where
+    source = public_uri(uri)
+    header = _parsed(text, f"{source}: ImageDescription", own_name)
     if header.metadata_file is not None:
         text, source = _companion(uri, header.metadata_file)
-        header = parse_ome(text, source, own_name=split_uri(source)[1])
-        if header.metadata_file is not None:
-            raise HeaderError(source, "is BinaryOnly itself", "the header that BinaryOnly points to")
-        header = _seen_from(header, split_uri(source)[1], own_name)
+        header = _seen_from(text, source, own_name)
     elif _is_renamed(header, place):
-        header = _map_runs(header, lambda run: PageRun(run.first, run.count, run.ifd, None))
+        header = _own_file_only(text, source, own_name)
     members = frozenset(member_uri(uri, name) for name in header.members)
     return TiffSource(header.images, text, source, members)
-
-
-def _exists(place: Place, name: str) -> bool:
-    return place.stat(name) is not None
 
 
 def _companion(uri: str, name: str) -> tuple[str, str]:
     """Return the real header of a ``BinaryOnly`` file and where it stands."""
     place, _ = tiff_place(uri)
     where = place.where(name)
-    if is_tiff_name(name):
-        if not _exists(place, name):
-            raise HeaderError(where, "is missing", f"the file with the header of {public_uri(uri)}")
-        with open_tiff(member_uri(uri, name)) as tif:
-            return _description(tif.pages[0], where), where
-    content = place.read(name)
-    if content is None:
-        raise HeaderError(where, "is missing", f"the companion file with the header of {public_uri(uri)}")
-    return content.decode("utf-8", "replace").strip("\x00\ufeff \r\n\t"), where
+    stamp = place.stat(name)
+    if stamp is None:
+        raise HeaderError(where, "is missing", f"the file with the header of {public_uri(uri)}")
+    if not is_tiff_name(name):
+        return (read_text(place, name) or "").strip("\x00 \r\n\t"), where
+    first = _first_page(member_uri(uri, name), stamp)
+    if isinstance(first, TiffSource):
+        raise HeaderError(where, "has no OME-XML", f"the header of {public_uri(uri)}")
+    return first, where
 
 
-def _seen_from(header: OmeFile, header_name: str, own_name: str) -> OmeFile:
-    """Name the member files as they are seen from one member instead of from the header's own file."""
+@lru_cache(maxsize=8)
+def _parsed(text: str, where: str, own_name: str) -> OmeFile:
+    return parse_ome(text, where, own_name)
+
+
+@lru_cache(maxsize=8)
+def _seen_from(text: str, where: str, own_name: str) -> OmeFile:
+    """Return a header that stands in another file, with the files named as `own_name` sees them."""
+    header_name = split_uri(where)[1]
+    header = parse_ome(text, where, header_name)
+    if header.metadata_file is not None:
+        raise HeaderError(where, "is BinaryOnly itself", "the header that BinaryOnly points to")
     in_tiff = is_tiff_name(header_name)
 
     def seen(run: PageRun) -> PageRun:
@@ -166,7 +169,13 @@ def _seen_from(header: OmeFile, header_name: str, own_name: str) -> OmeFile:
 def _is_renamed(header: OmeFile, place: Place) -> bool:
     """Return whether all planes are said to lie in one other file that is missing: the old name."""
     files = {run.file for image in header.images for run in image.runs}
-    return len(files) == 1 and None not in files and not _exists(place, next(iter(header.members)))
+    return len(files) == 1 and None not in files and place.stat(next(iter(header.members))) is None
+
+
+@lru_cache(maxsize=8)
+def _own_file_only(text: str, where: str, own_name: str) -> OmeFile:
+    header = parse_ome(text, where, own_name)
+    return _map_runs(header, lambda run: PageRun(run.first, run.count, run.ifd, None))
 
 
 def _map_runs(header: OmeFile, change: Callable[[PageRun], PageRun]) -> OmeFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from autodip_zarr.domain import FieldOfPlate, ImageRef, Skipped
@@ -18,7 +18,7 @@ from autodip_zarr.stores.nodes import (
     read_nodes,
 )
 from autodip_zarr.stores.place import Place
-from autodip_zarr.stores.uris import safe_key
+from autodip_zarr.stores.uris import is_zip, safe_key
 
 NESTED_RESULT = "denoised"
 """Name of the group inside an image that holds its denoised version."""
@@ -90,7 +90,7 @@ def _children(walk: ZarrWalk, node: Node) -> list[str]:
 
 def _on_the_way(walk: ZarrWalk, key: str) -> bool:
     """Return whether a key lies above or below what is asked for."""
-    return walk.only == "" or f"{walk.only}/".startswith(f"{key}/") or _asked_for(walk, key)
+    return walk.only == "" or _asked_below(walk, key) or _asked_for(walk, key)
 
 
 def _asked_for(walk: ZarrWalk, key: str) -> bool:
@@ -98,7 +98,9 @@ def _asked_for(walk: ZarrWalk, key: str) -> bool:
 
 
 def _visit(walk: ZarrWalk, node: Node) -> Found:
-    if node.is_result:
+    if "plate" in node.ome and node.key and not is_zip(walk.place.uri):
+        yield from _visit(*_own_store(walk, node))
+    elif node.is_result:
         yield from _result(walk, node)
     elif "plate" in node.ome:
         yield from _plate(walk, node)
@@ -108,6 +110,18 @@ def _visit(walk: ZarrWalk, node: Node) -> Found:
         yield from _wells(walk, [(node, None)], {})
     elif "multiscales" in node.ome:
         yield from _image(walk, node, 0)
+
+
+def _own_store(walk: ZarrWalk, node: Node) -> tuple[ZarrWalk, Node]:
+    """Take a plate inside a larger hierarchy for a store of its own: its metadata is all in it."""
+    only = walk.only.removeprefix(node.key).removeprefix("/") if _asked_below(walk, node.key) else ""
+    inner = replace(walk, place=walk.place.child(node.key), relative=join(walk.relative, node.key), only=only)
+    document_key = node.document_key.removeprefix(f"{node.key}/")
+    return inner, replace(node, key="", document_key=document_key)
+
+
+def _asked_below(walk: ZarrWalk, key: str) -> bool:
+    return f"{walk.only}/".startswith(f"{key}/")
 
 
 def _result(walk: ZarrWalk, node: Node) -> Found:

@@ -74,7 +74,9 @@ def write_image(
     image: dict[str, object] = {
         "name": path.name,
         "axes": [{"name": name, "type": TYPES[name]} for name in axes],
-        "datasets": [{"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0] * len(axes)}]}],
+        "datasets": [
+            {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [1.0] * len(axes)}]}
+        ],
     }
     if zarr_format == 2:
         image["version"] = "0.4"
@@ -84,7 +86,9 @@ def write_image(
     return path
 
 
-def write_plate(path: Path, zarr_format: ZarrFormat, wells: Sequence[str] = ("A/1", "B/2"), fields: int = 2) -> Path:
+def write_plate(
+    path: Path, zarr_format: ZarrFormat, wells: Sequence[str] = ("A/1", "B/2"), fields: int = 2
+) -> Path:
     """Write a plate with 2 rows and 2 columns, and one small image in each field."""
     plate = {
         "name": "plate",
@@ -93,7 +97,8 @@ def write_plate(path: Path, zarr_format: ZarrFormat, wells: Sequence[str] = ("A/
         "acquisitions": [{"id": 7}],
         "field_count": fields,
         "wells": [
-            {"path": well, "rowIndex": "AB".index(well[0]), "columnIndex": "12".index(well[2])} for well in wells
+            {"path": well, "rowIndex": "AB".index(well[0]), "columnIndex": "12".index(well[2])}
+            for well in wells
         ],
     }
     version = {"version": "0.4"} if zarr_format == 2 else {}
@@ -103,7 +108,9 @@ def write_plate(path: Path, zarr_format: ZarrFormat, wells: Sequence[str] = ("A/
         images = [{"path": str(index), "acquisition": 7} for index in range(fields)]
         write_group(path / well, zarr_format, {"well": {"images": images, **version}})
         for index in range(fields):
-            write_image(path / well / str(index), pixels((1, 8, 9), seed=number * 10 + index), "cyx", zarr_format)
+            write_image(
+                path / well / str(index), pixels((1, 8, 9), seed=number * 10 + index), "cyx", zarr_format
+            )
     return path
 
 
@@ -127,11 +134,13 @@ def ome_xml(
     """Return OME-XML of images of (T, C, Z, Y, X), with TiffData elements where they are given."""
     images = []
     for index, (t, c, z, y, x) in enumerate(shapes):
-        channels = "".join(f'<Channel ID="Channel:{index}:{i}" Name="ch{i}" Color="-16776961"/>' for i in range(c))
+        channels = "".join(
+            f'<Channel ID="Channel:{index}:{i}" Name="ch{i}" Color="-16776961"/>' for i in range(c)
+        )
         tiff_data = (data or {}).get(index, "<TiffData/>")
         images.append(
-            f'<Image ID="Image:{index}" Name="image {index}"><Pixels ID="Pixels:{index}" DimensionOrder="{order}" '
-            f'Type="{kind}" SizeT="{t}" SizeC="{c}" SizeZ="{z}" SizeY="{y}" SizeX="{x}" PhysicalSizeX="0.5" '
+            f'<Image ID="Image:{index}" Name="image {index}">'
+            f'<Pixels ID="Pixels:{index}" DimensionOrder="{order}" Type="{kind}" SizeT="{t}" SizeC="{c}" SizeZ="{z}" SizeY="{y}" SizeX="{x}" PhysicalSizeX="0.5" '
             f'PhysicalSizeXUnit="\u00b5m" PhysicalSizeZ="2000" PhysicalSizeZUnit="nm">{channels}{tiff_data}'
             "</Pixels></Image>"
         )
@@ -145,7 +154,9 @@ def write_pages(path: Path, pages: NDArray[Any], description: str, **options: An
     """Write pages of (N, Y, X) with a header of one's own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = description.encode()
-    tifffile.imwrite(path, pages, description=text, metadata=None, ome=False, photometric="minisblack", **options)
+    tifffile.imwrite(
+        path, pages, description=text, metadata=None, ome=False, photometric="minisblack", **options
+    )
     return path
 
 
@@ -184,7 +195,11 @@ def spec_for(header: Header, uri: str, zarr_format: ZarrFormat = 3) -> TargetSpe
 
 def blocks(spec: TargetSpec) -> list[Block]:
     return [
-        Block(c, range(t, min(t + spec.block_t, spec.size("t"))), range(z, min(z + spec.block_z, spec.size("z"))))
+        Block(
+            c,
+            range(t, min(t + spec.block_t, spec.size("t"))),
+            range(z, min(z + spec.block_z, spec.size("z"))),
+        )
         for c in range(spec.size("c"))
         for t in range(0, spec.size("t"), spec.block_t)
         for z in range(0, spec.size("z"), spec.block_z)

@@ -84,6 +84,15 @@ def test_nested_groups_are_followed(tmp_path: Path) -> None:
     assert (ref.uri, ref.group) == (str(tmp_path / "x"), "collection/deep/image")
 
 
+def test_a_plate_inside_a_group_is_a_store_of_its_own(tmp_path: Path) -> None:
+    write_group(tmp_path / "screen", 3, {})
+    plate = write_plate(tmp_path / "screen" / "p", 3)
+    ref = images(list(walk([str(tmp_path)])))[-1]
+    assert (ref.uri, ref.group, ref.relative) == (str(plate), "B/2/1", "screen/p")
+    ref = only(plate / "B/2/1")
+    assert (ref.uri, ref.group, ref.relative) == (str(plate), "B/2/1", "screen/p")
+
+
 @pytest.mark.parametrize("zarr_format", FORMATS)
 def test_numbered_images_without_a_list(tmp_path: Path, zarr_format: ZarrFormat) -> None:
     write_group(tmp_path / "x", zarr_format, {"bioformats2raw.layout": 3})
