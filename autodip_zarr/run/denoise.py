@@ -10,7 +10,7 @@ from autodip_zarr.domain import ImagePlan, Plan, Skipped
 from autodip_zarr.errors import AutodipError, OptionError, TargetError
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.containers import Containers
-from autodip_zarr.run.images import FinishTask, ImageJob, ImageResult, ImageStatus, begin, finish
+from autodip_zarr.run.images import FinishTask, ImageJob, ImageResult, ImageStatus, begin, finish, register
 from autodip_zarr.run.machine import resolve_device
 from autodip_zarr.run.plan import make_plan
 from autodip_zarr.run.process import BlockOutcome, BlockTask, run_block
@@ -156,7 +156,7 @@ class _Run:
 
     def _finishing(self, job: ImageJob) -> Call:
         header = replace(job.image.header, texts=())
-        task = FinishTask(header, job.spec, job.recipe, job.started, self.device, self.choices.write_back)
+        task = FinishTask(header, job.spec, job.recipe, job.started, self.device)
         return Call(finish, task)
 
     def take(self, call: Call, answer: object) -> Iterable[Call]:
@@ -169,6 +169,11 @@ class _Run:
             return self._take_block(job, outcome)
         if not isinstance(answer, int):
             return self._abort(job, answer)
+        if self.choices.write_back:
+            try:
+                register(job.image.header.ref, job.spec.uri)
+            except TargetError as error:
+                return self._abort(job, error)
         status: ImageStatus = "partial" if answer else "done"
         self.results.append(job.result(status, answer))
         self.tell(f"{job.image.header.ref.source}: {status}, {job.spec.uri}")

@@ -136,6 +136,8 @@ def begin(image: ImagePlan, choices: Choices) -> ImageJob:
         is_complete = existing["status"] == "complete"
         _refuse_other(spec.uri, existing["recipe"], recipe, is_complete=is_complete)
         if is_complete:
+            if choices.write_back:  # a run that was killed may not have come to it
+                register(image.header.ref, spec.uri)
             return ImageJob(image, spec, recipe, [], started, is_complete=True)
     todo = blocks_to_do(spec, read_record(spec.uri), order)
     return ImageJob(image, spec, recipe, todo, started, open_blocks=len(todo))
@@ -189,8 +191,6 @@ class FinishTask:
     """When the work began."""
     device: str
     """Torch device."""
-    is_written_back: bool
-    """Whether the result lies in the source store."""
 
 
 def finish(task: FinishTask) -> int:
@@ -210,13 +210,26 @@ def finish(task: FinishTask) -> int:
     }
     recipe = with_treatments(task.recipe, treatments(record))
     finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run))
-    if task.is_written_back:
-        _register(task.header.ref, task.spec.uri)
     return failed
 
 
-def _register(ref: ImageRef, target: str) -> None:
-    """Enter a result in the source store that it lies in."""
+def register(ref: ImageRef, target: str) -> None:
+    """Enter a result in the source store that it lies in.
+
+    Only ever done by the driver: wells and consolidated metadata are shared by several images.
+
+    Parameters
+    ----------
+    ref : ImageRef
+        The source.
+    target : str
+        Path or URI of the result.
+
+    Raises
+    ------
+    TargetError
+        If the source store cannot be changed.
+    """
     if ref.plate is None:
         inner = f"{ref.group}/denoised" if ref.group else "denoised"
         register_nested_image(ref.uri, inner)

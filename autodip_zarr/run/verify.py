@@ -115,5 +115,7 @@ def _pixel_problems(header: Header, record: NDArray[np.float64]) -> Iterator[str
             noted = np.clip(noted, limits.min, limits.max)
         tolerance = _ROUNDING if plane.dtype.kind in "ui" else 1e-5 * np.abs(noted).max()
         if (np.abs(found - noted) > tolerance).any():
-            yield f"plane t={t} c={c} z={z}: values from {found[0]:g} to {found[1]:g}, " \
+            yield (
+                f"plane t={t} c={c} z={z}: values from {found[0]:g} to {found[1]:g}, "
                 f"recorded were {noted[0]:g} to {noted[1]:g}"
+            )

@@ -129,10 +129,7 @@ def write_plate_layout(
         row = path.split("/", 1)[0]
         write_group(place, row, zarr_format, {})
         write_group(place, path, zarr_format, with_ome(zarr_format, {"well": well}))
-    if zarr_format == 2:
-        plate["version"] = "0.4"
-    else:
-        plate.pop("version", None)
+    plate["version"] = "0.4" if zarr_format == 2 else "0.5"  # readers of 0.5 warn where it is missing
     ome: Json = {"plate": plate}
     if layout.ome_xml is not None:
         ome |= _LAYOUT

@@ -4,44 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from autodip_zarr.cli import main
-from autodip_zarr.stores import read_attributes, read_failures, read_header, read_planes, walk, walk_results
+from autodip_zarr.stores import read_attributes, read_failures
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..samples import digest, make_sample, write_archive
-
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(quick_table: str, scheduler: str) -> Run:
-    """Run ``denoise`` on the shared cluster with networks that fit in milliseconds."""
-
-    def invoke(*arguments: object) -> Result:
-        fixed = ["--table", quick_table, "--scheduler", scheduler, "--json"]
-        return CliRunner().invoke(main, ["denoise", *map(str, arguments), *fixed], catch_exceptions=False)
-
-    return invoke
-
-
-def statuses(result: Result) -> list[str]:
-    return [image["status"] for image in json.loads(result.stdout)["images"]]
-
-
-def planes(uri: Path | str, c: int = 0) -> np.ndarray:
-    """Return all planes of a channel of an image or result, (N, Y, X)."""
-    ref = next(iter(walk_results([str(uri)]) if read_attributes(str(uri)) else walk([str(uri)])))
-    header = read_header(ref)  # type: ignore[arg-type]
-    return read_planes(header, c, [(t, z) for t in range(header.size("t")) for z in range(header.size("z"))])
+from .results import Run, planes, statuses
 
 
 def test_an_archive_of_all_formats(tmp_path: Path, run: Run) -> None:
