@@ -233,7 +233,10 @@ def _enter_in_consolidated(
     entries = _entries(document)
     if entries is None:
         return
-    entries.update({join(below, key): content for key, content in members.items()})
+    known = entries | {join(below, key): content for key, content in members.items()}
+    entries.clear()
+    # zarr-python reads consolidated metadata only where the members of a group follow one another
+    entries.update((key, known[key]) for key in sorted(known, key=lambda key: key.split("/")))
     if entry is not None:
         _enter_in_well(_well_attributes(entries, below), entry)
 
