@@ -115,27 +115,22 @@ def write_plate_layout(
         Something else is there, or it cannot be written.
     """
     place = open_place(f"{root_uri.rstrip('/')}/{layout.prefix}".rstrip("/"))
+    _refuse_foreign(place)
     wanted = {field.removeprefix(f"{layout.prefix}/") if layout.prefix else field for field in fields}
     wanted |= set(_present(place, layout.series))
     chosen = {path: _images(path, well, wanted) for path, well in layout.wells.items()}
     chosen = {path: images for path, images in chosen.items() if images}
     marker = {RESULT_ATTRIBUTE: {"layout": "plate"}}
-    plate = _plate(layout, chosen)
+    version = "0.5" if zarr_format == 3 else "0.4"
     for path, images in chosen.items():
-        version: Json = {} if zarr_format == 3 else {"version": "0.4"}
-        well = {**layout.wells[path], **version, "images": images}
-        if zarr_format == 3:
-            well.pop("version", None)
-        row = path.split("/", 1)[0]
-        write_group(place, row, zarr_format, {})
+        well = {**layout.wells[path], "version": version, "images": images}
+        write_group(place, path.split("/", 1)[0], zarr_format, {})
         write_group(place, path, zarr_format, with_ome(zarr_format, {"well": well}))
-    plate["version"] = "0.4" if zarr_format == 2 else "0.5"  # readers of 0.5 warn where it is missing
-    ome: Json = {"plate": plate}
+    ome: Json = {"plate": {**_plate(layout, chosen), "version": version}}
     if layout.ome_xml is not None:
         ome |= _LAYOUT
         order = [path for path in layout.series if path in wanted]
         _write_ome(place, zarr_format, order, _matching(layout.ome_xml, layout.series, order))
-    _refuse_foreign(place)
     write_group(place, "", zarr_format, {**with_ome(zarr_format, ome), **marker})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,8 +80,9 @@ class _Spans:
     def end(self, at: int, name: str, content: bytes) -> None:
         self.depth -= 1
         start, local = self.open.pop(), name.rpartition("}")[2]
-        # expat reports the end of <a/> at its start, and that of </a> at the "<"
-        end = content.index(b">", at) + 1
+        # expat reports the end of <a/> behind it, and that of <a></a> before its last tag
+        closing = b"</" + re.split(rb"[\s/>]", content[start + 1 : start + 200], maxsplit=1)[0]
+        end = content.index(b">", at) + 1 if content.startswith(closing, at) else at
         if self.depth == 1 and local == "Image":
             if self.count not in self.keep:
                 self.images.append((start, end))

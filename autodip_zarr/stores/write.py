@@ -255,7 +255,8 @@ def converted(pixels: NDArray[Any], dtype: str, where: str) -> NDArray[Any]:
         return np.clip(np.rint(pixels.astype(np.float64)), np.float64(limits.min), high).astype(target)
     if pixels.dtype.kind == "b":
         return pixels.astype(target)
-    low, top = max(limits.min, int(pixels.min())), min(limits.max, int(pixels.max()))
+    own = np.iinfo(pixels.dtype)
+    low, top = max(limits.min, own.min), min(limits.max, own.max)  # both types hold these
     clipped: NDArray[Any] = np.clip(pixels, low, top).astype(target)
     return clipped
 

@@ -101,7 +101,7 @@ def write_plate(
             for well in wells
         ],
     }
-    version = {"version": "0.4"} if zarr_format == 2 else {}
+    version = {"version": "0.4" if zarr_format == 2 else "0.5"}
     write_group(path, zarr_format, {"plate": {**plate, **version}})
     for number, well in enumerate(wells):
         write_group(path / well[0], zarr_format, {})
@@ -138,15 +138,18 @@ def ome_xml(
             f'<Channel ID="Channel:{index}:{i}" Name="ch{i}" Color="-16776961"/>' for i in range(c)
         )
         tiff_data = (data or {}).get(index, "<TiffData/>")
+        sizes = f'SizeT="{t}" SizeC="{c}" SizeZ="{z}" SizeY="{y}" SizeX="{x}"'
+        physical = (
+            'PhysicalSizeX="0.5" PhysicalSizeXUnit="\u00b5m" PhysicalSizeZ="2000" PhysicalSizeZUnit="nm"'
+        )
         images.append(
-            f'<Image ID="Image:{index}" Name="image {index}">'
-            f'<Pixels ID="Pixels:{index}" DimensionOrder="{order}" Type="{kind}" SizeT="{t}" SizeC="{c}" SizeZ="{z}" SizeY="{y}" SizeX="{x}" PhysicalSizeX="0.5" '
-            f'PhysicalSizeXUnit="\u00b5m" PhysicalSizeZ="2000" PhysicalSizeZUnit="nm">{channels}{tiff_data}'
-            "</Pixels></Image>"
+            f'<Image ID="Image:{index}" Name="image {index}"><Pixels ID="Pixels:{index}" '
+            f'DimensionOrder="{order}" Type="{kind}" {sizes} {physical}>{channels}{tiff_data}</Pixels></Image>'
         )
     return (
-        '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" '
-        f"{head}>{''.join(images)}</OME>"
+        '<?xml version="1.0" encoding="UTF-8"?>'
+        f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" {head}'
+        f">{''.join(images)}</OME>"
     )
 
 

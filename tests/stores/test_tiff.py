@@ -148,7 +148,8 @@ def test_samples_become_channels(tmp_path: Path, planar: bool) -> None:
 
 
 def member(name: str, first_t: int, uuid: str) -> str:
-    return f'<TiffData FirstT="{first_t}" IFD="0" PlaneCount="1"><UUID FileName="{name}">{uuid}</UUID></TiffData>'
+    inner = f'<UUID FileName="{name}">{uuid}</UUID>'
+    return f'<TiffData FirstT="{first_t}" IFD="0" PlaneCount="1">{inner}</TiffData>'
 
 
 def write_set(folder: Path, *, own_uuid: bool) -> NDArray[Any]:
