@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 from autodip_zarr.domain import Acquisition, ChannelMetadata, Header, MetadataText, PixelSize
 
-from .annotations import ChannelNames
+from .annotations import ChannelNames, pair_clues, remark_clues
 from .clues import Clue, Trust, resolve
+from .json_texts import JsonPairs, read_json_text
 from .ome_clues import channel_clues, name_clues
 from .ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
+from .patterns import NamePattern
 from .schema import complaints
 from .vocabulary import Vocabulary
+
+BESIDE = ("ro-crate-json", "zarr-attributes-json")
 
 __all__ = ["read_acquisition", "read_ome_xml"]
 
@@ -20,7 +24,9 @@ LABEL_TRUST = int(Trust.LABEL) - 2
 """Display labels can be edited in a viewer; they are believed after the header's own names."""
 
 
-def read_acquisition(header: Header, vocabulary: Vocabulary) -> Acquisition:
+def read_acquisition(
+    header: Header, vocabulary: Vocabulary, patterns: tuple[NamePattern, ...] = ()
+) -> Acquisition:
     """Understand the metadata of one image.
 
     Parameters
@@ -29,6 +35,8 @@ def read_acquisition(header: Header, vocabulary: Vocabulary) -> Acquisition:
         What the store knows of the image, with its metadata texts.
     vocabulary : Vocabulary
         What the words mean.
+    patterns : tuple of NamePattern
+        What the user says that names of files and folders mean; believed last.
 
     Returns
     -------
@@ -38,17 +46,18 @@ def read_acquisition(header: Header, vocabulary: Vocabulary) -> Acquisition:
     Raises
     ------
     HeaderError
-        If a text is broken beyond reading, or hostile.
+        If the OME-XML is broken beyond reading, or hostile.
     """
     count = header.size("c")
-    described = [_of_text(text, header, vocabulary) for text in header.texts]
-    document = next((one for one in described if isinstance(one, _Image)), None)
-    warnings: list[str] = []
+    document = next((one for one in (_of_text(text, header) for text in header.texts) if one), None)
+    beside = [read_json_text(one, vocabulary) for one in header.texts if one.kind in BESIDE]
+    warnings = [warning for one in beside for warning in one.warnings]
     if document is not None:
         warnings += document.warnings(count)
     elif any(text.kind == "ome-xml" for text in header.texts):
         warnings.append(f"no image {header.ref.image_index} in the OME-XML; only the other metadata is used")
-    channels = tuple(_channel(i, count, header, document, vocabulary) for i in range(count))
+    sources = _Sources(header, document, tuple(beside), patterns)
+    channels = tuple(_channel(index, count, sources, vocabulary) for index in range(count))
     return Acquisition(
         name=(document.node.name if document else None) or header.name,
         channels=channels,
@@ -100,8 +109,21 @@ class _Image:
             yield f"{self.node.image.path} describes {described} channels, the image has {count}"
 
 
-def _of_text(text: MetadataText, header: Header, vocabulary: Vocabulary) -> _Image | None:
-    del vocabulary
+@dataclass(frozen=True)
+class _Sources:
+    """Everything that may speak about the channels of an image."""
+
+    header: Header
+    """What the store knows."""
+    image: _Image | None
+    """The image in the OME-XML."""
+    beside: tuple[JsonPairs, ...]
+    """JSON documents beside it."""
+    patterns: tuple[NamePattern, ...]
+    """Patterns of names."""
+
+
+def _of_text(text: MetadataText, header: Header) -> _Image | None:
     if text.kind != "ome-xml":
         return None
     document = open_ome_xml(text)
@@ -132,20 +154,27 @@ def _read_image(image: _Image, vocabulary: Vocabulary) -> Acquisition:
     )
 
 
-def _channel(
-    index: int, count: int, header: Header, image: _Image | None, vocabulary: Vocabulary
-) -> ChannelMetadata:
-    """Put together what all texts of a header say about one channel."""
+def _channel(index: int, count: int, sources: _Sources, vocabulary: Vocabulary) -> ChannelMetadata:
+    """Put together what all sources say about one channel."""
+    header, image = sources.header, sources.image
     element = image.elements(count)[index] if image else None
     label = header.channels[index].label if index < len(header.channels) else None
     names = _names(index, count, element, label)
     clues: list[Clue] = []
     if image is not None:
         clues += channel_clues(image.document, image.node, element, names, vocabulary)
+    for document in sources.beside:
+        for pair, of_channel in document.pairs:
+            if of_channel in {None, index}:
+                clues += pair_clues(pair, names, vocabulary)
+        for remark, source in document.remarks:
+            clues += remark_clues(remark, source)
     own = element.get("Name") if element else None
     if label and label != own:
         source = f"{header.ref.source}#channels[{index}].label"
         clues += name_clues(label, source, LABEL_TRUST, vocabulary)
+    for pattern in sources.patterns:
+        clues += pattern.clues(header.ref.source, index)
     return resolve(index, own or label, clues, vocabulary)
 
 

@@ -27,7 +27,9 @@ class Pair:
     source: str
     """File and path inside it."""
     of_channel: bool = False
-    """Whether the annotation belongs to the channel itself, not to the whole image."""
+    """Whether it belongs to the channel itself, not to the whole image."""
+    trust: int = Trust.ANNOTATION
+    """How far its source is believed."""
 
 
 @dataclass(frozen=True)
@@ -57,32 +59,39 @@ def pair_clues(pair: Pair, channel: ChannelNames, vocabulary: Vocabulary) -> Ite
     field = vocabulary.key_field(pair.key)
     if field is None or not pair.value.strip():
         return
-    trust = int(Trust.CURATED if pair.of_channel else Trust.ANNOTATION)
+    trust = int(pair.trust)
     if field == "microscope":
         yield from _method_clues(pair, trust, vocabulary)
     elif field == "model":
-        yield Clue("microscope", pair.value, pair.source, Trust.MODEL, "model")
+        yield Clue("microscope", pair.value, pair.source, min(trust, Trust.MODEL), "model")
     elif field == "contrast":
         yield Clue("contrast", pair.value, pair.source, trust, "words")
     elif field == "organism":
         yield Clue("organism", pair.value, pair.source, trust)
     elif field == "cell_line":
-        yield Clue("organism", pair.value, pair.source, Trust.MODEL, "cell_line")
+        yield Clue("organism", pair.value, pair.source, min(trust, Trust.MODEL), "cell_line")
     else:
         label = _label_of(pair, channel)
         if label is not None:
             yield Clue("specimen", label, pair.source, trust, "words")
             yield Clue("contrast", label, pair.source, trust - 1, "words", quiet=True)
+            if vocabulary.has_fluorophore(label):
+                yield Clue("contrast", label, pair.source, Trust.DYE, "value", "fluorescence")
 
 
 def _method_clues(pair: Pair, trust: int, vocabulary: Vocabulary) -> Iterator[Clue]:
     if vocabulary.fbbi(pair.value) is not None:
-        trust = max(trust, int(Trust.ONTOLOGY))
+        trust = int(Trust.ONTOLOGY) if pair.trust >= Trust.ANNOTATION else trust
         yield Clue("microscope", pair.value, pair.source, trust)
-        yield Clue("contrast", pair.value, pair.source, trust, quiet=True)
+        yield Clue("contrast", pair.value, pair.source, _contrast_trust(pair, trust), quiet=True)
         return
     yield Clue("microscope", pair.value, pair.source, trust, "words")
-    yield Clue("contrast", pair.value, pair.source, trust, "words", quiet=True)
+    yield Clue("contrast", pair.value, pair.source, _contrast_trust(pair, trust), "words", quiet=True)
+
+
+def _contrast_trust(pair: Pair, trust: int) -> int:
+    """Trust the method of a whole image little about one channel; confocals take transmitted ones, too."""
+    return trust if pair.of_channel else int(Trust.IMPLIED)
 
 
 def _label_of(pair: Pair, channel: ChannelNames) -> str | None:

@@ -56,6 +56,8 @@ class Clue:
     """The term, where the reader knows it already (``reading`` is ``value``)."""
     quiet: bool = False
     """Whether it is dropped where nothing is understood, because it usually speaks about something else."""
+    against: tuple[str, ...] = ()
+    """Terms that it contradicts without saying what is true instead."""
 
 
 def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Vocabulary) -> ChannelMetadata:
@@ -78,6 +80,7 @@ def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Voc
         Terms, evidence in falling order of trust within each field, and contradictions in words.
     """
     conflicts: list[str] = []
+    clues = list(clues)
     understood = [one for clue in clues for one in _understand(clue, vocabulary, conflicts)]
     evidence = list(dict.fromkeys(understood))
     decided: dict[str, str | None] = {}
@@ -86,6 +89,11 @@ def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Voc
             evidence += _implied(evidence, decided, vocabulary)
         decided[field] = _decide(field, evidence, vocabulary, conflicts)
     conflicts += _two_photon_mistaken(evidence)
+    conflicts += [
+        f"{clue.field}: {clue.raw!r} ({clue.source}) speaks against {decided[clue.field]}, which is taken"
+        for clue in clues
+        if decided[clue.field] in clue.against
+    ]
     ordered = sorted(evidence, key=lambda one: (FIELDS.index(one.field), -one.trust))
     return ChannelMetadata(
         index=index,
@@ -148,8 +156,15 @@ def _implied(
 
 
 def _decide(field: str, evidence: list[Evidence], vocabulary: Vocabulary, conflicts: list[str]) -> str | None:
-    """Return the most trusted term of a field, made more precise by what is compatible with it."""
-    found = sorted((one for one in evidence if one.field == field and one.value), key=lambda one: -one.trust)
+    """Return the most trusted term of a field, made more precise by what is compatible with it.
+
+    A technique of contrast (bright field, phase, DIC) may be done on every stand. It yields to any modality,
+    unless the schema's own attribute says it.
+    """
+    found = sorted(
+        (one for one in evidence if one.field == field and one.value),
+        key=lambda one: (_is_technique(one, vocabulary) and one.trust < Trust.STATED, -one.trust),
+    )
     if not found:
         return None
     best = found[0]
@@ -157,7 +172,7 @@ def _decide(field: str, evidence: list[Evidence], vocabulary: Vocabulary, confli
         if other.value == best.value:
             continue
         if field == "microscope" and _compatible(best, other, vocabulary):
-            if best.trust < Trust.STATED and best.value in vocabulary.relations().get(str(other.value), ()):
+            if best.trust < Trust.STATED and _is_special(other, best, vocabulary):
                 best = other
             continue
         if other.trust <= Trust.IMPLIED:
@@ -169,14 +184,29 @@ def _decide(field: str, evidence: list[Evidence], vocabulary: Vocabulary, confli
     return best.value
 
 
+def _is_special(other: Evidence, best: Evidence, vocabulary: Vocabulary) -> bool:
+    """Whether one modality is the same as another and more: a spinning disk is a confocal.
+
+    Techniques of contrast are left out: wide-field stays wide-field whatever its condenser does.
+    """
+    special = best.value in vocabulary.relations().get(str(other.value), ())
+    return special and not _is_technique(other, vocabulary)
+
+
+def _is_technique(one: Evidence, vocabulary: Vocabulary) -> bool:
+    """Whether a modality is a technique of contrast with transmitted light."""
+    return (
+        one.field == "microscope" and vocabulary.implied_contrast(one.field, str(one.value)) == "transmitted"
+    )
+
+
 def _compatible(best: Evidence, other: Evidence, vocabulary: Vocabulary) -> bool:
     """Whether two modalities do not contradict each other.
 
     One may be a special form of the other, and a transmitted-light technique says how light gives contrast,
     not how the stand scans.
     """
-    techniques = [vocabulary.implied_contrast("microscope", str(one.value)) for one in (best, other)]
-    if "transmitted" in techniques:
+    if _is_technique(best, vocabulary) or _is_technique(other, vocabulary):
         return True
     return vocabulary.related(str(best.value), str(other.value))
 

@@ -7,14 +7,20 @@ from collections.abc import Iterator
 from .annotations import ChannelNames, Pair, pair_clues, remark_clues
 from .clues import Clue, Trust
 from .ome_xml import ImageNode, Located, OmeDocument
+from .originals import original_pairs, pairs_for
 from .units import length_um, wavelength_nm
 from .vocabulary import Vocabulary
+from .words import compact
 from .xml_tree import children, local_name, text_of
 
 __all__ = ["channel_clues", "name_clues"]
 
 CLOSED_PINHOLE_UM = (1.0, 400.0)
 """Pinholes wider than this are open, as in two-photon microscopes with descanned detectors."""
+
+CAMERAS = frozenset({"ccd", "intensifiedccd", "emccd", "cmos", "ebccd", "scmos"})
+POINT_DETECTORS = frozenset({"pmt", "apd", "photodiode", "lifetimeimaging", "correlationspectroscopy"})
+SHORTEST_DYE = 3
 
 INFRARED_NM = 690.0
 """Excitation above this, with a shorter emission, takes two photons or more."""
@@ -43,7 +49,7 @@ def channel_clues(
         What the words mean.
     """
     if channel is not None:
-        yield from _attribute_clues(channel)
+        yield from _attribute_clues(channel, doubtful=_mistaken_widefield(node, channel))
         yield from _physics_clues(document, channel)
         for name, trust in (("Name", Trust.LABEL), ("Fluor", Trust.LABEL - 3)):
             value = channel.get(name)
@@ -51,6 +57,9 @@ def channel_clues(
                 yield from name_clues(value, channel.at(name), trust, vocabulary)
         for pair in _pairs(document, channel, of_channel=True):
             yield from pair_clues(pair, names, vocabulary)
+    for pair in pairs_for(original_pairs(document, vocabulary), node.index, names.index, names.count):
+        yield from pair_clues(pair, names, vocabulary)
+    yield from _reagent_clues(document, node, names)
     for place in (node.image, *((node.pixels,) if node.pixels else ()), *_well(document, node)):
         for pair in _pairs(document, place, of_channel=False):
             yield from pair_clues(pair, names, vocabulary)
@@ -76,17 +85,18 @@ def name_clues(name: str, source: str, trust: int, vocabulary: Vocabulary) -> It
     """
     yield Clue("specimen", name, source, trust, "words")
     yield Clue("contrast", name, source, trust, "words", quiet=True)
-    yield Clue("microscope", name, source, min(trust, Trust.DYE), "words", quiet=True)
+    yield Clue("microscope", name, source, min(trust, Trust.MODEL + 5), "words", quiet=True)
     if vocabulary.has_fluorophore(name):
         yield Clue("contrast", name, source, Trust.DYE, "value", "fluorescence")
 
 
-def _attribute_clues(channel: Located) -> Iterator[Clue]:
+def _attribute_clues(channel: Located, *, doubtful: bool) -> Iterator[Clue]:
     """Yield the attributes that the schema has for the purpose; ``Mode`` is their name before 2010."""
     for name in ("AcquisitionMode", "Mode"):
         value = channel.get(name)
         if value is not None:
-            yield Clue("microscope", value, channel.at(name), Trust.STATED)
+            trust = Trust.PHYSICS - 5 if doubtful else Trust.STATED
+            yield Clue("microscope", value, channel.at(name), trust)
     method = channel.get("ContrastMethod")
     if method is not None:
         yield Clue("contrast", method, channel.at("ContrastMethod"), Trust.STATED, "words")
@@ -99,14 +109,50 @@ def _attribute_clues(channel: Located) -> Iterator[Clue]:
             yield Clue("microscope", illumination, source, Trust.PHYSICS + 1, "value", "twophoton")
 
 
+def _mistaken_widefield(node: ImageNode, channel: Located) -> bool:
+    """Whether a channel is called wide-field, but has a pinhole and stands beside a confocal one.
+
+    Point scanners write this where the fluorescence channels carry the default of the schema and only the
+    transmitted one was set. A wide-field microscope has no pinhole.
+    """
+    if compact(channel.get("AcquisitionMode") or "") != "widefield" or _pinhole_um(channel) is None:
+        return False
+    siblings = (compact(one.get("AcquisitionMode") or "") for one in node.channels)
+    return any("confocal" in mode for mode in siblings)
+
+
+def _pinhole_um(channel: Located) -> float | None:
+    """Return the diameter of a closed pinhole, or ``None``."""
+    size_um = length_um(channel.get("PinholeSize"), channel.get("PinholeSizeUnit"))
+    return (
+        size_um if size_um is not None and CLOSED_PINHOLE_UM[0] <= size_um <= CLOSED_PINHOLE_UM[1] else None
+    )
+
+
+def _detector_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
+    """Yield what the detector rules out: point scanners need no camera, wide fields no photomultiplier."""
+    for settings in channel.find("DetectorSettings"):
+        detector = document.by_id.get(settings.get("ID") or "")
+        kind = detector.get("Type") if detector else None
+        if detector is None or kind is None:
+            continue
+        against: tuple[str, ...] = ()
+        if compact(kind) in CAMERAS:
+            against = ("confocal", "twophoton", "sted")
+        elif compact(kind) in POINT_DETECTORS:
+            against = ("widefield", "spinning_disk", "tirf", "light_sheet")
+        if against:
+            yield Clue("microscope", kind, detector.at("Type"), Trust.PROSE, "value", None, against=against)
+
+
 def _physics_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
-    """Yield what numbers say: pinhole and wavelengths."""
+    """Yield what the optics say: pinhole, detector, laser and wavelengths."""
     pinhole = channel.get("PinholeSize")
     if pinhole is not None:
-        size_um = length_um(pinhole, channel.get("PinholeSizeUnit"))
-        closed = size_um is not None and CLOSED_PINHOLE_UM[0] <= size_um <= CLOSED_PINHOLE_UM[1]
-        value = "confocal" if closed else None
+        value = "confocal" if _pinhole_um(channel) is not None else None
         yield Clue("microscope", pinhole, channel.at("PinholeSize"), Trust.PHYSICS - 2, "value", value)
+    yield from _detector_clues(document, channel)
+    yield from _laser_clues(document, channel)
     emission = _wavelength(channel, "EmissionWavelength", "EmWave")
     if emission is None:
         return
@@ -116,6 +162,15 @@ def _physics_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
     if excitation is not None and excitation[2] > INFRARED_NM and emission_nm < excitation[2]:
         raw = f"excitation {excitation[0]}, emission {text}"
         yield Clue("microscope", raw, excitation[1], Trust.PHYSICS, "value", "twophoton")
+
+
+def _laser_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
+    """Yield two-photon for channels lit by a titanium-sapphire laser: nothing else needs its pulses."""
+    for settings in (*channel.find("LightSourceSettings"), *channel.find("LightSourceRef")):
+        laser = document.by_id.get(settings.get("ID") or "")
+        medium = laser.get("LaserMedium") if laser else None
+        if laser is not None and medium is not None and compact(medium) == "tisapphire":
+            yield Clue("microscope", medium, laser.at("LaserMedium"), Trust.PHYSICS - 1, "value", "twophoton")
 
 
 def _wavelength(element: Located, *names: str) -> tuple[str, str, float] | None:
@@ -164,6 +219,20 @@ def _instrument_clues(instrument: Located) -> Iterator[Clue]:
                 yield Clue("microscope", model, part.at("Model"), Trust.MODEL - 2, "model", quiet=True)
 
 
+def _reagent_clues(document: OmeDocument, node: ImageNode, names: ChannelNames) -> Iterator[Clue]:
+    """Yield the reagents of the well that name the dye of the channel.
+
+    Most reagents are treatments, not stains, so a reagent is taken only where it names the channel's dye.
+    """
+    dyes = [compact(name) for name in names.names if len(compact(name)) >= SHORTEST_DYE]
+    for place in _well(document, node):
+        for reference in place.find("ReagentRef"):
+            reagent = document.by_id.get(reference.get("ID") or "")
+            name = reagent.get("Name") if reagent else None
+            if reagent is not None and name is not None and any(dye in compact(name) for dye in dyes):
+                yield Clue("specimen", name, reagent.at("Name"), Trust.ORIGINAL + 5, "words", quiet=True)
+
+
 def _well(document: OmeDocument, node: ImageNode) -> tuple[Located, ...]:
     return document.wells.get(node.image.get("ID") or "", ())
 
@@ -187,7 +256,8 @@ def _pairs(document: OmeDocument, place: Located, *, of_channel: bool) -> Iterat
             key = pair.get("K")
             if key and pair.text and pair.text.strip():
                 source = f"{annotation.path}/Value/M[@K={key!r}]"
-                yield Pair(key, pair.text.strip(), source, of_channel)
+                trust = Trust.CURATED if of_channel else Trust.ANNOTATION
+                yield Pair(key, pair.text.strip(), source, of_channel, int(trust))
 
 
 def _remarks(document: OmeDocument, place: Located) -> Iterator[tuple[str, str]]:

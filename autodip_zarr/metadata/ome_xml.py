@@ -44,6 +44,8 @@ class Located:
 class ImageNode:
     """One ``Image`` of a header."""
 
+    index: int
+    """Position among the images of the header."""
     image: Located
     """The ``Image`` element."""
     pixels: Located | None
@@ -80,9 +82,9 @@ class ImageNode:
         return PixelSize(x, y, z, time_s(get("TimeIncrement"), get("TimeIncrementUnit")))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OmeDocument:
-    """A parsed header with its elements by id."""
+    """A parsed header with its elements by id; compared by identity, so that readings of it can be cached."""
 
     root: Located
     """The ``OME`` element."""
@@ -111,7 +113,7 @@ def open_ome_xml(text: MetadataText) -> OmeDocument:
     root = Located(parse_ome_xml(text), f"{text.source}#/OME")
     return OmeDocument(
         root=root,
-        images=tuple(_image(one) for one in root.find("Image")),
+        images=tuple(_image(index, one) for index, one in enumerate(root.find("Image"))),
         by_id=dict(_identified(root)),
         wells=dict(_wells(root)),
     )
@@ -123,10 +125,10 @@ def samples(channel: Located) -> int:
     return int(stated) if stated.isdigit() and 0 < int(stated) <= 64 else 1
 
 
-def _image(image: Located) -> ImageNode:
+def _image(index: int, image: Located) -> ImageNode:
     pixels = next(image.find("Pixels"), None)
     channels = tuple(pixels.find("Channel")) if pixels else ()
-    return ImageNode(image, pixels, channels or tuple(image.find("LogicalChannel")))
+    return ImageNode(index, image, pixels, channels or tuple(image.find("LogicalChannel")))
 
 
 def _identified(root: Located) -> Iterator[tuple[str, Located]]:

@@ -67,9 +67,9 @@ TEXT_KEYS = ("term", "name", "contrast")
 LIST_KEYS = tuple(one.name for one in fields(Term) if one.name not in {"field", *TEXT_KEYS})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Vocabulary:
-    """All terms, with the indices by which they are looked up."""
+    """All terms, with the indices by which they are looked up; compared by identity."""
 
     terms: tuple[Term, ...]
     """Every term."""
@@ -100,6 +100,8 @@ class Vocabulary:
     def search(self, field: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of one section that a free text names, in order of appearance."""
         known = self.fields[field]
+        if compact(text) in known:
+            return (known[compact(text)],)
         found = [known[one] for one in segments(text) if one in known]
         words = [one for one in map(compact, text.split()) if not one.isdigit()]
         if not found and words and all(one in known for one in words):

@@ -1,0 +1,66 @@
+"""Headers of many writers are understood as a microscopist understands them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autodip_zarr.metadata import load_vocabulary, read_acquisition
+
+from .scoring import FIELDS, Judged, corpus_headers, judge_corpus, judge_reference, score
+
+JUDGED = list(judge_corpus())
+PRECISION = {"microscope": 1.0, "contrast": 0.98, "specimen": 0.98, "organism": 1.0}
+RECALL = {"microscope": 0.95, "contrast": 0.95, "specimen": 0.95, "organism": 0.95}
+
+
+def mistakes(judged: list[Judged], field: str) -> list[str]:
+    pairs = [(one, *one.pair(field)) for one in judged]
+    return [
+        f"{one.header}[{one.found.index}]: {found}, not {truth}"
+        for one, truth, found in pairs
+        if truth != found
+    ]
+
+
+def test_the_corpus_is_large_and_its_truth_complete() -> None:
+    assert len(corpus_headers()) >= 60
+    assert len(JUDGED) >= 150
+    assert all(len(one.truth) == 1 + len(FIELDS) for one in JUDGED)
+    known = {(term.field, term.term) for term in load_vocabulary().terms}
+    for one in JUDGED:
+        for field in FIELDS:
+            truth, _ = one.pair(field)
+            assert truth is None or (field, truth) in known, (one.header, truth)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_precision_and_recall(field: str) -> None:
+    result = score(JUDGED, field)
+    assert result.precision >= PRECISION[field], mistakes(JUDGED, field)
+    assert result.recall >= RECALL[field], mistakes(JUDGED, field)
+    assert result.right >= 30
+
+
+def test_names_are_kept() -> None:
+    assert [one.found.name for one in JUDGED] == [one.truth[0] for one in JUDGED]
+
+
+@pytest.mark.shared
+def test_reference_headers(shared: Path) -> None:
+    judged = list(judge_reference(shared / "data"))
+    assert len({one.header for one in judged}) >= 39
+    for field in FIELDS:
+        assert mistakes(judged, field) == []
+    assert [one.found.name for one in judged] == [one.truth[0] for one in judged]
+
+
+def test_a_broken_document_beside_the_image_is_a_warning() -> None:
+    acquisition = read_acquisition(corpus_headers()["crate_broken"], load_vocabulary())
+    assert "no readable JSON" in acquisition.warnings[0]
+
+
+def test_words_that_the_schema_does_not_know_are_a_warning() -> None:
+    acquisition = read_acquisition(corpus_headers()["invalid_mode"], load_vocabulary())
+    assert any("does not follow the OME schema" in warning for warning in acquisition.warnings)

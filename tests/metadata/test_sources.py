@@ -1,0 +1,191 @@
+"""Every source is believed in its order, and each says where it stands."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from autodip_zarr.domain import ChannelMetadata, MetadataText
+from autodip_zarr.errors import OptionError
+from autodip_zarr.metadata import NamePattern, load_vocabulary, read_acquisition
+
+from .values import annotated, channel, channels, document, header, only, text
+
+VOCABULARY = load_vocabulary()
+
+
+def original(*pairs: tuple[str, str]) -> str:
+    notes = "".join(
+        f"<XMLAnnotation><Value><OriginalMetadata><Key>{key}</Key><Value>{value}</Value></OriginalMetadata></Value>"
+        "</XMLAnnotation>"
+        for key, value in pairs
+    )
+    return f"<StructuredAnnotations>{notes}</StructuredAnnotations>"
+
+
+def crate(*entities: dict[str, object]) -> MetadataText:
+    return MetadataText("ro-crate-json", "ro-crate-metadata.json", json.dumps({"@graph": list(entities)}))
+
+
+def first(texts: tuple[MetadataText, ...], label: str | None = None) -> ChannelMetadata:
+    return read_acquisition(header(texts, labels=(label,)), VOCABULARY).channels[0]
+
+
+def test_the_order_of_trust() -> None:
+    """Attribute, ontology, annotation, optics, vendor's original, model: each loses to the one before."""
+    said: list[tuple[str, MetadataText]] = [
+        ("tirf", document(channels('AcquisitionMode="TIRF" IlluminationType="NonLinear"'))),
+        ("spinning_disk", annotated("Imaging Method", "FBbi_00000253", "LSM 7 MP")),
+        ("light_sheet", annotated("Imaging Method", "SPIM", "LSM 880")),
+        ("twophoton", document(channels('IlluminationType="NonLinear"'), original(("Modality", "TIRF")))),
+        ("tirf", document(channels(""), original(("Modality", "TIRF"), ("Microscope", "LSM 880")))),
+    ]
+    for expected, source in said:
+        assert only(source).microscope == expected
+
+
+def test_numbers_of_the_vendor_point_to_channels_and_images() -> None:
+    notes = original(
+        ("Information|Image|Channel|AcquisitionMode #1", "WideField"),
+        ("Series 0 Information|Image|Channel|AcquisitionMode #2", "SpinningDiskConfocal"),
+        ("Series 1 Information|Image|Channel|AcquisitionMode #1", "MultiPhotonMicroscopy"),
+        ("Series 0 Information|Image|Channel|Fluor #1", "MitoTracker Red"),
+    )
+    source = document(channels("", ""), notes)
+    found = read_acquisition(header((source,), labels=(None, None)), VOCABULARY).channels
+    assert [one.microscope for one in found] == ["widefield", "spinning_disk"]
+    assert [one.specimen for one in found] == ["mito", None]
+    assert "AcquisitionMode" in found[0].evidence[0].source
+
+
+def test_detectors_speak_against() -> None:
+    settings = '<Channel ID="Channel:0" {}><DetectorSettings ID="Detector:0"/></Channel>'
+    camera = '<Instrument ID="Instrument:0"><Detector ID="Detector:0" Type="{}"/></Instrument>'
+    scanner = only(document(settings.format('PinholeSize="50"'), camera.format("EMCCD")))
+    assert scanner.microscope == "confocal"
+    assert "'EMCCD'" in scanner.conflicts[0]
+    stated = only(document(settings.format('AcquisitionMode="WideField"'), camera.format("PMT")))
+    assert stated.microscope == "widefield"
+    assert "'PMT'" in stated.conflicts[0]
+    right = only(document(settings.format('AcquisitionMode="WideField"'), camera.format("EMCCD")))
+    assert right.conflicts == ()
+
+
+def test_a_wide_field_channel_with_a_pinhole_is_believed_unless_a_sibling_is_confocal() -> None:
+    alone = channel('AcquisitionMode="WideField" PinholeSize="38.3"')
+    assert alone.microscope == "widefield"
+    assert "38.3" in alone.conflicts[0]
+    siblings = document(
+        channels(
+            'AcquisitionMode="WideField" PinholeSize="38.3"',
+            'AcquisitionMode="LaserScanningConfocalMicroscopy" PinholeSize="38.3"',
+        )
+    )
+    assert only(siblings).microscope == "confocal"
+    assert "WideField" in only(siblings).conflicts[0]
+
+
+def test_lasers_and_wavelengths() -> None:
+    lit = '<Channel ID="Channel:0"><LightSourceSettings ID="LightSource:0"/></Channel>'
+    laser = '<Instrument ID="Instrument:0"><Laser ID="LightSource:0" LaserMedium="TiSapphire"/></Instrument>'
+    assert only(document(lit, laser)).microscope == "twophoton"
+    assert channel("", laser).microscope is None
+    assert channel('ExcitationWavelength="800" EmissionWavelength="460"').microscope == "twophoton"
+    assert channel('ExcitationWavelength="785" EmissionWavelength="845"').microscope is None
+    assert channel('ExcitationWavelength="488" EmissionWavelength="525"').microscope is None
+
+
+def test_reagents_count_where_they_name_the_dye() -> None:
+    plate = (
+        '<Plate><Well><WellSample><ImageRef ID="Image:0"/></WellSample><ReagentRef ID="Reagent:0"/></Well></Plate>'
+        '<Screen><Reagent ID="Reagent:0" Name="{}"/></Screen>'
+    )
+    dye = document(channels('Name="AF488"'), plate.format("phalloidin AF488"))
+    treatment = document(channels('Name="AF488"'), plate.format("siRNA ACTB"))
+    assert only(dye).specimen == "actin"
+    assert only(treatment).specimen is None
+
+
+def test_curated_channels_are_found_by_name_and_by_position() -> None:
+    def specimens(value: str, *names: str) -> list[str | None]:
+        note = f'<MapAnnotation ID="A:1"><Value><M K="Channels">{value}</M></Value></MapAnnotation>'
+        rest = f"<StructuredAnnotations>{note}</StructuredAnnotations>"
+        source = document(channels(*names), rest).content
+        linked = text(source.replace("</Pixels>", '</Pixels><AnnotationRef ID="A:1"/>'))
+        count = tuple(None for _ in names)
+        return [
+            one.specimen for one in read_acquisition(header((linked,), labels=count), VOCABULARY).channels
+        ]
+
+    assert specimens("GFP:tubulin;DAPI:nuclei", 'Name="DAPI"', 'Name="GFP"') == ["nucleus", "tubulin"]
+    assert specimens("Hoechst: DNA; FITC: actin", "", "") == ["nucleus", "actin"]
+    assert specimens("Hoechst: DNA; FITC: actin", "", "", "") == [None, None, None]
+
+
+def test_crates_are_understood_in_any_spelling() -> None:
+    full = crate(
+        {"@id": "#a", "@type": "image_acquisition", "fbbi_id": {"@id": "obo:FBbi_00000254"}},
+        {"@id": "#b", "@type": "biosample", "organism_classification": {"@id": "NCBI:txid10090"}},
+    )
+    found = first((full,))
+    assert (found.microscope, found.contrast, found.organism) == ("twophoton", "fluorescence", "Mus musculus")
+    assert found.evidence[0].source == "ro-crate-metadata.json#/@graph[0]/fbbi_id"
+    minimal = crate(
+        {"@id": "./", "acquisiton_method": ["_:b0"]}, {"@id": "_:b0", "@type": ["obo:FBbi_00000251"]}
+    )
+    assert first((minimal,)).microscope == "confocal"
+    by_name = crate({"@id": "./", "acquisition_method": {"@id": "#m"}}, {"@id": "#m", "name": "light sheet"})
+    assert first((by_name,)).microscope == "light_sheet"
+
+
+def test_a_transmitted_channel_stays_transmitted_beside_a_fluorescence_crate() -> None:
+    found = first((crate({"@id": "#a", "fbbi_id": "FBbi:00000246"}),), "DIC")
+    assert (found.microscope, found.contrast) == ("dic", "transmitted")
+    confocal = first((crate({"@id": "#a", "fbbi_id": "FBbi:00000251"}),), "T-PMT")
+    assert (confocal.microscope, confocal.contrast, confocal.conflicts) == ("confocal", "transmitted", ())
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "null", "{", '{"@graph": 3}', '{"@graph": [3, null, "x"]}', "[" * 99_999]
+)
+def test_side_documents_are_never_an_error(content: str) -> None:
+    for kind in ("ro-crate-json", "zarr-attributes-json", "omero-json"):
+        side = MetadataText(kind, "side.json", content)
+        assert first((side,), "DAPI").specimen == "nucleus"
+
+
+def test_attributes_of_a_group_speak_by_known_keys() -> None:
+    attributes = {
+        "multiscales": [{"type": "gaussian"}],
+        "acq": {"Imaging Method": "TIRF", "species": "human"},
+    }
+    found = first((MetadataText("zarr-attributes-json", "a.zarr/.zattrs", json.dumps(attributes)),))
+    assert (found.microscope, found.organism) == ("tirf", "Homo sapiens")
+    assert found.evidence[0].source == "a.zarr/.zattrs#/acq/Imaging Method"
+
+
+def test_file_names_are_a_guess_by_the_users_own_patterns() -> None:
+    pattern = NamePattern(r"(?P<microscope>TwoPhoton|WideField)_\w+_(?P<specimen>DAPI|Mito)")
+    second = NamePattern("(?P<specimen>LifeAct)", channel=1)
+    one = header((), labels=(None, None))
+    named = type(one)(
+        **{**vars(one), "ref": type(one.ref)(**{**vars(one.ref), "uri": "x/TwoPhoton_BPAE_DAPI_LifeAct"})}
+    )
+    found = read_acquisition(named, VOCABULARY, (pattern, second)).channels
+    assert [one.microscope for one in found] == ["twophoton", "twophoton"]
+    assert found[0].specimen == "nucleus"
+    assert {one.trust for one in found[0].evidence if one.field == "specimen"} == {10}
+    assert "pattern" in found[0].evidence[0].source
+    assert read_acquisition(named, VOCABULARY).channels[0].microscope is None
+    labelled = header((), labels=("LifeAct",))
+    assert (
+        read_acquisition(labelled, VOCABULARY, (NamePattern("(?P<specimen>a)"),)).channels[0].specimen
+        == "actin"
+    )
+
+
+@pytest.mark.parametrize("expression", ["(", "plain", "(?P<stand>x)"])
+def test_patterns_that_make_no_sense(expression: str) -> None:
+    with pytest.raises(OptionError, match="pattern"):
+        NamePattern(expression)
