@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from autodip_zarr.errors import HeaderError, SourceError
-from autodip_zarr.stores.place import Place
+from autodip_zarr.stores.place import Place, open_place
+from autodip_zarr.stores.uris import has_parent, split_uri
 
 Json = dict[str, object]
 """A JSON object."""
@@ -109,6 +110,28 @@ def read_node(place: Place, key: str, zarr_format: ZarrFormat | None = None) -> 
     if refused is not None:
         raise refused
     return None
+
+
+def group_above(place: Place) -> tuple[Place, str] | None:
+    """Return the nearest group above a group, and the key of the latter there; ``None`` above a root.
+
+    Raises
+    ------
+    SourceError
+        What lies above cannot be read.
+    """
+    if not has_parent(place.uri):
+        return None
+    parent_uri, name = split_uri(place.uri)
+    parent = open_place(parent_uri)
+    if read_node(parent, "") is not None:
+        return parent, name
+    if not has_parent(parent_uri):
+        return None
+    plate_uri, row = split_uri(parent_uri)  # the row of a plate need not be a group of its own
+    plate = open_place(plate_uri)
+    node = read_node(plate, "")
+    return (plate, join(row, name)) if node is not None and "plate" in node.ome else None
 
 
 def read_nodes(place: Place, keys: Sequence[str], zarr_format: ZarrFormat) -> list[Node | SourceError | None]:

@@ -281,6 +281,7 @@ def open_place(uri: str) -> Place:
         return _open_zip(path) if is_zip(path) and Path(path).is_file() else LocalPlace(path)
     from fsspec.core import url_to_fs  # noqa: PLC0415
 
+    uri = uri if uri.endswith("://") else uri.rstrip("/")
     try:
         fs, root = url_to_fs(uri)
     except Exception as error:  # import errors, unknown protocols, missing credentials

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodip_zarr.domain import Header, ImageRef
+from autodip_zarr.domain import Fingerprint, Header, ImageRef
 from autodip_zarr.errors import PixelError, SourceError
-from autodip_zarr.stores.header_tiff import agreed, read_tiff_header
+from autodip_zarr.stores.header_tiff import read_tiff_header
 from autodip_zarr.stores.header_zarr import read_zarr_header
 from autodip_zarr.stores.nodes import join
 from autodip_zarr.stores.ome_xml import TiffImage
@@ -157,7 +159,7 @@ def _tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
     uri = header.ref.uri
     try:
         image = read_tiff_source(uri).images[header.ref.image_index]
-        image = _with_samples(image, header)
+        image = _with_samples(image, uri)
         places = [(index, *image.locate(t, c, z)) for index, (t, z) in enumerate(positions)]
     except SourceError as error:
         raise PixelError(error.where, error.found, error.expected, error.hint) from error
@@ -177,15 +179,20 @@ def _tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
     return stack
 
 
-def _with_samples(image: TiffImage, header: Header) -> TiffImage:
+def _with_samples(image: TiffImage, uri: str) -> TiffImage:
     """Take over the samples of the pages, as the header reader did."""
     file, number, _ = image.locate(0, 0, 0)
-    uri = header.ref.uri
-    place, _ = tiff_place(uri)
-    if file is not None and place.stat(file) is None:
+    place, name = tiff_place(uri)
+    stamp = place.stat(name if file is None else file)
+    if stamp is None:
         return image
-    with open_tiff(uri if file is None else member_uri(uri, file)) as tif:
-        return agreed(image, tif.pages[number], public_uri(uri))
+    return replace(image, samples=_samples(uri if file is None else member_uri(uri, file), number, stamp))
+
+
+@lru_cache(maxsize=256)
+def _samples(uri: str, number: int, _stamp: Fingerprint) -> int:
+    with open_tiff(uri) as tif:
+        return int(tif.pages[number].samplesperpixel)
 
 
 def _check_member(header: Header, c: int, position: tuple[int, int], file: str | None) -> None:
@@ -217,10 +224,9 @@ def _tiff_plane(
         else:
             page = tif.pages[number].asarray(squeeze=False)  # (samples, 1, Y, X, 1) or (1, 1, Y, X, samples)
             pixels = page[sample, 0, :, :, 0] if page.shape[0] > 1 else page[0, 0, :, :, sample]
-        if pixels.shape != shape:
-            raise PixelError(
-                _where(header, c, *positions[index]), f"found a page of {pixels.shape}", f"{shape}"
-            )
+        if pixels.shape != shape or pixels.dtype.newbyteorder("=") != np.dtype(header.dtype):
+            found = f"found a page of {pixels.shape} {pixels.dtype}"
+            raise PixelError(_where(header, c, *positions[index]), found, f"{shape} {header.dtype}")
     except (PixelError, MemoryError):
         raise
     except Exception as error:  # tifffile and its codecs meet broken pages with errors of every kind

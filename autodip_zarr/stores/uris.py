@@ -46,6 +46,12 @@ def split_uri(uri: str) -> tuple[str, str]:
     return parent, name
 
 
+def has_parent(uri: str) -> bool:
+    """Return whether anything lies above a path or URI: not above ``/``, a bucket or a host."""
+    parent, name = split_uri(uri)
+    return name != "" and parent != "" and not parent.endswith(("/", ":"))
+
+
 def safe_key(path: object, where: str) -> str:
     """Return a path found in metadata if it stays inside the store that names it.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autodip_zarr.domain import ImageRef, Skipped
 from autodip_zarr.errors import SourceError
-from autodip_zarr.stores.nodes import Node, join, read_node
+from autodip_zarr.stores.nodes import Node, group_above, join, read_node
 from autodip_zarr.stores.place import LocalPlace, Place, open_place
 from autodip_zarr.stores.tiff import is_tiff_name, read_tiff_source
 from autodip_zarr.stores.uris import is_remote, is_zip, public_uri, split_uri
@@ -141,17 +141,13 @@ def _climb(place: Place) -> tuple[Place, str]:
     The header of the whole acquisition, plate and consolidated metadata are found at the root.
     """
     root, only = place, ""
-    while True:
-        parent_uri, name = split_uri(root.uri)
-        if not parent_uri or parent_uri.endswith(("/", ":")):
-            return root, only
-        try:
-            parent = open_place(parent_uri)
-            if read_node(parent, "") is None:
-                return root, only
-        except SourceError:  # what lies above the named group need not be readable
-            return root, only
-        root, only = parent, f"{name}/{only}" if only else name
+    try:
+        while (above := group_above(root)) is not None:
+            root, name = above
+            only = join(name, only)
+    except SourceError:  # what lies above the named group need not be readable
+        return root, only
+    return root, only
 
 
 def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> Found:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from autodip_zarr.errors import SourceError, TargetError
 from autodip_zarr.stores.documents import dump_json, write_group
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, join, parse_json, read_node
+from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, group_above, join, parse_json, read_node
 from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
 from autodip_zarr.stores.record import FAILURES, RECORD
 from autodip_zarr.stores.uris import safe_key, split_uri
@@ -113,18 +113,16 @@ def remove_target(uri: str) -> None:
 def _result(uri: str, well_entry: Json | None) -> _Result:
     place = open_place(uri)
     node = result_node(place)
-    above: list[tuple[Place, str]] = []
-    parent_uri, key = split_uri(place.uri)
+    root, key = place, ""
     try:
-        while parent_uri and not parent_uri.endswith(("/", ":")):
-            parent = open_place(parent_uri)
-            if read_node(parent, "") is None:
-                break
-            above.append((parent, key))
-            parent_uri, name = split_uri(parent_uri)
-            key = f"{name}/{key}"
+        while (found := group_above(root)) is not None:
+            root, key = found[0], join(found[1], key)
     except SourceError as error:
         raise _as_target_error(error) from error
+    parts = key.split("/") if key else []
+    below = ["/".join(parts[count:]) for count in range(len(parts))]
+    places = [root, *(root.child("/".join(parts[:count])) for count in range(1, len(parts)))]
+    above = list(zip(places, below, strict=True))[::-1] if parts else []
     return _Result(place, node, tuple(above), well_entry)
 
 

@@ -139,12 +139,11 @@ def ome_xml(
         )
         tiff_data = (data or {}).get(index, "<TiffData/>")
         sizes = f'SizeT="{t}" SizeC="{c}" SizeZ="{z}" SizeY="{y}" SizeX="{x}"'
-        physical = (
-            'PhysicalSizeX="0.5" PhysicalSizeXUnit="\u00b5m" PhysicalSizeZ="2000" PhysicalSizeZUnit="nm"'
-        )
+        physical = 'PhysicalSizeX="0.5" PhysicalSizeXUnit="\u00b5m" PhysicalSizeZ="2000"'
         images.append(
             f'<Image ID="Image:{index}" Name="image {index}"><Pixels ID="Pixels:{index}" '
-            f'DimensionOrder="{order}" Type="{kind}" {sizes} {physical}>{channels}{tiff_data}</Pixels></Image>'
+            f'DimensionOrder="{order}" Type="{kind}" {sizes} {physical} PhysicalSizeZUnit="nm">'
+            f"{channels}{tiff_data}</Pixels></Image>"
         )
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'

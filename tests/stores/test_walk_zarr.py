@@ -69,6 +69,13 @@ def test_a_part_of_a_store_is_seen_as_part_of_it(tmp_path: Path, zarr_format: Za
     assert read_header(only(series / "1")).texts[0].kind == "ome-xml"
 
 
+def test_rows_need_not_be_groups(tmp_path: Path) -> None:
+    plate = write_plate(tmp_path / "p.zarr", 3)
+    (plate / "B" / "zarr.json").unlink()
+    ref = only(plate / "B" / "2" / "1")
+    assert (ref.uri, ref.group, ref.relative) == (str(plate), "B/2/1", "p.zarr")
+
+
 def test_an_image_is_yielded_once(tmp_path: Path) -> None:
     image = write_image(tmp_path / "x.zarr", pixels((4, 5)), "yx")
     (tmp_path / "link").symlink_to(tmp_path, target_is_directory=True)

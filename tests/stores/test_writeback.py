@@ -178,6 +178,16 @@ def test_what_others_changed_meanwhile_is_kept(tmp_path: Path, zarr_format: Zarr
     ]
 
 
+def test_rows_need_not_be_groups(tmp_path: Path) -> None:
+    plate = plate_of(tmp_path, 3, consolidated=True)
+    (plate / "A" / "zarr.json").unlink()
+    before = tree(plate)
+    uri = denoise_field(plate, "A/1/0", 3)
+    assert tree(plate)["zarr.json"] != before["zarr.json"]
+    remove_target(uri)
+    assert tree(plate) == before
+
+
 def test_a_moved_store_is_restored_where_it_is(tmp_path: Path) -> None:
     plate = plate_of(tmp_path, 2, consolidated=True)
     before = tree(plate)
