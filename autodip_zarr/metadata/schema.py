@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -13,6 +14,7 @@ __all__ = ["complaints"]
 
 NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
 MAX_COMPLAINTS = 5
+POSITIVE = re.compile(r"^(?:[1-9][0-9]{0,8}|(?=[0-9.]*[1-9])[0-9]{1,8}\.[0-9]{1,20})$")
 
 
 def complaints(document: OmeDocument, node: ImageNode) -> Iterator[str]:
@@ -39,16 +41,24 @@ def complaints(document: OmeDocument, node: ImageNode) -> Iterator[str]:
 
 
 def _essence(node: ImageNode) -> str:
-    """Write pixels and channels of an image as a small document of their own, ids and names left out."""
+    """Write pixels and channels of an image as a small document of their own.
+
+    Ids and names are left out and positive numbers written as 1 or 1.5, so that images that differ by them alone are
+    judged once.
+    """
     root = Element("OME", {"xmlns": NAMESPACE})
     image = SubElement(root, "Image", {"ID": "Image:0"})
     attributes = node.pixels.element.attrib if node.pixels else {}
-    pixels = SubElement(image, "Pixels", {**attributes, "ID": "Pixels:0"})
+    pixels = SubElement(image, "Pixels", {**_plain(attributes), "ID": "Pixels:0"})
     for channel in node.channels:
-        own = {key: value for key, value in channel.element.attrib.items() if key not in {"Name", "ID"}}
-        SubElement(pixels, "Channel", {**own, "ID": "Channel:0"})
+        SubElement(pixels, "Channel", {**_plain(channel.element.attrib), "ID": "Channel:0"})
     SubElement(pixels, "MetadataOnly")
     return tostring(root, encoding="unicode")
+
+
+def _plain(attributes: Mapping[str, str]) -> dict[str, str]:
+    kept = {key: value for key, value in attributes.items() if key not in {"Name", "ID", "Fluor"}}
+    return {key: POSITIVE.sub("1.5" if "." in value else "1", value) for key, value in kept.items()}
 
 
 @lru_cache(maxsize=1024)

@@ -52,13 +52,15 @@ class Score:
 
     @property
     def precision(self) -> float:
-        """Right among the found."""
-        return self.right / max(1, self.right + self.wrong)
+        """Right among the found; 1 where nothing was found."""
+        found = self.right + self.wrong
+        return self.right / found if found else 1.0
 
     @property
     def recall(self) -> float:
-        """Right among those that the headers tell."""
-        return self.right / max(1, self.right + self.missed)
+        """Right among those that the headers tell; 1 where they tell none."""
+        told = self.right + self.missed
+        return self.right / told if told else 1.0
 
 
 def corpus_headers() -> dict[str, Header]:

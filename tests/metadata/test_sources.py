@@ -98,8 +98,8 @@ def test_lasers_and_wavelengths() -> None:
 
 def test_reagents_count_where_they_name_the_dye() -> None:
     plate = (
-        '<Plate><Well><WellSample><ImageRef ID="Image:0"/></WellSample><ReagentRef ID="Reagent:0"/></Well></Plate>'
-        '<Screen><Reagent ID="Reagent:0" Name="{}"/></Screen>'
+        '<Plate><Well><WellSample><ImageRef ID="Image:0"/></WellSample><ReagentRef ID="Reagent:0"/></Well>'
+        '</Plate><Screen><Reagent ID="Reagent:0" Name="{}"/></Screen>'
     )
     dye = document(channels('Name="AF488"'), plate.format("phalloidin AF488"))
     treatment = document(channels('Name="AF488"'), plate.format("siRNA ACTB"))
