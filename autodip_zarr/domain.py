@@ -324,6 +324,8 @@ class Recipe:
     """CPU threads of one fit; part of the recipe because it changes rounding."""
     fused: bool = True
     """Whether the network is arranged for speed, which changes rounding; ``False`` runs it to the letter."""
+    scaling: str = "robust"
+    """``minmax`` scales a plane by its extremes, ``robust`` leaves hot pixels out; see ``dip.scaling``."""
 
 
 @dataclass(frozen=True)

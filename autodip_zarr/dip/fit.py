@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,8 @@ from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
 
+_Value = TypeVar("_Value", bound=np.generic)
+
 CHECK_EVERY: Final = 100
 """Iterations between two looks at whether the fit has collapsed."""
 
@@ -26,6 +29,16 @@ COLLAPSE_DB: Final = 5.0
 _INPUT_SCALE: Final = 0.1
 _NOISE_MARGIN: Final = 64
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What one network is fitted to."""
+
+    image: NDArray[np.float32]
+    """(Y, X) float32, scaled to [0, 1], finite."""
+    usable: NDArray[np.bool_] | None = None
+    """(Y, X), which pixels count in the loss; ``None`` for all."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,7 @@ class Fit:
     """How often the weights of the last check were restored."""
 
 
-def fit_tile(noisy: NDArray[np.float32], config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
+def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
     """Fit a randomly initialised network to one noisy tile.
 
     Mean squared error, Adam; the input is uniform in [0, 0.1) and fixed, but for the perturbation of the
@@ -52,8 +65,8 @@ def fit_tile(noisy: NDArray[np.float32], config: DipConfig, recipe: Recipe, seed
 
     Parameters
     ----------
-    noisy : ndarray
-        (Y, X) float32, scaled to [0, 1], finite.
+    tile : Tile
+        The noisy image.
     config : DipConfig
         Architecture and number of iterations.
     recipe : Recipe
@@ -80,30 +93,43 @@ def fit_tile(noisy: NDArray[np.float32], config: DipConfig, recipe: Recipe, seed
     if device == "cpu":
         torch.set_num_threads(recipe.threads)
         keep_freed_memory()
-    padded, inner = pad(noisy, config)
+    padded, inner = pad(tile.image, config)
+    target = torch.from_numpy(padded).to(device)  # (Y', X')
+    mask = None if tile.usable is None else torch.from_numpy(pad(tile.usable, config)[0]).to(device)
     state = _State.fresh(config, recipe, padded.shape, seed, device)
-    target = torch.from_numpy(padded).to(device)
-    output, average = target, torch.zeros_like(target)
-    loss = target.new_zeros(())
+    output, loss = target, target.new_zeros(())
     for iteration in range(config.iterations):
         output = state.run()
-        loss = torch.mean((output - target) ** 2)
+        loss = _mean_squared_error(output, target, mask)
         state.adam.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if iteration % CHECK_EVERY == 0:
             state.check(loss.item())
         state.adam.step()
-        if recipe.averaging is not None:
-            average.lerp_(output.detach(), 1 - recipe.averaging)
-    if recipe.averaging is not None and config.iterations:
-        output = average / (1 - recipe.averaging**config.iterations)
+        state.average_in(output.detach())
     last = loss.item()
-    if not np.isfinite(last):
-        raise FitError("fit", f"the loss became {last}", "a finite number", "try another --seed")
-    return Fit(output.detach().cpu().numpy()[inner], config.iterations, last, state.collapses)
+    if state.collapsed(last):  # between the last check and the end
+        state.restore()
+        output = state.run()
+        last = _mean_squared_error(output, target, mask).item()
+    image = output if state.average is None else state.average / state.weight
+    if not torch.isfinite(image).all():
+        raise diverged(last)
+    return Fit(image.detach().cpu().numpy()[inner], config.iterations, last, state.collapses)
 
 
-def pad(tile: NDArray[np.float32], config: DipConfig) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+def diverged(loss: float) -> FitError:
+    """Return the error of a fit whose loss or result is not finite."""
+    return FitError("fit", f"diverged, last loss {loss}", "finite numbers", "try another --seed")
+
+
+def _mean_squared_error(output: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
+    """Return the mean over the pixels in the mask, all without one."""
+    squares = (output - target) ** 2
+    return squares.mean() if mask is None else torch.where(mask, squares, 0).sum() / mask.sum()
+
+
+def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tuple[slice, slice]]:
     """Pad a tile by reflection to a size that the network can take.
 
     The padding may exceed the side, which is then reflected again; a side of one pixel is repeated.
@@ -111,7 +137,7 @@ def pad(tile: NDArray[np.float32], config: DipConfig) -> tuple[NDArray[np.float3
     Returns
     -------
     padded : ndarray
-        (Y', X') float32, C-contiguous.
+        (Y', X'), C-contiguous.
     inner : tuple of slice
         Where the tile lies in it.
     """
@@ -137,7 +163,11 @@ class _State:
     z: Tensor
     noise: _Noise | None
     forward: Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
+    decay: float | None
+    average: Tensor | None = None
+    weight: float = 0.0
     kept: list[Tensor] = field(default_factory=list)
+    kept_average: tuple[Tensor | None, float] = (None, 0.0)
     kept_loss: float = float("inf")
     collapses: int = 0
 
@@ -157,22 +187,51 @@ class _State:
         if recipe.fused:
             z = fast.pad(_laid_out(z))
         noise = _Noise.like(z, recipe.perturbation, generator) if recipe.perturbation else None
-        return cls(config, parameters, adam, z, noise, fast.forward if recipe.fused else network.forward)
+        forward = fast.forward if recipe.fused else network.forward
+        return cls(config, parameters, adam, z, noise, forward, recipe.averaging)
 
     def run(self) -> Tensor:
         z = self.z if self.noise is None else self.noise.add_to(self.z)
         return self.forward(z, self.parameters, self.config)[0, 0]
 
+    def average_in(self, output: Tensor) -> None:
+        """Take an output into the exponential average; ``average / weight`` is the average so far."""
+        if self.decay is None:
+            return
+        if self.average is None:
+            self.average = torch.zeros_like(output)
+        self.average.lerp_(output, 1 - self.decay)
+        self.weight = self.decay * self.weight + 1 - self.decay
+
     def check(self, loss: float) -> None:
         """Keep the weights, or go back to those of the last check if the fit collapsed since."""
-        if loss > self.kept_loss * 10 ** (COLLAPSE_DB / 10):
-            self.collapses += 1
-            with torch.no_grad():
-                for parameter, kept in zip(self.parameters, self.kept, strict=True):
-                    parameter.copy_(kept)
+        if self.collapsed(loss):
+            self.restore()
             return
         self.kept_loss = loss
         self.kept = [parameter.detach().clone() for parameter in self.parameters]
+        self.kept_average = (None if self.average is None else self.average.clone(), self.weight)
+
+    def collapsed(self, loss: float) -> bool:
+        """Say whether the PSNR to the noisy image fell too far since the last check.
+
+        Raises
+        ------
+        FitError
+            If the loss is not finite: then the optimiser is spoilt as well.
+        """
+        if not math.isfinite(loss):
+            raise diverged(loss)
+        return loss > self.kept_loss * 10 ** (COLLAPSE_DB / 10)
+
+    def restore(self) -> None:
+        """Go back to the weights and the average of the last check."""
+        self.collapses += 1
+        with torch.no_grad():
+            for parameter, kept in zip(self.parameters, self.kept, strict=True):
+                parameter.copy_(kept)
+        average, self.weight = self.kept_average
+        self.average = None if average is None else average.clone()
 
 
 @dataclass
@@ -195,9 +254,10 @@ class _Noise:
         return cls(_laid_out(field.to(z.device, z.dtype)), generator)
 
     def add_to(self, z: Tensor) -> Tensor:
-        y, x, flip = torch.randint(_NOISE_MARGIN + 1, (3,), generator=self.generator).tolist()
+        y, x = torch.randint(_NOISE_MARGIN + 1, (2,), generator=self.generator).tolist()
+        sign = 1 - 2 * int(torch.randint(2, (), generator=self.generator))
         view = self.field[..., y : y + z.shape[-2], x : x + z.shape[-1]]
-        return torch.add(z, view, alpha=-1 if flip % 2 else 1)
+        return torch.add(z, view, alpha=sign)
 
 
 def _laid_out(x: Tensor) -> Tensor:

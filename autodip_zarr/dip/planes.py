@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodip_zarr.dip.fit import Fit, fit_tile
+from autodip_zarr.dip.fit import Fit, Tile, fit_tile
+from autodip_zarr.dip.scaling import scale
 from autodip_zarr.dip.tiles import blend, cover, cut, tile_seed
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
+
+RESTART: Final = 1
+"""What is added to a seed's place for the second attempt of a fit that diverged."""
 
 
 @dataclass(frozen=True)
@@ -31,20 +36,31 @@ class FitJob:
 class DenoisedPlane:
     """A denoised plane and what happened on the way."""
 
-    plane: NDArray[np.float32]
-    """(Y, X) float32, in the units of the noisy plane (detector counts)."""
+    plane: NDArray[np.floating[Any]]
+    """(Y, X), in detector counts as the noisy plane; float32, or float64 for types that exceed it."""
     iterations: int
     """Adam steps of each fit; 0 where nothing had to be fitted."""
     loss: float
     """Mean over the tiles of the last mean squared error, on the scale of 0 to 1."""
     seconds: float
     """Wall time."""
+    spread: NDArray[np.float32] | None = None
+    """(Y, X) float32, standard deviation over the starts in detector counts; ``None`` for a single start."""
+    hot_pixels: int = 0
+    """Pixels that the scaling left out as hot; they are fitted from their surroundings."""
+    missing_pixels: int = 0
+    """Pixels that were NaN or infinite; they are left as they were."""
+    collapses: int = 0
+    """How often the weights of an earlier check were restored, over all fits."""
+    restarts: int = 0
+    """Fits that diverged and were begun again with another seed."""
 
 
 def denoise_plane(noisy: NDArray[np.generic], job: FitJob, place: Sequence[int]) -> DenoisedPlane:
     """Denoise one plane.
 
-    The plane is scaled by its own minimum and maximum, never by tile, so that tiles agree.
+    The plane is scaled as a whole, never by tile, so that tiles agree. Pixels that are NaN or infinite take
+    no part in the fit and stay as they are. A plane whose other pixels all have one value is returned as is.
 
     Parameters
     ----------
@@ -58,39 +74,89 @@ def denoise_plane(noisy: NDArray[np.generic], job: FitJob, place: Sequence[int])
     Returns
     -------
     DenoisedPlane
-        A plane of one single value is returned as it is.
+        The plane and what happened on the way.
 
     Raises
     ------
     FitError
-        If the plane holds values that are not finite, or the fit diverges.
+        If a fit diverges twice.
     """
     started = time.perf_counter()
-    counts = noisy.astype(np.float32)
-    if not np.isfinite(counts).all():
-        bad = int((~np.isfinite(counts)).sum())
-        raise FitError("plane", f"{bad} pixels are NaN or infinite", "finite values", "repair the source")
-    low, high = counts.min(), counts.max()
-    if low == high:
-        return DenoisedPlane(counts, 0, 0.0, time.perf_counter() - started)
-    scaled = (counts - low) / (high - low)
-    height, width = scaled.shape
+    scaled = scale(noisy, job.recipe.scaling)
+    if scaled.low == scaled.high:
+        counts = noisy.astype(np.result_type(noisy.dtype, np.float32))
+        if scaled.hot_pixels:
+            counts = np.where(np.isfinite(counts), scaled.low, counts)
+        seconds = time.perf_counter() - started
+        return DenoisedPlane(counts, 0, 0.0, seconds, None, scaled.hot_pixels, scaled.missing_pixels)
+    height, width = scaled.image.shape
     covering = cover((height, width), job.recipe.tile_px, job.recipe.halo_px)
-    fits = [
-        _fit_starts(tile, job, (*place, *corner))
-        for tile, corner in zip(cut(scaled, covering), covering.corners, strict=True)
-    ]
-    blended = blend([fit.image for fit in fits], covering) * (high - low) + low
-    loss = float(np.mean([fit.loss for fit in fits]))
-    return DenoisedPlane(blended, fits[0].iterations, loss, time.perf_counter() - started)
+    masks = [None] * len(covering.corners) if scaled.usable is None else cut(scaled.usable, covering)
+    tiles = zip(cut(scaled.image, covering), masks, covering.corners, strict=True)
+    fits = [_fit_starts(Tile(image, usable), job, (*place, *corner)) for image, usable, corner in tiles]
+    plane = scaled.unscale(blend([fit.image for fit in fits], covering), noisy.dtype)
+    if scaled.missing_pixels:
+        plane = np.where(np.isfinite(noisy), plane, noisy).astype(plane.dtype)
+    spread = None
+    if job.recipe.starts > 1:
+        spread = blend([fit.spread for fit in fits], covering) * np.float32(scaled.high - scaled.low)
+    return DenoisedPlane(
+        plane,
+        fits[0].iterations,
+        float(np.mean([fit.loss for fit in fits])),
+        time.perf_counter() - started,
+        spread,
+        scaled.hot_pixels,
+        scaled.missing_pixels,
+        sum(fit.collapses for fit in fits),
+        sum(fit.restarts for fit in fits),
+    )
 
 
-def _fit_starts(tile: NDArray[np.float32], job: FitJob, place: tuple[int, ...]) -> Fit:
+@dataclass(frozen=True)
+class _Starts:
+    """The average of the fits from several starts."""
+
+    image: NDArray[np.float32]
+    spread: NDArray[np.float32]
+    iterations: int
+    loss: float
+    collapses: int
+    restarts: int
+
+
+def _fit_starts(tile: Tile, job: FitJob, place: tuple[int, ...]) -> _Starts:
     """Average the fits from several independent starts."""
-    fits = [
-        fit_tile(tile, job.config, job.recipe, tile_seed(job.recipe.seed, *place, start), job.device)
-        for start in range(job.recipe.starts)
-    ]
-    image = np.stack([fit.image for fit in fits]).mean(axis=0, dtype=np.float32)
-    loss = float(np.mean([fit.loss for fit in fits]))
-    return Fit(image, fits[0].iterations, loss, sum(fit.collapses for fit in fits))
+    runs = [fit_or_restart(tile, job, (*place, start)) for start in range(job.recipe.starts)]
+    images = np.stack([fit.image for fit, _ in runs])  # (starts, Y, X)
+    return _Starts(
+        images.mean(axis=0, dtype=np.float32),
+        images.std(axis=0, dtype=np.float32),
+        runs[0][0].iterations,
+        float(np.mean([fit.loss for fit, _ in runs])),
+        sum(fit.collapses for fit, _ in runs),
+        sum(restarted for _, restarted in runs),
+    )
+
+
+def fit_or_restart(tile: Tile, job: FitJob, place: tuple[int, ...]) -> tuple[Fit, bool]:
+    """Fit a tile; if the fit diverges, begin once more with another seed.
+
+    Returns
+    -------
+    fit : Fit
+        What came out.
+    restarted : bool
+        Whether the first fit diverged.
+
+    Raises
+    ------
+    FitError
+        If the second fit diverges as well.
+    """
+    seed = tile_seed(job.recipe.seed, *place)
+    try:
+        return fit_tile(tile, job.config, job.recipe, seed, job.device), False
+    except FitError:
+        again = tile_seed(seed, RESTART)
+        return fit_tile(tile, job.config, job.recipe, again, job.device), True

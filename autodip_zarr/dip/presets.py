@@ -21,10 +21,13 @@ _REFERENCE: Final = Recipe(
     precision="float32",
     threads=1,
     fused=False,
+    scaling="minmax",
 )
 """The published protocol to the letter: last output, fixed input, one start."""
 
-_STANDARD: Final = replace(_REFERENCE, preset="standard", averaging=0.97, perturbation=1 / 30, fused=True)
+_STANDARD: Final = replace(
+    _REFERENCE, preset="standard", averaging=0.97, perturbation=1 / 30, fused=True, scaling="robust"
+)
 
 PRESETS: Final[Mapping[str, Recipe]] = {
     "reference": _REFERENCE,

@@ -1,0 +1,109 @@
+"""The fit learns the image before the noise, notices a collapse, and can be the published protocol."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from autodip_zarr.dip import fit, network
+from autodip_zarr.dip.fit import Tile, fit_tile
+from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.domain import DipConfig
+from autodip_zarr.errors import FitError
+
+SMALL = DipConfig(3, 8, 4, 120)
+
+
+def pair() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    y, x = np.mgrid[:48, :48] / 48
+    clean = 0.5 + 0.25 * np.sin(9 * y) * np.cos(7 * x)
+    noisy = clean + np.random.default_rng(0).normal(0, 0.1, clean.shape)
+    return noisy.clip(0, 1).astype(np.float32), clean.astype(np.float32)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_fit_removes_noise(precision: str) -> None:
+    noisy, clean = pair()
+    found = fit_tile(Tile(noisy), SMALL, preset_recipe("standard", precision=precision), 1, "cpu")
+    assert np.mean((found.image - clean) ** 2) < 0.3 * np.mean((noisy - clean) ** 2)
+
+
+def test_reference_is_the_published_loop() -> None:
+    noisy, _ = pair()
+    config = replace(SMALL, iterations=12)
+    found = fit_tile(Tile(noisy), config, preset_recipe("reference", precision="float32"), 5, "cpu")
+    torch.set_num_threads(1)
+    generator = torch.Generator().manual_seed(5)
+    parameters = [p.requires_grad_() for p in network.initial_parameters(config, generator)]
+    z = torch.rand(1, 32, 48, 48, generator=generator) * 0.1
+    adam = torch.optim.Adam(parameters, lr=0.01)
+    target = torch.from_numpy(noisy)[None, None]
+    for _ in range(config.iterations):
+        adam.zero_grad()
+        output = network.forward(z, parameters, config)
+        loss = torch.nn.functional.mse_loss(output, target)
+        loss.backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    np.testing.assert_allclose(found.image, output[0, 0].detach(), atol=2e-3)
+    assert found.loss == pytest.approx(loss.item(), rel=1e-3)
+
+
+def test_a_collapse_restores_the_weights_of_the_last_check() -> None:
+    recipe = preset_recipe("standard", precision="float32")
+    state = fit._State.fresh(SMALL, recipe, (48, 48), 1, "cpu")
+    state.average_in(torch.zeros(48, 48))
+    state.check(0.01)
+    before = [p.detach().clone() for p in state.parameters]
+    with torch.no_grad():
+        for parameter in state.parameters:
+            parameter.add_(1)
+    state.average_in(torch.ones(48, 48))
+    assert not state.collapsed(0.031)  # 4.9 dB worse
+    state.check(0.032)  # 5.05 dB worse
+    assert state.collapses == 1
+    assert all(torch.equal(p, q) for p, q in zip(state.parameters, before, strict=True))
+    assert state.average is not None
+    assert float(state.average.max()) == 0
+
+
+def test_a_loss_that_is_no_number_ends_the_fit() -> None:
+    state = fit._State.fresh(SMALL, preset_recipe("standard", precision="float32"), (48, 48), 1, "cpu")
+    with pytest.raises(FitError, match="diverged"):
+        state.check(float("nan"))
+
+
+def test_a_forced_collapse_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    noisy, clean = pair()
+    recipe = preset_recipe("standard", precision="float32")
+    step = torch.optim.Adam.step
+    steps = 0
+
+    def spoilt_once(adam: torch.optim.Adam) -> None:
+        nonlocal steps
+        steps += 1
+        step(adam)
+        if steps == 101:
+            with torch.no_grad():
+                for group in adam.param_groups:
+                    group["params"][-1].fill_(40.0)  # the bias of the output: a white image from here on
+            group["lr"] = 0.0
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spoilt_once)
+    found = fit_tile(Tile(noisy), SMALL, recipe, 1, "cpu")
+    assert found.collapses == 1
+    assert np.mean((found.image - clean) ** 2) < np.mean((noisy - clean) ** 2)
+
+
+def test_masked_pixels_do_not_count() -> None:
+    noisy, _ = pair()
+    usable = np.ones(noisy.shape, bool)
+    usable[10:14, 20:24] = False
+    spoilt = np.where(usable, noisy, 1).astype(np.float32)
+    recipe = preset_recipe("standard", precision="float32")
+    config = replace(SMALL, iterations=10)
+    one, other = (fit_tile(Tile(image, usable), config, recipe, 1, "cpu").image for image in (noisy, spoilt))
+    np.testing.assert_array_equal(one, other)

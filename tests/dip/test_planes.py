@@ -1,0 +1,160 @@
+"""Planes of every kind have a defined result: types, sizes, hot and missing pixels, fits that diverge."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import DTypeLike, NDArray
+
+from autodip_zarr.dip import planes
+from autodip_zarr.dip.fit import Fit, Tile, fit_tile
+from autodip_zarr.dip.planes import FitJob, denoise_plane
+from autodip_zarr.dip.presets import PRESETS, preset_recipe
+from autodip_zarr.domain import DipConfig, Recipe
+from autodip_zarr.errors import FitError
+
+TINY = DipConfig(2, 4, 4, 3)
+PLACE = (0, 0, 0, 0)
+
+
+def job(config: DipConfig = TINY, **changes: object) -> FitJob:
+    recipe = preset_recipe("standard", precision="float32")
+    return FitJob(config, replace(recipe, **changes), "cpu")  # type: ignore[arg-type]
+
+
+def noise(*shape: int) -> NDArray[np.float64]:
+    return np.random.default_rng(1).normal(100, 10, shape)
+
+
+@pytest.mark.parametrize("value", [0, 7, 255])
+def test_a_constant_plane_is_returned_as_it_is(value: int) -> None:
+    found = denoise_plane(np.full((9, 8), value, np.uint8), job(), PLACE)
+    assert found.iterations == 0
+    np.testing.assert_array_equal(found.plane, value)
+
+
+def test_a_plane_without_any_number_is_returned_as_it_is() -> None:
+    found = denoise_plane(np.full((4, 5), np.nan, np.float32), job(), PLACE)
+    assert found.missing_pixels == 20
+    assert np.isnan(found.plane).all()
+
+
+def test_a_plane_of_one_photon_is_fitted() -> None:
+    plane = np.zeros((40, 40), np.uint16)
+    plane[3, 4] = 1
+    found = denoise_plane(plane, job(), PLACE)
+    assert (found.iterations, found.hot_pixels) == (TINY.iterations, 0)
+    assert found.plane.min() >= 0
+    assert found.plane.max() <= 1
+
+
+def test_a_saturated_plane_stays_in_its_range() -> None:
+    plane = np.full((32, 32), 255, np.uint8)
+    plane[:3] = 250
+    found = denoise_plane(plane, job(), PLACE)
+    assert found.plane.min() >= 250
+    assert found.plane.max() <= 255
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 3), (17, 31), (5, 64)])
+@pytest.mark.parametrize("skip", [0, 4])
+def test_any_size(shape: tuple[int, int], skip: int) -> None:
+    found = denoise_plane(noise(*shape), job(DipConfig(3, 4, skip, 2)), PLACE)
+    assert found.plane.shape == shape
+    assert np.isfinite(found.plane).all()
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1", ">u2", "i2", "f2", "f4", "u4", "i4", "i8", "u8", ">f8"])
+def test_any_type(dtype: DTypeLike) -> None:
+    kind = np.dtype(dtype)
+    plane = (noise(16, 16) > 100 if kind.kind == "b" else noise(16, 16)).astype(kind)
+    found = denoise_plane(plane, job(), PLACE)
+    exceeds_float32 = kind.itemsize > 4 or (kind.kind in "ui" and kind.itemsize == 4)
+    assert found.plane.dtype == (np.float64 if exceeds_float32 else np.float32)
+    assert plane.min() <= found.plane.min() <= found.plane.max() <= plane.max()
+
+
+@pytest.mark.parametrize("dtype", ["u4", "f8"])
+def test_a_large_offset_costs_no_precision(dtype: str) -> None:
+    plane = np.round(noise(24, 24)).astype(dtype)
+    low = denoise_plane(plane, job(), PLACE).plane
+    high = denoise_plane(plane + np.array(4_000_000_000, dtype), job(), PLACE).plane
+    np.testing.assert_allclose(high - 4_000_000_000, low, atol=1e-4)
+
+
+def test_missing_pixels_stay_and_do_not_spread() -> None:
+    plane = noise(24, 24).astype(np.float32)
+    plane[3, 5], plane[10, 10], plane[20, :] = np.nan, np.inf, -np.inf
+    found = denoise_plane(plane, job(), PLACE)
+    missing = ~np.isfinite(plane)
+    assert found.missing_pixels == missing.sum()
+    np.testing.assert_array_equal(found.plane[missing], plane[missing])
+    assert np.isfinite(found.plane[~missing]).all()
+
+
+def test_hot_pixels_do_not_change_the_rest() -> None:
+    plane = noise(64, 64).astype(np.float32)
+    plane[10, 10] = plane[9:12, 9:12].min()  # cannot be an extreme of the plane
+    clean = denoise_plane(plane, job(), PLACE)
+    plane[10, 10] = 10_000
+    hot = denoise_plane(plane, job(), PLACE)
+    assert (clean.hot_pixels, hot.hot_pixels) == (0, 1)
+    assert hot.plane.max() < 200
+    assert np.abs(hot.plane - clean.plane).max() < 10  # the noise has a standard deviation of 10
+    reference = denoise_plane(
+        plane, FitJob(TINY, preset_recipe("reference", precision="float32"), "cpu"), PLACE
+    )
+    assert reference.hot_pixels == 0
+
+
+def test_small_bright_structures_are_not_hot() -> None:
+    plane = noise(64, 64)
+    plane[20:23, 20:23] = 5000
+    assert denoise_plane(plane, job(), PLACE).hot_pixels == 0
+
+
+def test_hot_pixels_on_a_plane_of_one_value_else() -> None:
+    plane = np.tile(np.array([5, 6], np.uint16), (64, 32))
+    plane[7, 7] = 60_000
+    assert denoise_plane(plane, job(), PLACE).hot_pixels == 1
+
+
+@pytest.mark.parametrize("preset", sorted(PRESETS))
+def test_the_same_recipe_gives_the_same_bits(preset: str) -> None:
+    recipe = preset_recipe(preset, seed=3, tile_px=32, halo_px=8, precision="bfloat16")
+    one = FitJob(DipConfig(2, 8, 4, 3), recipe, "cpu")
+    plane = noise(32, 40)
+    alone = denoise_plane(plane, one, PLACE).plane
+    denoise_plane(noise(33, 33), one, (0, 1, 0, 0))
+    np.testing.assert_array_equal(denoise_plane(plane, one, PLACE).plane, alone)
+    assert not np.array_equal(denoise_plane(plane, one, (0, 0, 0, 1)).plane, alone)
+
+
+def test_the_spread_over_the_starts() -> None:
+    found = denoise_plane(noise(20, 20), job(starts=3), PLACE)
+    assert found.spread is not None
+    assert found.spread.shape == (20, 20)
+    assert (found.spread > 0).all()
+    assert denoise_plane(noise(20, 20), job(starts=1), PLACE).spread is None
+
+
+def test_a_fit_that_diverges_twice_is_an_error() -> None:
+    with pytest.raises(FitError, match="diverged"):
+        denoise_plane(noise(20, 20), job(learning_rate=float("inf")), PLACE)
+
+
+def test_a_fit_that_diverges_once_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds: list[int] = []
+
+    def fails_first(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
+        seeds.append(seed)
+        rate = float("inf") if len(seeds) == 1 else 0.01
+        return fit_tile(tile, config, replace(recipe, learning_rate=rate), seed, device)
+
+    monkeypatch.setattr(planes, "fit_tile", fails_first)
+    found = denoise_plane(noise(20, 20), job(), PLACE)
+    assert found.restarts == 1
+    assert len(set(seeds)) == 2
+    assert np.isfinite(found.plane).all()
