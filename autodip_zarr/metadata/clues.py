@@ -116,9 +116,18 @@ def _understand(clue: Clue, vocabulary: Vocabulary, conflicts: list[str]) -> Ite
         conflicts.append(
             f"{clue.field}: {clue.raw!r} ({clue.source}) names {' and '.join(terms)}; none is taken from it"
         )
+        yield from _common_contrast(clue, terms, vocabulary)
     value = terms[0] if len(terms) == 1 else None
     if value is not None or not clue.quiet:
         yield Evidence(clue.field, value, clue.source, clue.raw, int(clue.trust))
+
+
+def _common_contrast(clue: Clue, terms: tuple[str, ...], vocabulary: Vocabulary) -> Iterator[Evidence]:
+    """Yield the contrast that all labels of a mixed channel imply."""
+    implied = {vocabulary.implied_contrast(clue.field, term) for term in terms}
+    for contrast in implied:
+        if clue.field == "specimen" and len(implied) == 1 and contrast is not None:
+            yield Evidence("contrast", contrast, clue.source, clue.raw, int(Trust.DYE))
 
 
 def _terms(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -43,8 +43,8 @@ def complaints(document: OmeDocument, node: ImageNode) -> Iterator[str]:
 def _essence(node: ImageNode) -> str:
     """Write pixels and channels of an image as a small document of their own.
 
-    Ids and names are left out and positive numbers written as 1 or 1.5, so that images that differ by them alone are
-    judged once.
+    Ids and names are left out and positive numbers written as 1 or 1.5, so that images that differ by them
+    alone are judged once.
     """
     root = Element("OME", {"xmlns": NAMESPACE})
     image = SubElement(root, "Image", {"ID": "Image:0"})

@@ -25,6 +25,7 @@ FBBI = re.compile(r"(?:fbbi(?:[\s_:-]|%3a)*0*|^0*)(\d{1,8})(?!\d)", re.IGNORECAS
 TAXON = re.compile(
     r"(?:tax(?:on(?:omy)?)?(?:id)?|txid|ncbi)[\s_:=]*(?:txid)?[\s_:=]*(\d+)|^\s*(\d+)\s*$", re.IGNORECASE
 )
+NEUTRAL = re.compile(r"^(?:ch|c|cam|camera|channel|track|t|z|w|series|image)?\d*[xn]?$")
 BINOMIAL = re.compile(r"^[A-Z][a-z]{2,} [a-z]{3,}( [a-z]{3,})?$")
 DYE_NUMBER = re.compile(r"^(3[3-9]\d|[4-7]\d\d|8[0-2]\d)$")
 
@@ -93,9 +94,12 @@ class Vocabulary:
         for segment in segments(text):
             if segment in self.fields[field]:
                 return self.fields[field][segment]
-        if field == "organism" and BINOMIAL.match(text.strip()):
-            return text.strip()
-        return None
+        if field != "organism":
+            return None
+        named = tuple(dict.fromkeys(find_words(text, self.words[field])))
+        if len(named) == 1:
+            return named[0]
+        return text.strip() if BINOMIAL.match(text.strip()) else None
 
     def search(self, field: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of one section that a free text names, in order of appearance."""
@@ -103,7 +107,7 @@ class Vocabulary:
         if compact(text) in known:
             return (known[compact(text)],)
         found = [known[one] for one in segments(text) if one in known]
-        words = [one for one in map(compact, text.split()) if not one.isdigit()]
+        words = [one for one in map(compact, text.split()) if not NEUTRAL.match(one)]
         if not found and words and all(one in known for one in words):
             found = [known[one] for one in words]
         if not found:

@@ -28,7 +28,7 @@ GREEK = str.maketrans(
 NOT_ALNUM = re.compile(r"[^0-9a-z]+")
 WORD = re.compile(r"[0-9A-Za-z]+")
 PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-SEGMENT = re.compile(r"[:;,/|()\[\]+&_]|\s-\s|->")
+SEGMENT = re.compile(r"(?<!:):(?!:)|[;,/|()\[\]+&_]|\s-\s|->")  # "::" joins the parts of a fusion protein
 TRAILING_NUMBER = re.compile(r"[\s#-]*[0-9]*\s*$")
 
 
