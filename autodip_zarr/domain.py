@@ -326,6 +326,10 @@ class Recipe:
     """Whether the network is arranged for speed, which changes rounding; ``False`` runs it to the letter."""
     scaling: str = "robust"
     """``minmax`` scales a plane by its extremes, ``robust`` leaves hot pixels out; see ``dip.scaling``."""
+    least_iterations: int = 0
+    """Number of iterations of a 512x512 field to which shorter counts are raised, at most fourfold."""
+    size_exponent: float = 0.0
+    """Power of the side of a field by which smaller fields take fewer iterations; 0 for as many."""
 
 
 @dataclass(frozen=True)

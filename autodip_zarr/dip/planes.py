@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.dip.fit import Fit, Tile, fit_tile
+from autodip_zarr.dip.iterations import iterations_for
 from autodip_zarr.dip.scaling import scale
 from autodip_zarr.dip.tiles import blend, cover, cut, tile_seed
 from autodip_zarr.domain import DipConfig, Recipe
@@ -127,6 +128,9 @@ class _Starts:
 
 def _fit_starts(tile: Tile, job: FitJob, place: tuple[int, ...]) -> _Starts:
     """Average the fits from several independent starts."""
+    shape = (tile.image.shape[0], tile.image.shape[1])
+    config = replace(job.config, iterations=iterations_for(job.config, job.recipe, shape))
+    job = replace(job, config=config)
     runs = [fit_or_restart(tile, job, (*place, start)) for start in range(job.recipe.starts)]
     images = np.stack([fit.image for fit, _ in runs])  # (starts, Y, X)
     return _Starts(

@@ -22,12 +22,22 @@ _REFERENCE: Final = Recipe(
     threads=1,
     fused=False,
     scaling="minmax",
+    least_iterations=0,
+    size_exponent=0.0,
 )
 """The published protocol to the letter: last output, fixed input, one start."""
 
 _STANDARD: Final = replace(
-    _REFERENCE, preset="standard", averaging=0.97, perturbation=1 / 30, fused=True, scaling="robust"
+    _REFERENCE,
+    preset="standard",
+    averaging=0.97,
+    perturbation=1 / 30,
+    fused=True,
+    scaling="robust",
+    least_iterations=1000,
+    size_exponent=1.0,
 )
+"""Averaged outputs and a perturbed input: nearly indifferent to the stop, and 0.5 to 6 dB better."""
 
 PRESETS: Final[Mapping[str, Recipe]] = {
     "reference": _REFERENCE,

@@ -1,0 +1,37 @@
+"""How long to fit: the transferred number of iterations, corrected for the recipe and the size of a field."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from autodip_zarr.domain import DipConfig, Recipe
+
+CALIBRATED_SIDE_PX: Final = 512
+"""Side of the fields on which the transferred numbers were found."""
+
+_MOST_TIMES: Final = 4
+_LEAST_RELATIVE_SIDE: Final = 1 / 8
+
+
+def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
+    """Return the number of Adam steps for one field.
+
+    A perturbed input slows the fit down, so that short counts are raised to ``recipe.least_iterations`` (at
+    most fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
+    to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side. Larger fields
+    keep the count. The measurements behind both are in docs/explanation/engine.md.
+
+    Parameters
+    ----------
+    config : DipConfig
+        Configuration with the transferred number of iterations.
+    recipe : Recipe
+        With ``least_iterations`` 0 and ``size_exponent`` 0 the transferred number stands.
+    shape : tuple of int
+        Size of the field (Y, X), in pixels.
+    """
+    raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
+    relative_side = math.sqrt(shape[0] * shape[1]) / CALIBRATED_SIDE_PX
+    factor = math.pow(min(1.0, max(_LEAST_RELATIVE_SIDE, relative_side)), recipe.size_exponent)
+    return max(min(raised, 1), round(raised * factor))

@@ -1,0 +1,55 @@
+"""The transferred number of iterations is corrected for the recipe and for the size of the field."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodip_zarr.dip.iterations import iterations_for
+from autodip_zarr.dip.presets import PRESETS, preset_recipe
+from autodip_zarr.domain import DipConfig
+from autodip_zarr.errors import OptionError
+
+LONG = DipConfig(5, 128, 4, 1800)
+SHORT = DipConfig(8, "asc", 4, 300)
+STANDARD = preset_recipe("standard", precision="float32")
+
+
+def test_reference_takes_the_published_number_whatever_the_size() -> None:
+    recipe = preset_recipe("reference", precision="bfloat16")
+    assert recipe.precision == "float32"
+    for shape in [(1, 1), (128, 128), (512, 512)]:
+        assert iterations_for(SHORT, recipe, shape) == 300
+
+
+def test_short_counts_are_raised_and_small_fields_take_fewer() -> None:
+    recipe = replace(STANDARD, least_iterations=1000, size_exponent=1.0)
+    assert iterations_for(LONG, recipe, (512, 512)) == 1800
+    assert iterations_for(LONG, recipe, (256, 256)) == 900
+    assert iterations_for(SHORT, recipe, (512, 512)) == 1000
+    assert iterations_for(replace(SHORT, iterations=2), recipe, (512, 512)) == 8
+
+
+@given(st.integers(0, 3000), st.integers(1, 3000), st.integers(1, 3000), st.sampled_from(sorted(PRESETS)))
+def test_counts_rise_with_the_field_up_to_512(iterations: int, y: int, x: int, preset: str) -> None:
+    config, recipe = replace(LONG, iterations=iterations), preset_recipe(preset, precision="float32")
+    count = iterations_for(config, recipe, (y, x))
+    assert count <= iterations_for(config, recipe, (y + 1, x)) <= iterations_for(config, recipe, (512, 512))
+    assert count >= min(iterations, 1)
+
+
+def test_an_unknown_preset_is_named() -> None:
+    with pytest.raises(OptionError, match="reference, standard, best"):
+        preset_recipe("fast", precision="float32")
+
+
+def test_presets_and_iterations_import_no_torch() -> None:
+    code = (
+        "import sys, autodip_zarr.dip.presets, autodip_zarr.dip.iterations; sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
