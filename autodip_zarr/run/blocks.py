@@ -10,28 +10,45 @@ import numpy as np
 from autodip_zarr.domain import Block, Header, TargetSpec
 
 _BLOCK_BYTES: Final = 64 * 2**20
-_BLOCK_COST: Final = {"cpu": 0.02, "cuda": 10.0}
-"""Cost of a block that lasts a minute or so, in original priors on a 512x512 plane."""
+_BLOCK_SECONDS: Final = 60.0
+_ORIGINAL_SECONDS: Final = {"cpu": 4000.0, "cuda": 30.0}
+"""Rough time of the original prior (5/128/4/1800) on a 512x512 plane: one core, one card."""
+
+_STEP_SECONDS: Final = 0.005
+"""Rough time of one iteration of the smallest network, whatever its plane."""
 
 
-def block_shape(header: Header, plane_cost: float, device: str) -> tuple[int, int]:
+def estimated_seconds(cost: float, iterations: int, device: str) -> float:
+    """Return roughly how long the fit of a plane takes; good enough to size blocks.
+
+    Parameters
+    ----------
+    cost : float
+        Relative cost of the plane; 1.0 is the original prior on a 512x512 plane.
+    iterations : int
+        Steps of its fit.
+    device : str
+        ``cpu`` or a CUDA device.
+    """
+    kind = "cuda" if device.startswith("cuda") else "cpu"
+    return cost * _ORIGINAL_SECONDS[kind] + iterations * _STEP_SECONDS
+
+
+def block_shape(header: Header, plane_seconds: float) -> tuple[int, int]:
     """Return how many time points and depths make a block.
 
-    A block lasts some seconds to a few minutes, and holds at most 64 MB of pixels. It runs along z, or
-    along t where there is one depth only.
+    A block lasts about a minute, unless one plane alone lasts longer, and holds at most 64 MB of pixels.
+    It runs along z, or along t where there is one depth only.
 
     Parameters
     ----------
     header : Header
         The source.
-    plane_cost : float
-        Relative cost of the dearest of its planes.
-    device : str
-        ``cpu`` or a CUDA device.
+    plane_seconds : float
+        Estimated time of the longest of its planes.
     """
     plane_bytes = header.size("y") * header.size("x") * np.dtype(header.dtype).itemsize
-    budget = _BLOCK_COST["cuda" if device.startswith("cuda") else "cpu"]
-    planes = max(1, min(_BLOCK_BYTES // plane_bytes, int(budget / plane_cost) if plane_cost else 64))
+    planes = max(1, min(_BLOCK_BYTES // plane_bytes, int(_BLOCK_SECONDS / plane_seconds)))
     depth = header.size("z")
     if depth > 1:
         return 1, min(planes, depth)

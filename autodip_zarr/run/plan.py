@@ -24,7 +24,7 @@ from autodip_zarr.domain import (
 )
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.metadata import Vocabulary, load_vocabulary, read_acquisition
-from autodip_zarr.run.blocks import block_shape
+from autodip_zarr.run.blocks import block_shape, estimated_seconds
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.machine import resolve_device, resolve_precision
 from autodip_zarr.run.selection import choose_channels, choose_indices
@@ -160,12 +160,16 @@ class Planner:
         if planes == 0:
             reasons = "; ".join(sorted({channel.reason or "no planes are chosen" for channel in channels}))
             return Skipped(header.ref.source, reasons)
-        dearest = max(c.relative_cost / c.planes for c in channels if c.planes)
         target = None
         if target_uri(header.ref, self.choices) is not None:
-            block = block_shape(header, dearest, self.device)
+            block = block_shape(header, max(self._plane_seconds(c) for c in channels if c.match))
             target = target_spec(header, acquisition, self.choices, block)
         return ImagePlan(header, channels, t, z, self.recipe, target)
+
+    def _plane_seconds(self, channel: ChannelPlan) -> float:
+        iterations = channel.match.config.iterations if channel.match else 0
+        cost = channel.relative_cost / max(channel.planes, 1)
+        return estimated_seconds(cost, iterations * self.recipe.starts, self.device)
 
     def plan(self, sources: Sequence[str]) -> Iterator[ImagePlan | Skipped]:
         """Walk the sources and yield what is to be done with each image, one after the other."""

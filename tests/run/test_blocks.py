@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodip_zarr.domain import TargetSpec
-from autodip_zarr.run.blocks import block_shape, blocks
+from autodip_zarr.run.blocks import block_shape, blocks, estimated_seconds
 from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
 from autodip_zarr.stores import RECORD_FIELDS, STATUS_COPIED, STATUS_DENOISED, STATUS_FAILED
 
@@ -45,17 +45,24 @@ def test_every_plane_is_in_exactly_one_block(sizes: tuple[int, int, int], block:
     assert len(seen) == sizes[0] * sizes[1] * sizes[2]
 
 
-@given(st.floats(1e-5, 50), st.sampled_from(["cpu", "cuda"]), SIZES, SIZES)
-def test_blocks_run_along_z_or_else_along_t(cost: float, device: str, t: int, z: int) -> None:
-    block_t, block_z = block_shape(make_header((t, 1, z, 64, 64)), cost, device)
+@given(st.floats(0.001, 50_000), SIZES, SIZES)
+def test_blocks_run_along_z_or_else_along_t(seconds: float, t: int, z: int) -> None:
+    block_t, block_z = block_shape(make_header((t, 1, z, 64, 64)), seconds)
     assert 1 <= block_t <= t
     assert 1 <= block_z <= z
     assert block_t == 1 or z == 1
 
 
 def test_a_dear_plane_is_a_block_of_its_own_and_a_large_one_too() -> None:
-    assert block_shape(make_header((1, 1, 50, 512, 512)), 1.0, "cpu") == (1, 1)
-    assert block_shape(make_header((1, 1, 50, 20000, 20000)), 1e-6, "cuda") == (1, 1)
+    assert block_shape(make_header((1, 1, 50, 512, 512)), estimated_seconds(1.0, 1800, "cpu")) == (1, 1)
+    assert block_shape(make_header((1, 1, 50, 20000, 20000)), 0.1) == (1, 1)
+
+
+def test_a_card_gets_larger_blocks_and_small_planes_are_not_free() -> None:
+    header = make_header((1, 1, 100, 512, 512))
+    on_card, on_core = (block_shape(header, estimated_seconds(0.01, 400, d)) for d in ("cuda:0", "cpu"))
+    assert on_card[1] > on_core[1] >= 1
+    assert estimated_seconds(0.0, 300, "cpu") > 1
 
 
 def test_what_is_left_is_what_is_neither_done_nor_free_of_failures() -> None:

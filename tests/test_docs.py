@@ -1,0 +1,106 @@
+"""Whatever the documentation shows runs, and generated pages are current."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autodip_zarr.cli import main as command_line
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FITTING = {"demo", "denoise", "plan", "preview"}
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """Return language and text of the code blocks of a page that can be run."""
+    return [(found[1], found[2]) for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+
+
+def run_shell(line: str, folder: Path, table: str) -> None:
+    """Run one command as shown, with networks that fit in milliseconds."""
+    words = shlex.split(line, comments=True)
+    if words[0] != "autodip-zarr":
+        check_other(words)
+        return
+    if words[1] in FITTING:
+        words += ["--table", table]
+    done = subprocess.run(
+        [sys.executable, "-m", "autodip_zarr.cli", *words[1:]],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+
+
+def check_other(words: list[str]) -> None:
+    """Check a command that installs or builds, and is run by the build itself: its parts must exist."""
+    if words[0] == "make":
+        targets = (ROOT / "Makefile").read_text().splitlines()
+        assert any(line.startswith(f"{words[1]}:") for line in targets), words
+    else:
+        assert words[:2] in (
+            ["pip", "install"],
+            ["git", "clone"],
+            ["python", "docs/generate.py"],
+            ["dask", "scheduler"],
+        ), words
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A working folder that the pages share, the tutorial first."""
+    return tmp_path_factory.mktemp("docs")
+
+
+TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", [*TUTORIALS, ROOT / "README.md"], ids=lambda page: page.name)
+def test_what_the_tutorial_and_the_readme_show_runs(page: Path, folder: Path, quick_table: str) -> None:
+    found = blocks(page)
+    assert found
+    for language, text in found:
+        if language == "sh":
+            for line in text.strip().splitlines():
+                run_shell(line, folder, quick_table)
+        else:
+            done = subprocess.run(
+                [sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, f"{text}\n{done.stderr}"
+
+
+def test_python_of_the_reference_runs_after_the_tutorial(folder: Path, quick_table: str) -> None:
+    if not (folder / "results").exists():
+        test_what_the_tutorial_and_the_readme_show_runs(TUTORIALS[0], folder, quick_table)
+    for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
+        for language, text in blocks(page):
+            assert language == "python", page
+            subprocess.run([sys.executable, "-c", text], cwd=folder, check=True, capture_output=True)
+
+
+def test_the_command_line_reference_is_current() -> None:
+    spec = importlib.util.spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    page = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
+    assert page == generate.command_line_page(), "run python docs/generate.py"
+    assert all(f"`autodip-zarr {name}`" in page for name in command_line.commands)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page}: {target}"
