@@ -55,7 +55,7 @@ def read_acquisition(
     if document is not None:
         warnings += document.warnings(count)
     elif any(text.kind == "ome-xml" for text in header.texts):
-        warnings.append(f"no image {header.ref.image_index} in the OME-XML; only the other metadata is used")
+        warnings += _absent(header)
     sources = _Sources(header, document, tuple(beside), patterns)
     channels = tuple(_channel(index, count, sources, vocabulary) for index in range(count))
     return Acquisition(
@@ -129,6 +129,15 @@ def _of_text(text: MetadataText, header: Header) -> _Image | None:
     document = open_ome_xml(text)
     index = header.ref.image_index
     return _Image(document, document.images[index]) if index < len(document.images) else None
+
+
+def _absent(header: Header) -> Iterator[str]:
+    """Yield why the OME-XML says nothing about the image."""
+    for text in header.texts:
+        if text.kind == "ome-xml":
+            elsewhere = [one.get("MetadataFile") for one in open_ome_xml(text).root.find("BinaryOnly")]
+            where = f"; it refers to the companion file {elsewhere[0]!r}" if elsewhere else ""
+            yield f"{text.source} has no image {header.ref.image_index}{where}; the other metadata is used"
 
 
 def _read_image(image: _Image, vocabulary: Vocabulary) -> Acquisition:

@@ -109,4 +109,4 @@ def _label_of(pair: Pair, channel: ChannelNames) -> str | None:
 
 def remark_clues(text: str, source: str) -> Iterator[Clue]:
     """Yield what a tag, comment or description says about the modality of an image."""
-    yield Clue("microscope", text, source, Trust.PROSE, "words", quiet=True)
+    yield Clue("microscope", text, source, Trust.PROSE, "prose", quiet=True)

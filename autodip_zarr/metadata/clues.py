@@ -15,8 +15,9 @@ __all__ = ["Clue", "Reading", "Trust", "resolve"]
 
 FIELDS = ("microscope", "contrast", "specimen", "organism")
 
-Reading = Literal["term", "words", "model", "cell_line", "value"]
-"""``term``: a whole field; ``words``: free text; ``model``: an instrument; ``value``: understood already."""
+Reading = Literal["term", "words", "prose", "model", "cell_line", "value"]
+"""``term``: a whole field; ``words``: a short text; ``prose``: a text in which abbreviations may mean anything
+(``Ex/Em``); ``model``: an instrument; ``value``: understood already."""
 
 SPINNING_DISK_ID = "00000253"
 
@@ -138,6 +139,8 @@ def _terms(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:
         return (term,) if term is not None else ()
     if clue.reading == "words":
         return vocabulary.search(clue.field, clue.raw)
+    if clue.reading == "prose":
+        return vocabulary.search_names(clue.field, clue.raw)
     if clue.reading == "model":
         return vocabulary.search_names("models", clue.raw) or vocabulary.search("microscope", clue.raw)
     return vocabulary.search_names("cell_lines", clue.raw)

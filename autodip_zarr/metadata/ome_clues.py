@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from .annotations import ChannelNames, Pair, pair_clues, remark_clues
 from .clues import Clue, Trust
@@ -60,11 +61,11 @@ def channel_clues(
     for pair in pairs_for(original_pairs(document, vocabulary), node.index, names.index, names.count):
         yield from pair_clues(pair, names, vocabulary)
     yield from _reagent_clues(document, node, names)
-    for place in (node.image, *((node.pixels,) if node.pixels else ()), *_well(document, node)):
-        for pair in _pairs(document, place, of_channel=False):
-            yield from pair_clues(pair, names, vocabulary)
-        for text, source in _remarks(document, place):
-            yield from remark_clues(text, source)
+    pairs, remarks = _of_image(document, node)
+    for pair in pairs:
+        yield from pair_clues(pair, names, vocabulary)
+    for text, source in remarks:
+        yield from remark_clues(text, source)
     for instrument in _instruments(document, node):
         yield from _instrument_clues(instrument)
 
@@ -85,7 +86,7 @@ def name_clues(name: str, source: str, trust: int, vocabulary: Vocabulary) -> It
     """
     yield Clue("specimen", name, source, trust, "words")
     yield Clue("contrast", name, source, trust, "words", quiet=True)
-    yield Clue("microscope", name, source, min(trust, Trust.MODEL + 5), "words", quiet=True)
+    yield Clue("microscope", name, source, min(trust, Trust.MODEL + 5), "prose", quiet=True)
     if vocabulary.has_fluorophore(name):
         yield Clue("contrast", name, source, Trust.DYE, "value", "fluorescence")
 
@@ -200,10 +201,8 @@ def _instruments(document: OmeDocument, node: ImageNode) -> Iterator[Located]:
     for identity in named:
         if identity in document.by_id:
             yield document.by_id[identity]
-    if not named:
-        instruments = tuple(document.root.find("Instrument"))
-        if len(instruments) == 1:
-            yield instruments[0]
+    if not named and len(document.instruments) == 1:
+        yield document.instruments[0]
 
 
 def _instrument_clues(instrument: Located) -> Iterator[Clue]:
@@ -258,6 +257,15 @@ def _pairs(document: OmeDocument, place: Located, *, of_channel: bool) -> Iterat
                 source = f"{annotation.path}/Value/M[@K={key!r}]"
                 trust = Trust.CURATED if of_channel else Trust.ANNOTATION
                 yield Pair(key, pair.text.strip(), source, of_channel, int(trust))
+
+
+@lru_cache(maxsize=2)
+def _of_image(document: OmeDocument, node: ImageNode) -> tuple[tuple[Pair, ...], tuple[tuple[str, str], ...]]:
+    """Return pairs and remarks of an image, its well and its plate, which all its channels share."""
+    places = (node.image, *((node.pixels,) if node.pixels else ()), *_well(document, node))
+    pairs = (pair for place in places for pair in _pairs(document, place, of_channel=False))
+    remarks = (remark for place in places for remark in _remarks(document, place))
+    return tuple(pairs), tuple(remarks)
 
 
 def _remarks(document: OmeDocument, place: Located) -> Iterator[tuple[str, str]]:

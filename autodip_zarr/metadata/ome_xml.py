@@ -14,7 +14,7 @@ from .xml_tree import attribute, children, local_name, parse_ome_xml, text_of
 
 __all__ = ["ImageNode", "Located", "OmeDocument", "open_ome_xml"]
 
-CACHED_TEXTS = 4  # images of one plate share a text and follow each other; trees of big plates are big
+CACHED_TEXTS = 2  # images of one plate share a text and follow each other; trees of big plates are big
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Located:
         return f"{self.path}/@{name}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ImageNode:
-    """One ``Image`` of a header."""
+    """One ``Image`` of a header; compared by identity."""
 
     index: int
     """Position among the images of the header."""
@@ -90,6 +90,8 @@ class OmeDocument:
     """The ``OME`` element."""
     images: tuple[ImageNode, ...]
     """Its images, in order."""
+    instruments: tuple[Located, ...]
+    """Its instruments."""
     by_id: dict[str, Located]
     """Instruments, parts of instruments, annotations, reagents and wells by their ``ID``."""
     wells: dict[str, tuple[Located, ...]]
@@ -114,6 +116,7 @@ def open_ome_xml(text: MetadataText) -> OmeDocument:
     return OmeDocument(
         root=root,
         images=tuple(_image(index, one) for index, one in enumerate(root.find("Image"))),
+        instruments=tuple(root.find("Instrument")),
         by_id=dict(_identified(root)),
         wells=dict(_wells(root)),
     )
@@ -152,7 +155,15 @@ def _with_id(element: Element, parent: str) -> Iterator[tuple[str, Located]]:
 
 def _wells(root: Located) -> Iterator[tuple[str, tuple[Located, ...]]]:
     for plate in root.find("Plate"):
+        slim = Located(_without(plate.element, "Well"), plate.path)
         for well in plate.find("Well"):
             for sample in well.find("WellSample"):
                 for reference in sample.find("ImageRef"):
-                    yield reference.get("ID") or "", (plate, well, sample)
+                    yield reference.get("ID") or "", (slim, well, sample)
+
+
+def _without(element: Element, name: str) -> Element:
+    """Copy an element without its children of a name: plates are asked for every image."""
+    copy = Element(element.tag, dict(element.attrib))
+    copy.extend(child for child in element if local_name(child) != name)
+    return copy

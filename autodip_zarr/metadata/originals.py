@@ -36,7 +36,7 @@ class Original:
     """Index of the channel it speaks about; ``None`` for all."""
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def original_pairs(document: OmeDocument, vocabulary: Vocabulary) -> tuple[Original, ...]:
     """Return the vendor's pairs whose key says something, of a whole header.
 

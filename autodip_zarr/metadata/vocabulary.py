@@ -124,7 +124,10 @@ class Vocabulary:
                     yield self.fields["specimen"][label]
 
     def search_names(self, section: str, text: str) -> tuple[str, ...]:
-        """Return the terms of the instrument models (``models``) or ``cell_lines`` that a text names."""
+        """Return the distinct terms of a section that stand in a text with a name that is unmistakable.
+
+        Sections are those of the vocabulary, ``models`` and ``cell_lines``.
+        """
         return tuple(dict.fromkeys(find_words(text, self.words[section])))
 
     def has_fluorophore(self, text: str) -> bool:

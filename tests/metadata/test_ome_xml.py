@@ -205,7 +205,7 @@ def test_the_image_of_the_header_is_picked() -> None:
     assert (first.name, first.channels[0].specimen) == ("cells", "nucleus")
     assert (second.name, second.channels[0].specimen) == ("more", "actin")
     assert (absent.name, absent.channels[0].specimen) == ("a", "mito")
-    assert "no image 2" in absent.warnings[0]
+    assert "has no image 2" in absent.warnings[0]
 
 
 def test_labels_of_the_display_are_a_weaker_source() -> None:

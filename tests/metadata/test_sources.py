@@ -123,6 +123,27 @@ def test_curated_channels_are_found_by_name_and_by_position() -> None:
     assert specimens("Hoechst: DNA; FITC: actin", "", "", "") == [None, None, None]
 
 
+def test_a_reference_to_a_companion_file_is_said() -> None:
+    stub = text('<OME><BinaryOnly MetadataFile="plate.companion.ome" UUID="urn:uuid:1"/></OME>')
+    acquisition = read_acquisition(header((stub,), labels=("DAPI",)), VOCABULARY)
+    assert acquisition.channels[0].specimen == "nucleus"
+    assert "'plate.companion.ome'" in acquisition.warnings[0]
+
+
+def test_what_is_said_of_a_plate_holds_for_its_images() -> None:
+    plate = (
+        '<Plate><AnnotationRef ID="A:1"/><Well><WellSample><ImageRef ID="Image:0"/></WellSample></Well>'
+        '</Plate><StructuredAnnotations><MapAnnotation ID="A:1"><Value><M K="Species">mouse</M></Value>'
+        "</MapAnnotation></StructuredAnnotations>"
+    )
+    assert only(document(channels(""), plate)).organism == "Mus musculus"
+
+
+@pytest.mark.parametrize("name", ["Ex:488 Em:525", "Ex/Em 488/525", "Em", "EM", "CT", "MP", "LS"])
+def test_abbreviations_in_channel_names_are_no_modality(name: str) -> None:
+    assert channel(f'Name="{name}"').microscope is None
+
+
 def test_crates_are_understood_in_any_spelling() -> None:
     full = crate(
         {"@id": "#a", "@type": "image_acquisition", "fbbi_id": {"@id": "obo:FBbi_00000254"}},
