@@ -20,6 +20,7 @@ from autodip_zarr.stores.record import (
     write_failure,
     write_record,
 )
+from autodip_zarr.stores.uris import public_uri
 from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.write import (
     create_target,
@@ -44,6 +45,7 @@ __all__ = [
     "encode_png",
     "finish_target",
     "plan_layout",
+    "public_uri",
     "read_attributes",
     "read_failures",
     "read_file",

@@ -20,7 +20,7 @@ from autodip_zarr.stores.nodes import (
 from autodip_zarr.stores.ome_subset import count_images, subset_ome_xml
 from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.texts import OME_XML, read_text
-from autodip_zarr.stores.uris import is_zip, safe_key
+from autodip_zarr.stores.uris import safe_key
 
 _LAYOUT: Json = {"bioformats2raw.layout": 3}
 
@@ -81,7 +81,7 @@ def read_plate(uri: str) -> PlateLayout:
 def _plate_node(place: Place) -> Node:
     """Return the group of the plate: the root, or the only top folder of an archive."""
     names = [""]
-    if is_zip(place.uri):
+    if place.is_archive:
         names += [name for name, is_folder in place.entries("") if is_folder]
     for name in names:
         node = read_node(place, name)

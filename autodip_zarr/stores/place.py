@@ -15,6 +15,7 @@ from typing import Any
 
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
+from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.uris import is_remote, is_zip, local_path, public_uri, split_uri
 
 METADATA_LIMIT = 64 * 1024 * 1024
@@ -32,6 +33,8 @@ class LocalPlace:
     """Absolute path of the folder."""
     listable: bool = True
     """Whether `entries` works; always here."""
+    is_archive: bool = False
+    """Whether this is the inside of a zip archive; never here."""
 
     def where(self, key: str) -> str:
         """Return the full path of a key."""
@@ -58,7 +61,7 @@ class LocalPlace:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            raise SourceError(path, f"cannot be read: {_words(error)}") from error
+            raise SourceError(path, f"cannot be read: {words(error)}") from error
         return _bounded(path, content, limit)
 
     def read_many(self, keys: Sequence[str]) -> list[bytes | None]:
@@ -72,7 +75,7 @@ class LocalPlace:
             with os.scandir(path) as found:
                 return sorted((entry.name, entry.is_dir()) for entry in found)
         except OSError as error:
-            raise SourceError(path, f"cannot be listed: {_words(error)}") from error
+            raise SourceError(path, f"cannot be listed: {words(error)}") from error
 
     def stat(self, key: str) -> Fingerprint | None:
         """Return size and time of a key, ``None`` where there is none."""
@@ -141,6 +144,8 @@ class RemotePlace:
     """Path of the prefix inside the file system."""
     listable: bool
     """Whether `entries` works: not over http."""
+    is_archive: bool = False
+    """Whether this is the inside of a zip archive."""
 
     def where(self, key: str) -> str:
         """Return the URI of a key, without credentials."""
@@ -254,7 +259,7 @@ class RemotePlace:
         """Open this prefix, or this archive, as a store of zarr."""
         from zarr.storage import FsspecStore, ZipStore  # noqa: PLC0415
 
-        if is_zip(self.uri):
+        if self.is_archive:
             archive = ZipStore(self.uri, mode="r", read_only=True)
             try:
                 yield archive
@@ -295,9 +300,9 @@ def _open_zip(path: str) -> RemotePlace:
     from fsspec.implementations.zip import ZipFileSystem  # noqa: PLC0415
 
     try:
-        return RemotePlace(path, ZipFileSystem(fo=path, mode="r"), "", listable=True)
+        return RemotePlace(path, ZipFileSystem(fo=path, mode="r"), "", listable=True, is_archive=True)
     except (OSError, BadZipFile) as error:
-        raise SourceError(path, f"is no zip archive: {_words(error)}", "a zipped Zarr store") from error
+        raise SourceError(path, f"is no zip archive: {words(error)}", "a zipped Zarr store") from error
 
 
 @contextmanager
@@ -310,9 +315,9 @@ def target_errors(where: str) -> Iterator[None]:
     except MemoryError:
         raise
     except OSError as error:
-        raise TargetError(where, f"cannot be written: {_words(error)}", hint=_hint(error)) from error
+        raise TargetError(where, f"cannot be written: {words(error)}", hint=_hint(error)) from error
     except Exception as error:  # zarr, its codecs and remote file systems have errors of their own
-        raise TargetError(where, f"cannot be written: {_words(error)}") from error
+        raise TargetError(where, f"cannot be written: {words(error)}") from error
 
 
 def _hint(error: OSError) -> str:
@@ -330,14 +335,7 @@ def _is_refused_as_missing(error: Exception) -> bool:
 
 def _unreadable(where: str, error: Exception) -> SourceError:
     hint = "check the address, the network and the credentials in the environment"
-    return SourceError(where, f"cannot be read: {_words(error)}", hint=hint)
-
-
-def _words(error: BaseException) -> str:
-    """Return an error in one line, without its own repetition of the path."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    line = " ".join(text.split())[:300]
-    return line or type(error).__name__
+    return SourceError(where, f"cannot be read: {words(error)}", hint=hint)
 
 
 def _bounded(where: str, content: bytes, limit: int) -> bytes:

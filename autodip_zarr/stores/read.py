@@ -15,6 +15,7 @@ from autodip_zarr.domain import Fingerprint, Header, ImageRef
 from autodip_zarr.errors import PixelError, SourceError
 from autodip_zarr.stores.header_tiff import read_tiff_header
 from autodip_zarr.stores.header_zarr import read_zarr_header
+from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import join
 from autodip_zarr.stores.ome_xml import TiffImage
 from autodip_zarr.stores.place import open_place
@@ -78,7 +79,7 @@ def _zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
         except MemoryError:
             raise
         except Exception as error:  # zarr and its codecs have errors of their own
-            raise PixelError(public_uri(header.ref.source), f"cannot be opened: {_words(error)}") from error
+            raise PixelError(public_uri(header.ref.source), f"cannot be opened: {words(error)}") from error
         start = 0
         for run in _rectangles(positions):
             count = len(run)
@@ -239,8 +240,4 @@ def _where(header: Header, c: int, t: int, z: int) -> str:
 
 
 def _unreadable(header: Header, c: int, position: tuple[int, int], error: Exception) -> PixelError:
-    return PixelError(_where(header, c, *position), f"cannot be read: {_words(error)}")
-
-
-def _words(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    return PixelError(_where(header, c, *position), f"cannot be read: {words(error)}")

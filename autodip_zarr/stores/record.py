@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import SourceError, TargetError
 from autodip_zarr.stores.documents import dump_json, write_group
+from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, as_object, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
 
@@ -155,7 +156,7 @@ def read_record(uri: str) -> NDArray[np.float64]:
     except MemoryError:
         raise
     except Exception as error:  # zarr and its codecs have errors of their own
-        raise TargetError(place.where(RECORD), f"cannot be read: {error!s:.300}") from error
+        raise TargetError(place.where(RECORD), f"cannot be read: {words(error)}") from error
     if record.ndim != len(_AXES) or record.shape[-1] != len(RECORD_FIELDS):
         found = f"found the shape {record.shape}"
         raise TargetError(place.where(RECORD), found, f"(T, C, Z, {len(RECORD_FIELDS)})")
@@ -219,6 +220,8 @@ def _span(indices: range) -> slice:
 
 def read_attributes(uri: str) -> dict[str, Any] | None:
     """Return the ``autodip`` attribute of a group, ``None`` where there is no such group or attribute.
+
+    A result has its provenance there, a group around results ``{"layout": ...}`` alone.
 
     Raises
     ------

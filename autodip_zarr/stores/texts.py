@@ -10,7 +10,7 @@ from autodip_zarr.domain import Fingerprint, ImageRef, MetadataText
 from autodip_zarr.errors import SourceError
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, join, read_node
 from autodip_zarr.stores.place import Place, open_place
-from autodip_zarr.stores.uris import has_parent, is_zip, split_uri
+from autodip_zarr.stores.uris import has_parent, split_uri
 
 OME_XML = "METADATA.ome.xml"
 """Name of the OME-XML file of a bioformats2raw layout, in its group ``OME``."""
@@ -105,7 +105,7 @@ def _ome_xml(place: Place, group: str, warnings: list[str]) -> Iterator[Metadata
 def _beside(place: Place, warnings: list[str]) -> MetadataText | None:
     """Return an OME-XML file that lies beside the store, if it can only belong to this one."""
     parent_uri, name = split_uri(place.uri)
-    if is_zip(place.uri) or not place.listable or not has_parent(place.uri):
+    if place.is_archive or not place.listable or not has_parent(place.uri):
         return None
     parent = open_place(parent_uri)
     text = read_text(parent, OME_XML)

@@ -10,6 +10,7 @@ from typing import Any
 
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError
+from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
 from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
 from autodip_zarr.stores.texts import read_text
@@ -18,6 +19,7 @@ from autodip_zarr.stores.uris import is_remote, public_uri, split_uri
 TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 """Names of TIFF files that may be images end so."""
 
+_BLOCK_BYTES = 1024 * 1024
 _PLAIN_ONLY: dict[str, Any] = {"is_ome": False, "is_mmstack": False, "is_ndtiff": False, "_multifile": False}
 """Keeps tifffile from following file names found in the header: they are resolved, and confined, here."""
 
@@ -56,9 +58,13 @@ def open_tiff(uri: str) -> Iterator[Any]:
 
     try:
         if is_remote(uri):
-            import fsspec  # noqa: PLC0415
+            from fsspec.core import url_to_fs  # noqa: PLC0415
 
-            with fsspec.open(uri, "rb") as file, tifffile.TiffFile(file, **_PLAIN_ONLY) as tif:
+            fs, path = url_to_fs(uri)  # small blocks: pages are read here and there, not from end to end
+            with (
+                fs.open(path, "rb", block_size=_BLOCK_BYTES) as file,
+                tifffile.TiffFile(file, **_PLAIN_ONLY) as tif,
+            ):
                 yield tif
         else:
             with tifffile.TiffFile(uri, **_PLAIN_ONLY) as tif:
@@ -68,8 +74,7 @@ def open_tiff(uri: str) -> Iterator[Any]:
     except MemoryError:
         raise
     except Exception as error:  # tifffile meets broken files with errors of every kind
-        text = " ".join(str(error).split())[:200] or type(error).__name__
-        raise SourceError(public_uri(uri), f"cannot be read as TIFF: {text}") from error
+        raise SourceError(public_uri(uri), f"cannot be read as TIFF: {words(error)}") from error
 
 
 def member_uri(uri: str, name: str) -> str:

@@ -11,7 +11,7 @@ from autodip_zarr.errors import SourceError
 from autodip_zarr.stores.nodes import Node, group_above, join, read_node
 from autodip_zarr.stores.place import LocalPlace, Place, open_place
 from autodip_zarr.stores.tiff import is_tiff_name, read_tiff_source
-from autodip_zarr.stores.uris import is_remote, is_zip, public_uri, split_uri
+from autodip_zarr.stores.uris import is_zip, public_uri, split_uri
 from autodip_zarr.stores.walk_zarr import Found, ZarrWalk, skipped, walk_zarr
 
 _NO_IMAGE = "an OME-Zarr image, plate or collection, an OME-TIFF file, or a folder of these"
@@ -109,9 +109,9 @@ def _remote(place: Place, state: _Walk) -> Found:
     name = split_uri(public_uri(place.uri))[1]
     if is_tiff_name(name):
         yield from _tiff(place.uri, name, state)
-    elif is_remote(place.uri) and is_zip(name):
+    elif is_zip(name) and not place.is_archive:
         yield Skipped(place.where(""), "is a zipped store on a server; download it first", is_error=True)
-    elif is_zip(name):
+    elif place.is_archive:
         yield from _below(place, "", ZarrWalk(place, name, results=state.results), state)
     else:
         yield from _folder(place, state)
@@ -194,7 +194,7 @@ def _store(place: Place, key: str, node: Node, archive: ZarrWalk | None, state: 
 
 
 def _file(place: Place, key: str, state: _Walk) -> Found:
-    if is_zip(place.uri):
+    if place.is_archive:
         return
     if is_tiff_name(key):
         yield from _tiff(_raw_uri(place, key), key, state)

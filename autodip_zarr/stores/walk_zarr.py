@@ -18,7 +18,7 @@ from autodip_zarr.stores.nodes import (
     read_nodes,
 )
 from autodip_zarr.stores.place import Place
-from autodip_zarr.stores.uris import is_zip, safe_key
+from autodip_zarr.stores.uris import safe_key
 
 NESTED_RESULT = "denoised"
 """Name of the group inside an image that holds its denoised version."""
@@ -98,7 +98,7 @@ def _asked_for(walk: ZarrWalk, key: str) -> bool:
 
 
 def _visit(walk: ZarrWalk, node: Node) -> Found:
-    if "plate" in node.ome and node.key and not is_zip(walk.place.uri):
+    if "plate" in node.ome and node.key and not walk.place.is_archive:
         yield from _visit(*_own_store(walk, node))
     elif node.is_result:
         yield from _result(walk, node)

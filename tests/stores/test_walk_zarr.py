@@ -248,6 +248,13 @@ def test_zipped_stores(tmp_path: Path, zarr_format: ZarrFormat, inner: str) -> N
         assert {(item.uri, item.relative) for item in images(found)} == {(str(archive), "p.ozx")}
 
 
+def test_a_folder_named_like_an_archive_is_a_folder(tmp_path: Path) -> None:
+    write_group(tmp_path / "x.zip" / "screen", 3, {})
+    plate = write_plate(tmp_path / "x.zip" / "screen" / "p", 3, wells=("A/1",), fields=1)
+    ref = only(tmp_path / "x.zip")
+    assert (ref.uri, ref.group, ref.relative) == (str(plate), "A/1/0", "screen/p")
+
+
 def test_archives_of_something_else(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "papers.zip", "w") as out:
         out.writestr("paper.txt", "no image")
