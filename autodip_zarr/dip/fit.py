@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autodip_zarr.dip import fast, network
+from autodip_zarr.dip.iterations import perturbation_for
 from autodip_zarr.dip.memory import keep_freed_memory
 from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
 from autodip_zarr.domain import DipConfig, Recipe
@@ -90,32 +91,23 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
     ----------
     Ulyanov et al., CVPR 2018; AUTO-DIP, arXiv 2601.12055.
     """
-    if device == "cpu":
-        torch.set_num_threads(recipe.threads)
-        keep_freed_memory()
     padded, inner = pad(tile.image, config)
     target = torch.from_numpy(padded).to(device)  # (Y', X')
     mask = None if tile.usable is None else torch.from_numpy(pad(tile.usable, config)[0]).to(device)
-    state = _State.fresh(config, recipe, padded.shape, seed, device)
-    output, loss = target, target.new_zeros(())
+    state = prepare(config, recipe, (padded.shape[0], padded.shape[1]), seed, device)
+    loss = target.new_zeros(())
     for iteration in range(config.iterations):
-        output = state.run()
-        loss = _mean_squared_error(output, target, mask)
-        state.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if iteration % CHECK_EVERY == 0:
-            state.check(loss.item())
-        state.adam.step()
-        state.average_in(output.detach())
+        loss = state.step(target, mask, check=iteration % CHECK_EVERY == 0)
+    output = target if state.output is None else state.output
     last = loss.item()
     if state.collapsed(last):  # between the last check and the end
         state.restore()
-        output = state.run()
+        output = state.run().detach()
         last = _mean_squared_error(output, target, mask).item()
     image = output if state.average is None else state.average / state.weight
     if not torch.isfinite(image).all():
         raise diverged(last)
-    return Fit(image.detach().cpu().numpy()[inner], config.iterations, last, state.collapses)
+    return Fit(image.cpu().numpy()[inner], config.iterations, last, state.collapses)
 
 
 def diverged(loss: float) -> FitError:
@@ -153,8 +145,30 @@ def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tupl
     return np.ascontiguousarray(tile), (slice(top, top + shape[0]), slice(left, left + shape[1]))
 
 
+def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int, device: str) -> Prior:
+    """Make a fresh network for an image of a size that it can take; see :func:`pad`."""
+    if device == "cpu":
+        torch.set_num_threads(recipe.threads)
+        keep_freed_memory()
+    generator = torch.Generator().manual_seed(seed)
+    parameters = [p.to(device) for p in initial_parameters(config, generator)]
+    z = (torch.rand(1, INPUT_CHANNELS, *shape, generator=generator) * _INPUT_SCALE).to(device)
+    z = z.to(_DTYPES[recipe.precision])
+    forward = network.forward
+    if recipe.fused:
+        forward = fast.forward
+        parameters = [_laid_out(p) for p in parameters]
+        z = fast.pad(_laid_out(z))
+    for parameter in parameters:
+        parameter.requires_grad_()
+    adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
+    sigma = perturbation_for(config, recipe)
+    noise = _Noise.like(z, sigma, generator) if sigma else None
+    return Prior(config, parameters, adam, z, noise, forward, recipe.averaging)
+
+
 @dataclass
-class _State:
+class Prior:
     """The network of one tile, its optimiser, its input, and the weights of the last check."""
 
     config: DipConfig
@@ -164,6 +178,7 @@ class _State:
     noise: _Noise | None
     forward: Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
     decay: float | None
+    output: Tensor | None = None
     average: Tensor | None = None
     weight: float = 0.0
     kept: list[Tensor] = field(default_factory=list)
@@ -171,26 +186,31 @@ class _State:
     kept_loss: float = float("inf")
     collapses: int = 0
 
-    @classmethod
-    def fresh(
-        cls, config: DipConfig, recipe: Recipe, shape: tuple[int, ...], seed: int, device: str
-    ) -> _State:
-        generator = torch.Generator().manual_seed(seed)
-        parameters = [p.to(device) for p in initial_parameters(config, generator)]
-        if recipe.fused:
-            parameters = [_laid_out(p) for p in parameters]
-        for parameter in parameters:
-            parameter.requires_grad_()
-        z = torch.rand(1, INPUT_CHANNELS, *shape, generator=generator) * _INPUT_SCALE
-        adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
-        z = z.to(device, _DTYPES[recipe.precision])
-        if recipe.fused:
-            z = fast.pad(_laid_out(z))
-        noise = _Noise.like(z, recipe.perturbation, generator) if recipe.perturbation else None
-        forward = fast.forward if recipe.fused else network.forward
-        return cls(config, parameters, adam, z, noise, forward, recipe.averaging)
+    def step(self, target: Tensor, mask: Tensor | None, *, check: bool = False) -> Tensor:
+        """Make one Adam step and return the loss before it.
+
+        Parameters
+        ----------
+        target : Tensor
+            (Y, X) float32.
+        mask : Tensor or None
+            (Y, X) bool, which pixels count.
+        check : bool
+            Whether to look for a collapse.
+        """
+        output = self.run()
+        loss = _mean_squared_error(output, target, mask)
+        self.adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if check:
+            self.check(loss.item())
+        self.adam.step()
+        self.output = output.detach()
+        self.average_in(self.output)
+        return loss.detach()
 
     def run(self) -> Tensor:
+        """Return the output (Y, X) float32 of the network as it is, for a newly perturbed input."""
         z = self.z if self.noise is None else self.noise.add_to(self.z)
         return self.forward(z, self.parameters, self.config)[0, 0]
 

@@ -1,4 +1,4 @@
-"""How long to fit: the transferred number of iterations, corrected for the recipe and the size of a field."""
+"""What a recipe makes of a configuration: how many iterations, how strong a perturbation; without torch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ CALIBRATED_SIDE_PX: Final = 512
 
 _MOST_TIMES: Final = 4
 _LEAST_RELATIVE_SIDE: Final = 1 / 8
+_FULL_WIDTH: Final = 32
+_WIDEST: Final = 512
 
 
 def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
@@ -35,3 +37,20 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     relative_side = math.sqrt(shape[0] * shape[1]) / CALIBRATED_SIDE_PX
     factor = math.pow(min(1.0, max(_LEAST_RELATIVE_SIDE, relative_side)), recipe.size_exponent)
     return max(min(raised, 1), round(raised * factor))
+
+
+def perturbation_for(config: DipConfig, recipe: Recipe) -> float:
+    """Return the standard deviation of the noise that is added to the input.
+
+    An outermost level of few channels cannot average the noise away and would learn the image too late, so
+    that the recipe's perturbation falls with it below 32 channels.
+
+    Parameters
+    ----------
+    config : DipConfig
+        Configuration, whose width matters.
+    recipe : Recipe
+        With the perturbation of a network of at least 32 channels.
+    """
+    outermost = _WIDEST >> (config.depth - 1) if config.width == "asc" else config.width
+    return recipe.perturbation * min(1.0, outermost / _FULL_WIDTH)

@@ -54,7 +54,7 @@ def test_reference_is_the_published_loop() -> None:
 
 def test_a_collapse_restores_the_weights_of_the_last_check() -> None:
     recipe = preset_recipe("standard", precision="float32")
-    state = fit._State.fresh(SMALL, recipe, (48, 48), 1, "cpu")
+    state = fit.prepare(SMALL, recipe, (48, 48), 1, "cpu")
     state.average_in(torch.zeros(48, 48))
     state.check(0.01)
     before = [p.detach().clone() for p in state.parameters]
@@ -71,7 +71,7 @@ def test_a_collapse_restores_the_weights_of_the_last_check() -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_fit() -> None:
-    state = fit._State.fresh(SMALL, preset_recipe("standard", precision="float32"), (48, 48), 1, "cpu")
+    state = fit.prepare(SMALL, preset_recipe("standard", precision="float32"), (48, 48), 1, "cpu")
     with pytest.raises(FitError, match="diverged"):
         state.check(float("nan"))
 

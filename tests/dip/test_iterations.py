@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.dip.iterations import iterations_for
+from autodip_zarr.dip.iterations import iterations_for, perturbation_for
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import OptionError
@@ -41,6 +41,13 @@ def test_counts_rise_with_the_field_up_to_512(iterations: int, y: int, x: int, p
     count = iterations_for(config, recipe, (y, x))
     assert count <= iterations_for(config, recipe, (y + 1, x)) <= iterations_for(config, recipe, (512, 512))
     assert count >= min(iterations, 1)
+
+
+def test_a_narrow_outermost_level_is_perturbed_less() -> None:
+    recipe = replace(STANDARD, perturbation=0.04)
+    widths = [perturbation_for(DipConfig(depth, "asc", 4, 1), recipe) for depth in (8, 6, 4)]
+    assert widths == [0.04 / 8, 0.04 / 2, 0.04]
+    assert perturbation_for(LONG, recipe) == 0.04
 
 
 def test_an_unknown_preset_is_named() -> None:
