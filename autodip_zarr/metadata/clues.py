@@ -16,7 +16,7 @@ __all__ = ["Clue", "Reading", "Trust", "resolve"]
 FIELDS = ("microscope", "contrast", "specimen", "organism")
 
 Reading = Literal["term", "words", "prose", "model", "cell_line", "value"]
-"""``term``: a whole field; ``words``: a short text; ``prose``: a text in which abbreviations may mean anything
+"""``term``: a whole field; ``words``: a short text; ``prose``: one whose abbreviations may mean anything
 (``Ex/Em``); ``model``: an instrument; ``value``: understood already."""
 
 SPINNING_DISK_ID = "00000253"

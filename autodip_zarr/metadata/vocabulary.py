@@ -20,6 +20,7 @@ SECTIONS = ("microscope", "contrast", "specimen", "fluorophore", "organism", "ig
 KEY_FIELDS = ("microscope", "model", "contrast", "organism", "cell_line", "channels", "structure")
 FLUOROPHORE = "fluorophore"
 IGNORE = "ignore"
+IGNORED = "-"  # where a phrase is passed over, the abbreviations around it are not trusted either
 
 FBBI = re.compile(r"(?:fbbi(?:[\s_:-]|%3a)*0*|^0*)(\d{1,8})(?!\d)", re.IGNORECASE)
 TAXON = re.compile(
@@ -106,12 +107,15 @@ class Vocabulary:
         known = self.fields[field]
         if compact(text) in known:
             return (known[compact(text)],)
+        inside = find_words(text, self.words[field])
+        if IGNORED in inside:
+            return tuple(dict.fromkeys(term for term in inside if term not in {"", IGNORED}))
         found = [known[one] for one in segments(text) if one in known]
         words = [one for one in map(compact, text.split()) if not NEUTRAL.match(one)]
         if not found and words and all(one in known for one in words):
             found = [known[one] for one in words]
         if not found:
-            found = [term for term in find_words(text, self.words[field]) if term]
+            found = [term for term in inside if term]
         if not found and field == "specimen":
             found = [term for word in text.split() for term in self._tagged(compact(word))]
         return tuple(dict.fromkeys(found))
@@ -128,7 +132,8 @@ class Vocabulary:
 
         Sections are those of the vocabulary, ``models`` and ``cell_lines``.
         """
-        return tuple(dict.fromkeys(find_words(text, self.words[section])))
+        found = find_words(text, self.words[section])
+        return tuple(dict.fromkeys(term for term in found if term not in {"", IGNORED}))
 
     def has_fluorophore(self, text: str) -> bool:
         """Whether a text names a dye or a fluorescent protein."""
@@ -299,7 +304,7 @@ def _index(terms: tuple[Term, ...], section: str) -> dict[str, str]:
 
 
 def _word_indices(terms: tuple[Term, ...]) -> dict[str, dict[str, str]]:
-    """Index what is found inside of texts; what is consumed without a meaning there maps to an empty term."""
+    """Index what is found inside of texts; dyes, which label nothing by themselves, map to an empty term."""
     spelled = {
         section: _distinct(
             (t.term, compact(one))
@@ -310,7 +315,7 @@ def _word_indices(terms: tuple[Term, ...]) -> dict[str, dict[str, str]]:
         for section in SECTIONS
     }
     dyes = dict.fromkeys(spelled[FLUOROPHORE], "")
-    ignored = dict.fromkeys(spelled[IGNORE], "")
+    ignored = dict.fromkeys(spelled[IGNORE], IGNORED)
     labels = spelled["specimen"]
     return {
         **spelled,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.sax.saxutils import quoteattr
 
 import pytest
 
 from autodip_zarr.metadata import load_vocabulary, read_acquisition
 
-from .scoring import FIELDS, Judged, corpus_headers, judge_corpus, judge_reference, score
+from .scoring import CORPUS, FIELDS, Judged, corpus_headers, judge_corpus, judge_reference, score
+from .values import channel
 
 JUDGED = list(judge_corpus())
 PRECISION = {"microscope": 1.0, "contrast": 0.98, "specimen": 0.98, "organism": 1.0}
@@ -42,6 +44,19 @@ def test_precision_and_recall(field: str) -> None:
     assert result.precision >= PRECISION[field], mistakes(JUDGED, field)
     assert result.recall >= RECALL[field], mistakes(JUDGED, field)
     assert result.right >= 30
+
+
+def test_channel_names_alone() -> None:
+    """Each name is the only thing that is known of its channel."""
+    lines = (CORPUS / "names.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    assert len(rows) >= 90
+    wrong = []
+    for name, contrast, structure in rows:
+        found = channel(f"Name={quoteattr(name)}")
+        if (found.contrast or "-", found.specimen or "-") != (contrast, structure):
+            wrong.append((name, found.contrast, found.specimen))
+    assert [one[0] for one in wrong] == ["CD8-PE"], wrong  # two letters for phycoerythrin are too little
 
 
 def test_names_are_kept() -> None:
