@@ -5,7 +5,8 @@ from __future__ import annotations
 from .acquisition import read_acquisition, read_ome_xml
 from .patterns import NamePattern
 from .tables import vocabulary_tables
-from .vocabulary import Term, Vocabulary, load_vocabulary
+from .vocabulary import Term, Vocabulary
+from .vocabulary_file import load_vocabulary
 
 __all__ = [
     "NamePattern",
