@@ -10,7 +10,7 @@ _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"<>]+")
 
 
 def words(error: BaseException) -> str:
-    """Return what an error says, without paths that are named elsewhere and without secrets in URIs.
+    r"""Return what an error says, without paths that are named elsewhere and without secrets in URIs.
 
     Examples
     --------
