@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-# ome-zarr-models 1.7 refuses every 0.4 image if ngio was imported first: the same models, built in another order
+# Imported after ngio, ome-zarr-models 1.7 refuses every 0.4 image: its models are then built in another order
 import ome_zarr_models.v04
 import ome_zarr_models.v05  # noqa: F401

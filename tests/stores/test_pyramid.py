@@ -26,6 +26,7 @@ def naive(data: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:
     return result
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000), st.data())
 def test_bins_are_even_and_cover_all(fine: int, data: st.DataObject) -> None:
     coarse = data.draw(st.integers(1, fine))
@@ -47,7 +48,7 @@ def shapes(draw: st.DrawFn) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
     return axes, fine, coarse
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(shapes(), st.sampled_from(["uint8", "float32", "int16"]), st.integers(1, 40))
 def test_each_pixel_is_a_mean(
     case: tuple[str, tuple[int, ...], tuple[int, ...]], dtype: str, strip_px: int
