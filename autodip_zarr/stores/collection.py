@@ -234,8 +234,9 @@ def _plate(layout: PlateLayout, chosen: Mapping[str, Sequence[Json]]) -> Json:
     for well in kept:
         row, _, column = str(well["path"]).rstrip("/").partition("/")
         for key, names, name in (("rowIndex", "rows", row), ("columnIndex", "columns", column)):
-            if key not in well:  # before version 0.4 the path alone told
-                well[key] = _names(layout.plate.get(names)).index(name)
+            known = _names(layout.plate.get(names))
+            if key not in well and name in known:  # before version 0.4 the path alone told
+                well[key] = known.index(name)
     most = max((len(images) for images in chosen.values()), default=0)
     return {**layout.plate, "wells": kept, "field_count": max(most, 1)}
 
