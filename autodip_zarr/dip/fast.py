@@ -22,6 +22,7 @@ from autodip_zarr.dip.norm import add_affine, normalise, normalise_backward, sta
 from autodip_zarr.domain import DipConfig
 
 _LAST = torch.channels_last
+_FEW_PIXELS = 32 * 32
 
 
 def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tensor:
@@ -84,12 +85,14 @@ class _Feed:
 
     def join(self, skip: Tensor | None, deeper: Tensor) -> Tensor:
         """Join both branches, normalise, and convolve 3x3."""
+        if deeper[0, 0].numel() < _FEW_PIXELS:
+            return self.convolve(self._activate(_concatenate(skip, deeper), 1, slope=1.0))
         gain, _, weight, _ = self.take(), self.take(), self.take(), self.take()
         y: Tensor = _JoinConvolution.apply(skip, deeper, gain, weight)  # type: ignore[no-untyped-call]
         return self._activate(y, 0)
 
-    def _activate(self, y: Tensor, padding: int) -> Tensor:
-        active: Tensor = _NormActivatePad.apply(y, self.take(), self.take(), padding)  # type: ignore[no-untyped-call]
+    def _activate(self, y: Tensor, padding: int, slope: float = SLOPE) -> Tensor:
+        active: Tensor = _NormActivatePad.apply(y, self.take(), self.take(), (padding, slope))  # type: ignore[no-untyped-call]
         return active
 
 
@@ -100,20 +103,29 @@ def _convolve(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
     return F.conv2d(x, weight.contiguous(memory_format=_LAST), None, stride)
 
 
+def _concatenate(skip: Tensor | None, deeper: Tensor) -> Tensor:
+    """Join both branches after cropping each to the smaller about its centre."""
+    if skip is None:
+        return deeper
+    size = [min(a, b) for a, b in zip(skip.shape[-2:], deeper.shape[-2:], strict=True)]
+    return torch.cat([crop_to(skip, size), crop_to(deeper, size)], 1)
+
+
 class _NormActivatePad(Function):
-    """Norm with the statistics of the image, LeakyReLU, reflection padding of 0 or 1."""
+    """Norm with the statistics of the image, LeakyReLU, reflection padding; ``how`` is (0 or 1 pixel, slope)."""
 
     @staticmethod
-    def forward(ctx: Any, y: Tensor, gain: Tensor, bias: Tensor, padding: int) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Any, y: Tensor, gain: Tensor, bias: Tensor, how: tuple[int, float]) -> Tensor:  # noqa: ANN401
+        padding, slope = how
         normed, mean, rstd = normalise(y, gain, bias)
         if padding:
             _, channels, height, width = y.shape
             out = _empty(y, (1, channels, height + 2, width + 2))
-            torch.ops.aten.leaky_relu.out(normed, SLOPE, out=out[:, :, 1:-1, 1:-1])
+            torch.ops.aten.leaky_relu.out(normed, slope, out=out[:, :, 1:-1, 1:-1])
             _reflect_border(out)
         else:
-            out = F.leaky_relu_(normed, SLOPE)
-        ctx.padding = padding
+            out = F.leaky_relu_(normed, slope)
+        ctx.padding, ctx.slope = how
         ctx.save_for_backward(y, out, gain, mean, rstd)
         return out
 
@@ -124,7 +136,7 @@ class _NormActivatePad(Function):
         if ctx.padding:
             _fold_border(grad)
             grad, out = grad[:, :, 1:-1, 1:-1], out[:, :, 1:-1, 1:-1]
-        grad = torch.ops.aten.leaky_relu_backward(grad, out, SLOPE, True)
+        grad = torch.ops.aten.leaky_relu_backward(grad, out, ctx.slope, True)
         return *normalise_backward(grad, y, gain, mean, rstd), None
 
 

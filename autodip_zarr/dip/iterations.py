@@ -12,15 +12,15 @@ CALIBRATED_SIDE_PX: Final = 512
 
 _MOST_TIMES: Final = 4
 _LEAST_RELATIVE_SIDE: Final = 1 / 8
-_FULL_WIDTH: Final = 32
+_LEAST_PERTURBED_WIDTH: Final = 16
 _WIDEST: Final = 512
 
 
 def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
     """Return the number of Adam steps for one field.
 
-    A perturbed input slows the fit down, so that short counts are raised to ``recipe.least_iterations`` (at
-    most fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
+    An average of outputs lags, so that short counts are raised to ``recipe.least_iterations`` (at most
+    fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
     to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side. Larger fields
     keep the count. The measurements behind both are in docs/explanation/engine.md.
 
@@ -42,15 +42,15 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
 def perturbation_for(config: DipConfig, recipe: Recipe) -> float:
     """Return the standard deviation of the noise that is added to the input.
 
-    An outermost level of few channels cannot average the noise away and would learn the image too late, so
-    that the recipe's perturbation falls with it below 32 channels.
+    An outermost level of fewer than 16 channels (``asc`` of depth 7 or more) gets none: it cannot average
+    the noise away, and learns the image far too late.
 
     Parameters
     ----------
     config : DipConfig
         Configuration, whose width matters.
     recipe : Recipe
-        With the perturbation of a network of at least 32 channels.
+        With the perturbation of all other networks.
     """
     outermost = _WIDEST >> (config.depth - 1) if config.width == "asc" else config.width
-    return recipe.perturbation * min(1.0, outermost / _FULL_WIDTH)
+    return recipe.perturbation if outermost >= _LEAST_PERTURBED_WIDTH else 0.0
