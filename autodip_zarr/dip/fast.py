@@ -112,7 +112,7 @@ def _concatenate(skip: Tensor | None, deeper: Tensor) -> Tensor:
 
 
 class _NormActivatePad(Function):
-    """Norm with the statistics of the image, LeakyReLU, reflection padding; ``how`` is (0 or 1 pixel, slope)."""
+    """Norm with the statistics of the image, LeakyReLU, reflection padding; ``how`` is (0 or 1 px, slope)."""
 
     @staticmethod
     def forward(ctx: Any, y: Tensor, gain: Tensor, bias: Tensor, how: tuple[int, float]) -> Tensor:  # noqa: ANN401

@@ -1,0 +1,113 @@
+"""Fit the presets to real pairs of noisy and clean images and print PSNR and SSIM beside a blur.
+
+The folder holds one folder for each set, named as in the Fluorescence Microscopy Denoising dataset
+(``<microscope>_<sample>_<channel>``), with ``<field>/raw_1.{png,tif}`` and ``<field>/gt.{png,tif}``.
+
+Usage: python benchmarks/quality.py FOLDER [--sets ...] [--presets ...] [--crop 128] [--seeds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage.filters import gaussian
+from skimage.metrics import structural_similarity
+
+from autodip_zarr.dip.planes import FitJob, denoise_plane
+from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.domain import DipConfig
+
+Plane = NDArray[np.float64]
+
+CONFIGS = {  # what the published table transfers to each set, by microscope and specimen or microscope alone
+    "Confocal_BPAE_B": DipConfig(4, 32, 4, 1200),
+    "Confocal_BPAE_G": DipConfig(6, 256, 4, 1300),
+    "Confocal_BPAE_R": DipConfig(5, 128, 4, 1300),
+    "Confocal_FISH": DipConfig(4, "asc", 4, 1200),
+    "Confocal_MICE": DipConfig(4, "asc", 4, 1200),
+    "TwoPhoton_BPAE_R": DipConfig(4, 32, 4, 1400),
+    "TwoPhoton_MICE": DipConfig(7, 128, 4, 1000),
+    "WideField_BPAE_B": DipConfig(8, "asc", 4, 300),
+}
+
+
+def read(folder: Path, name: str) -> Plane:
+    """Read one image of a field."""
+    (path,) = [*folder.glob(f"{name}.png"), *folder.glob(f"{name}.tif")]
+    return np.asarray(Image.open(path), np.float64)
+
+
+def busiest_crop(clean: Plane, side: int) -> tuple[slice, slice]:
+    """Return the crop, among those every 64 pixels, in which the clean image varies most."""
+    if side >= min(clean.shape):
+        return slice(None), slice(None)
+    corners = [
+        (slice(y, y + side), slice(x, x + side))
+        for y in range(0, clean.shape[0] - side + 1, 64)
+        for x in range(0, clean.shape[1] - side + 1, 64)
+    ]
+    return max(corners, key=lambda corner: float(clean[corner].std()))
+
+
+def score(image: Plane, clean: Plane, noisy: Plane) -> tuple[float, float]:
+    """Return PSNR and SSIM after scaling both images by the minimum and maximum of the noisy one."""
+    low, span = noisy.min(), np.ptp(noisy)
+    one, other = (image - low) / span, (clean - low) / span
+    ssim = structural_similarity(other, one, data_range=1.0)
+    return float(-10 * np.log10(np.mean((one - other) ** 2))), float(ssim)
+
+
+def best_blur(noisy: Plane, clean: Plane) -> Plane:
+    """Blur with the sigma that the clean image chooses: an upper bound for blurs."""
+    blurred = [gaussian(noisy, sigma, preserve_range=True) for sigma in np.arange(0.5, 5, 0.25)]
+    return min(blurred, key=lambda image: float(np.mean((image - clean) ** 2)))
+
+
+def report(name: str, method: str, found: list[tuple[float, float]], seconds: float) -> None:
+    """Print one line and one record."""
+    psnr, ssim = np.mean(found, axis=0)
+    print(
+        f"{name:18s} {method:10s} PSNR {psnr:6.2f} dB  SSIM {ssim:.3f}  {seconds:7.0f} s  ({len(found)} runs)"
+    )
+    record = {"set": name, "method": method, "psnr": [p for p, _ in found], "ssim": [s for _, s in found]}
+    print(json.dumps(record), file=sys.stderr, flush=True)
+    sys.stdout.flush()
+
+
+def main() -> None:
+    """Parse arguments, fit, print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sets", nargs="*", default=sorted(CONFIGS))
+    parser.add_argument("--presets", nargs="*", default=["reference", "standard", "best"])
+    parser.add_argument("--crop", type=int, default=512)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
+    options = parser.parse_args()
+    for name in options.sets:
+        field = next(path for path in sorted((options.folder / name).iterdir()) if path.is_dir())
+        noisy, clean = read(field, "raw_1"), read(field, "gt")
+        crop = busiest_crop(clean, options.crop)
+        noisy, clean = noisy[crop], clean[crop]
+        report(name, "noisy", [score(noisy, clean, noisy)], 0)
+        report(name, "blur", [score(best_blur(noisy, clean), clean, noisy)], 0)
+        for preset in options.presets:
+            found, seconds = [], 0.0
+            for seed in range(options.seeds):
+                recipe = preset_recipe(preset, seed=seed, precision=options.precision)
+                result = denoise_plane(noisy, FitJob(CONFIGS[name], recipe, "cpu"), (0, 0, 0, 0))
+                found.append(score(np.asarray(result.plane, np.float64), clean, noisy))
+                seconds += result.seconds
+            report(name, preset, found, seconds / options.seeds)
+
+
+if __name__ == "__main__":
+    main()
