@@ -17,12 +17,12 @@ from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
 from autodip_zarr.run.process import BlockTask
 from autodip_zarr.stores import (
     create_target,
-    delete_target,
     finish_target,
     read_attributes,
     read_record,
     register_nested_image,
     register_well_image,
+    remove_target,
 )
 
 _MAY_CHANGE_PIXELS = ("autodip-zarr", "torch", "numpy")
@@ -126,7 +126,7 @@ def begin(image: ImagePlan, choices: Choices) -> ImageJob:
     recipe = recipe_document(image, software(_MAY_CHANGE_PIXELS))
     existing = read_attributes(spec.uri)
     if existing is not None and choices.overwrite == "all":
-        delete_target(spec.uri)
+        remove_target(spec.uri)
         existing = None
     order = _order(image)
     if existing is None:

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from autodip_zarr.calibration import MatchOptions, Table, find_match, load_table, relative_cost
+from autodip_zarr.dip.iterations import iterations_for
 from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.tiles import cover
 from autodip_zarr.domain import (
     Acquisition,
     ChannelMetadata,
     ChannelPlan,
+    DipConfig,
     Evidence,
     Header,
     ImagePlan,
@@ -127,8 +130,15 @@ class Planner:
             reason = f"matched only at tier {match.tier}, {required} is required"
         if reason is not None:
             return ChannelPlan(channel, None, reason, 0, 0.0)
-        cost = relative_cost(match.config, size[0] * size[1]) * planes * self.recipe.starts
+        cost = planes * self._plane_cost(match.config, size)
         return ChannelPlan(channel, match, None, planes, cost, (*channel.conflicts, *match.warnings))
+
+    def _plane_cost(self, config: DipConfig, size: tuple[int, int]) -> float:
+        """Return the relative cost of a plane under the recipe: its tiles, starts and iterations."""
+        covering = cover(size, self.recipe.tile_px, self.recipe.halo_px)
+        iterations = iterations_for(config, self.recipe, covering.tile)
+        tile = relative_cost(replace(config, iterations=iterations), covering.tile[0] * covering.tile[1])
+        return tile * len(covering.corners) * self.recipe.starts
 
     def _reason_to_copy(self, channel: ChannelMetadata) -> str | None:
         if self.choices.any_contrast or channel.contrast in {None, "fluorescence"}:

@@ -155,7 +155,8 @@ def _process_plane(
         rows.fail(where, noisy)
         return np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
     if task.config is None or t not in task.t or z not in task.z:
-        rows.add(STATUS_COPIED, minimum=float(noisy.min()), maximum=float(noisy.max()))
+        numbers = describe(noisy, noisy)
+        rows.add(STATUS_COPIED, minimum=numbers["minimum"], maximum=numbers["maximum"])
         return noisy
     job = FitJob(task.config, task.recipe, task.device)
     place = (task.header.ref.series or 0, t, task.block.c, z)
@@ -164,8 +165,15 @@ def _process_plane(
     except FitError as error:
         rows.fail(where, error)
         return noisy
-    numbers = describe(noisy, result.plane)
     rows.add(
-        STATUS_DENOISED, iterations=result.iterations, loss=result.loss, seconds=result.seconds, **numbers
+        STATUS_DENOISED,
+        iterations=result.iterations,
+        loss=result.loss,
+        seconds=result.seconds,
+        hot_pixels=result.hot_pixels,
+        missing_pixels=result.missing_pixels,
+        collapses=result.collapses,
+        restarts=result.restarts,
+        **describe(noisy, result.plane),
     )
     return result.plane

@@ -59,15 +59,29 @@ def lag1_correlation(residual: Plane) -> float:
     return float((down + across) / 2 / power)
 
 
-def describe(noisy: NDArray[np.generic], denoised: NDArray[np.float32]) -> dict[str, float]:
+def _finite(plane: NDArray[np.generic]) -> Plane:
+    values = plane.astype(np.float64)
+    usable = np.isfinite(values)
+    if usable.all():
+        return values
+    middle = np.median(values[usable]) if usable.any() else np.nan
+    return np.where(usable, values, middle)
+
+
+def describe(noisy: NDArray[np.generic], denoised: NDArray[np.generic]) -> dict[str, float]:
     """Return the entries of the quality record that compare a plane before and after.
 
     Parameters
     ----------
     noisy, denoised : ndarray
-        (Y, X), in detector counts.
+        (Y, X), in detector counts. Pixels that are NaN or infinite count as the median of the others.
+
+    Returns
+    -------
+    dict
+        All NaN but for a plane with at least one finite pixel.
     """
-    before, after = noisy.astype(np.float64), denoised.astype(np.float64)
+    before, after = _finite(noisy), _finite(denoised)
     residual = before - after
     return {
         "noise_before": noise_level(before),

@@ -106,7 +106,10 @@ def _pixel_problems(header: Header, record: NDArray[np.float64]) -> Iterator[str
         except PixelError as error:
             yield str(error)
             continue
-        found = np.array([plane.min(), plane.max()], np.float64)
+        finite = plane[np.isfinite(plane)]
+        if not finite.size:
+            continue
+        found = np.array([finite.min(), finite.max()], np.float64)
         noted = record[t, c, z, [low, high]]
         if np.isnan(noted).any():
             continue

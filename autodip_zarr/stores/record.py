@@ -28,6 +28,10 @@ RECORD_FIELDS = (
     "residual_mean",
     "residual_std",
     "residual_lag1",
+    "hot_pixels",
+    "missing_pixels",
+    "collapses",
+    "restarts",
 )
 """Columns of the record; NaN where a value does not apply, and in all of them where a plane is not done."""
 

@@ -14,7 +14,7 @@ import zarr
 from click.testing import CliRunner
 
 from autodip_zarr.cli import main
-from autodip_zarr.stores import read_attributes, read_failures
+from autodip_zarr.stores import RECORD_FIELDS, read_attributes, read_failures, read_record
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..samples import digest, make_sample, write_archive
@@ -110,21 +110,18 @@ def test_nothing_readable_at_all_is_a_wrong_call(tmp_path: Path, run: Run) -> No
     assert "missing.zarr" in result.stderr
 
 
-def test_a_plane_that_cannot_be_fitted_is_copied_and_named(tmp_path: Path, run: Run) -> None:
-    sample = make_sample("x", (1, 1, 3, 16, 16), "float32")
+def test_pixels_without_a_value_stay_and_the_rest_is_denoised(tmp_path: Path, run: Run) -> None:
+    sample = make_sample("x", (1, 1, 2, 16, 16), "float32")
     sample.pixels[0, 0, 1, 4, 4] = np.nan
     source, results = tmp_path / "x.zarr", tmp_path / "out"
     write_sample_zarr(source, sample, "0.5")
-    result = run(source, "--output", results)
-    assert result.exit_code == 1
-    assert statuses(result) == ["partial"]
-    assert "c=0 t=0 z=1" in result.stderr
-    (failure,) = read_failures(str(results / "x.zarr"))
-    assert "NaN" in failure.reason
-    np.testing.assert_array_equal(planes(results / "x.zarr")[1], sample.pixels[0, 0, 1])
-    verified = CliRunner().invoke(main, ["verify", str(results)])
-    assert verified.exit_code == 1
-    assert "z=1 failed" in verified.stdout
+    assert run(source, "--output", results).exit_code == 0
+    denoised = planes(results / "x.zarr")[1]
+    assert np.isnan(denoised).sum() == 1
+    assert np.isnan(denoised[4, 4])
+    record = read_record(str(results / "x.zarr"))
+    assert record[0, 0, :, RECORD_FIELDS.index("missing_pixels")].tolist() == [0, 1]
+    assert CliRunner().invoke(main, ["verify", str(results)]).exit_code == 0
 
 
 def test_a_corrupt_chunk_costs_its_plane_alone(tmp_path: Path, run: Run) -> None:
@@ -136,6 +133,20 @@ def test_a_corrupt_chunk_costs_its_plane_alone(tmp_path: Path, run: Run) -> None
     assert result.exit_code == 1
     document = json.loads(result.stdout)["images"][0]
     assert (document["planes_done"], document["planes_failed"]) == (2, 1)
+    assert statuses(result) == ["partial"]
+    assert "c=0 t=0 z=1" in result.stderr
+    (failure,) = read_failures(str(results / "x.zarr"))
+    assert "z=1" in failure.reason
+    verified = CliRunner().invoke(main, ["verify", str(results)])
+    assert verified.exit_code == 1
+    assert "z=1 failed" in verified.stdout
+
+    write_sample_zarr(tmp_path / "repaired.zarr", make_sample("x", (1, 1, 3, 16, 16)), "0.5")
+    chunk.write_bytes((tmp_path / "repaired.zarr/0/c/0/0/1/0/0").read_bytes())
+    again = run(source, "--output", results)
+    assert again.exit_code == 0
+    assert statuses(again) == ["done"]
+    assert read_failures(str(results / "x.zarr")) == ()
 
 
 def test_a_changed_recipe_does_not_mix_with_an_old_result(tmp_path: Path, run: Run) -> None:
