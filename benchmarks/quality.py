@@ -59,13 +59,15 @@ def score(image: Plane, clean: Plane, noisy: Plane) -> tuple[float, float]:
     """Return PSNR and SSIM after scaling both images by the minimum and maximum of the noisy one."""
     low, span = noisy.min(), np.ptp(noisy)
     one, other = (image - low) / span, (clean - low) / span
-    ssim = structural_similarity(other, one, data_range=1.0)
+    ssim = structural_similarity(other, one, data_range=1.0)  # type: ignore[no-untyped-call]
     return float(-10 * np.log10(np.mean((one - other) ** 2))), float(ssim)
 
 
 def best_blur(noisy: Plane, clean: Plane) -> Plane:
     """Blur with the sigma that the clean image chooses: an upper bound for blurs."""
-    blurred = [gaussian(noisy, sigma, preserve_range=True) for sigma in np.arange(0.5, 5, 0.25)]
+    blurred: list[Plane] = []
+    for sigma in np.arange(0.5, 5, 0.25):
+        blurred.append(gaussian(noisy, sigma, preserve_range=True))  # type: ignore[no-untyped-call]  # noqa: PERF401
     return min(blurred, key=lambda image: float(np.mean((image - clean) ** 2)))
 
 

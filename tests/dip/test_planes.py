@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -130,6 +131,10 @@ def test_the_same_recipe_gives_the_same_bits(preset: str) -> None:
     alone = denoise_plane(plane, one, PLACE).plane
     denoise_plane(noise(33, 33), one, (0, 1, 0, 0))
     np.testing.assert_array_equal(denoise_plane(plane, one, PLACE).plane, alone)
+    with ThreadPoolExecutor(2) as workers:  # as a worker of a cluster does it, and two at once
+        both = workers.map(lambda place: denoise_plane(plane, one, place).plane, [PLACE, PLACE])
+    for other in both:
+        np.testing.assert_array_equal(other, alone)
     assert not np.array_equal(denoise_plane(plane, one, (0, 0, 0, 1)).plane, alone)
 
 
