@@ -9,14 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
+from autodip_zarr.stores.sample import Sample, write_sample_tiff, write_sample_zarr
+from benchmarks.real_images import sample_of
 
-MODES = {
-    "Confocal": "LaserScanningConfocalMicroscopy",
-    "TwoPhoton": "MultiPhotonMicroscopy",
-    "WideField": "WideField",
-}
-STAINS = {"B": "DAPI", "G": "Alexa Fluor 488 phalloidin", "R": "MitoTracker Red"}
 MICROSCOPES = {"Confocal": "confocal", "TwoPhoton": "twophoton", "WideField": "widefield"}
 SPECIMENS = {"B": "nucleus", "G": "actin", "R": "mito"}
 
@@ -40,10 +35,7 @@ class Capture:
 
     def sample(self) -> Sample:
         """Return the capture as a sample whose header says what the name of the set says."""
-        microscope, _, channel = self.name.partition("_")
-        stain = STAINS.get(channel.removeprefix("BPAE_"), channel)
-        channels = (SampleChannel(stain, MODES[microscope]),)
-        return Sample(self.name, self.noisy[None, None, None], 0.1, channels)
+        return sample_of(self.name, self.noisy)
 
 
 def captures(shared: Path) -> list[Capture]:

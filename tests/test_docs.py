@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from autodip_zarr.cli import main as command_line
+
+from .samples import write_archive
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -59,7 +62,9 @@ def check_other(words: list[str]) -> None:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A working folder that the pages share, the tutorial first."""
-    return tmp_path_factory.mktemp("docs")
+    folder = tmp_path_factory.mktemp("docs")
+    write_archive(folder / "archive")
+    return folder
 
 
 TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
@@ -69,6 +74,8 @@ TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 def test_what_the_tutorial_and_the_readme_show_runs(page: Path, folder: Path, quick_table: str) -> None:
     found = blocks(page)
     assert found
+    if page.name == "README.md":
+        shutil.rmtree(folder / "results", ignore_errors=True)
     for language, text in found:
         if language == "sh":
             for line in text.strip().splitlines():
@@ -81,7 +88,7 @@ def test_what_the_tutorial_and_the_readme_show_runs(page: Path, folder: Path, qu
 
 
 def test_python_of_the_reference_runs_after_the_tutorial(folder: Path, quick_table: str) -> None:
-    if not (folder / "results").exists():
+    if not (folder / "results/stack.ome.zarr").exists():
         test_what_the_tutorial_and_the_readme_show_runs(TUTORIALS[0], folder, quick_table)
     for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
         for language, text in blocks(page):

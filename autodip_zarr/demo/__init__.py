@@ -80,7 +80,7 @@ def run_demo(folder: str, machine: Machine, watch: Watch, table: str = "publishe
     """
     base = Path(folder)
     archive, results, picture = base / "archive", base / "denoised", base / "before-and-after.png"
-    truths = {str(truth.source): truth for truth in write_archive(archive)}
+    truths = {str(truth.source.absolute()): truth for truth in write_archive(archive)}
     choices = Choices(output=str(results), table=table)
     plan = make_plan([str(archive)], choices, machine.device)
     summary = carry_out(plan, choices, machine, watch)

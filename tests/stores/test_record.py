@@ -44,6 +44,10 @@ def test_the_fields_are_under_contract() -> None:
         "residual_mean",
         "residual_std",
         "residual_lag1",
+        "hot_pixels",
+        "missing_pixels",
+        "collapses",
+        "restarts",
     )
     assert (STATUS_FAILED, STATUS_DENOISED, STATUS_COPIED) == (0, 1, 2)
 

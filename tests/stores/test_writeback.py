@@ -14,6 +14,7 @@ from ome_zarr_models import v04, v05
 
 from autodip_zarr.errors import TargetError
 from autodip_zarr.stores import (
+    RECORD_FIELDS,
     delete_target,
     read_header,
     register_nested_image,
@@ -117,7 +118,7 @@ def test_consolidated_metadata_knows_the_results(tmp_path: Path, zarr_format: Za
     for field in FIELDS:
         np.testing.assert_array_equal(group[f"{field}denoised/0"][...], group[f"{field}/0"][...])
     assert group["A/1/0denoised"].attrs["autodip"] == {"status": "complete"}
-    assert group["A/1/0denoised/autodip/record"].shape == (1, 1, 1, 11)
+    assert group["A/1/0denoised/autodip/record"].shape == (1, 1, 1, len(RECORD_FIELDS))
     well = group["A/1"].attrs
     listed = (well if zarr_format == 2 else well["ome"])["well"]["images"]
     assert listed == well_images(plate, "A/1", zarr_format)
