@@ -330,6 +330,10 @@ class Recipe:
     """Number of iterations of a 512x512 field to which shorter counts are raised, at most fourfold."""
     size_exponent: float = 0.0
     """Power of the side of a field by which smaller fields take fewer iterations; 0 for as many."""
+    loss: str = "mse"
+    """Distance to the noisy image that is minimised: ``mse``, ``l1``, ``poisson`` or ``ssim``."""
+    tv_weight: float = 0.0
+    """Weight of the total variation of the output in what is minimised."""
 
 
 @dataclass(frozen=True)

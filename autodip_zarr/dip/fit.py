@@ -14,6 +14,7 @@ from torch import Tensor
 
 from autodip_zarr.dip import fast, network
 from autodip_zarr.dip.iterations import perturbation_for
+from autodip_zarr.dip.losses import loss, mean_squared_error
 from autodip_zarr.dip.memory import keep_freed_memory
 from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
 from autodip_zarr.domain import DipConfig, Recipe
@@ -59,10 +60,10 @@ class Fit:
 def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
     """Fit a randomly initialised network to one noisy tile.
 
-    Mean squared error, Adam; the input is uniform in [0, 0.1) and fixed, but for the perturbation of the
-    recipe; norms use the statistics of the image at hand throughout. Every 100 iterations the fit is
-    checked: if its PSNR to the noisy image fell by more than 5 dB, the weights of the last check are
-    restored.
+    Mean squared error (or the loss of the recipe), Adam; the input is uniform in [0, 0.1) and fixed, but for
+    the perturbation of the recipe; norms use the statistics of the image at hand throughout. Every 100
+    iterations the fit is checked: if its PSNR to the noisy image fell by more than 5 dB, the weights of the
+    last check are restored.
 
     Parameters
     ----------
@@ -95,15 +96,15 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
     target = torch.from_numpy(padded).to(device)  # (Y', X')
     mask = None if tile.usable is None else torch.from_numpy(pad(tile.usable, config)[0]).to(device)
     state = prepare(config, recipe, (padded.shape[0], padded.shape[1]), seed, device)
-    loss = target.new_zeros(())
+    error = target.new_zeros(())
     for iteration in range(config.iterations):
-        loss = state.step(target, mask, check=iteration % CHECK_EVERY == 0)
+        error = state.step(target, mask, check=iteration % CHECK_EVERY == 0)
     output = target if state.output is None else state.output
-    last = loss.item()
+    last = error.item()
     if state.collapsed(last):  # between the last check and the end
         state.restore()
         output = state.run().detach()
-        last = _mean_squared_error(output, target, mask).item()
+        last = mean_squared_error(output, target, mask).item()
     image = output if state.average is None else state.average / state.weight
     if not torch.isfinite(image).all():
         raise diverged(last)
@@ -113,12 +114,6 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
 def diverged(loss: float) -> FitError:
     """Return the error of a fit whose loss or result is not finite."""
     return FitError("fit", f"diverged, last loss {loss}", "finite numbers", "try another --seed")
-
-
-def _mean_squared_error(output: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:
-    """Return the mean over the pixels in the mask, all without one."""
-    squares = (output - target) ** 2
-    return squares.mean() if mask is None else torch.where(mask, squares, 0).sum() / mask.sum()
 
 
 def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tuple[slice, slice]]:
@@ -164,7 +159,7 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
     adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
     sigma = perturbation_for(config, recipe)
     noise = _Noise.like(z, sigma, generator) if sigma else None
-    return Prior(config, parameters, adam, z, noise, forward, recipe.averaging)
+    return Prior(config, parameters, adam, z, noise, forward, recipe)
 
 
 @dataclass
@@ -177,7 +172,7 @@ class Prior:
     z: Tensor
     noise: _Noise | None
     forward: Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
-    decay: float | None
+    recipe: Recipe
     output: Tensor | None = None
     average: Tensor | None = None
     weight: float = 0.0
@@ -187,7 +182,7 @@ class Prior:
     collapses: int = 0
 
     def step(self, target: Tensor, mask: Tensor | None, *, check: bool = False) -> Tensor:
-        """Make one Adam step and return the loss before it.
+        """Make one Adam step and return the mean squared error before it.
 
         Parameters
         ----------
@@ -199,15 +194,15 @@ class Prior:
             Whether to look for a collapse.
         """
         output = self.run()
-        loss = _mean_squared_error(output, target, mask)
-        self.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if check:
-            self.check(loss.item())
-        self.adam.step()
         self.output = output.detach()
+        self.adam.zero_grad()
+        loss(output, target, mask, self.recipe).backward()  # type: ignore[no-untyped-call]
+        error = mean_squared_error(self.output, target, mask)
+        if check:
+            self.check(error.item())
+        self.adam.step()
         self.average_in(self.output)
-        return loss.detach()
+        return error
 
     def run(self) -> Tensor:
         """Return the output (Y, X) float32 of the network as it is, for a newly perturbed input."""
@@ -216,12 +211,13 @@ class Prior:
 
     def average_in(self, output: Tensor) -> None:
         """Take an output into the exponential average; ``average / weight`` is the average so far."""
-        if self.decay is None:
+        decay = self.recipe.averaging
+        if decay is None:
             return
         if self.average is None:
             self.average = torch.zeros_like(output)
-        self.average.lerp_(output, 1 - self.decay)
-        self.weight = self.decay * self.weight + 1 - self.decay
+        self.average.lerp_(output, 1 - decay)
+        self.weight = decay * self.weight + 1 - decay
 
     def check(self, loss: float) -> None:
         """Keep the weights, or go back to those of the last check if the fit collapsed since."""

@@ -15,7 +15,7 @@ from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import FitError
 
-SMALL = DipConfig(3, 8, 4, 120)
+SMALL = DipConfig(3, 16, 4, 120)
 
 
 def pair() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
