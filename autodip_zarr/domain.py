@@ -262,6 +262,8 @@ class Acquisition:
     """``RRGGBB`` a channel, where the header gives one; may be shorter than ``channels``."""
     warnings: tuple[str, ...] = ()
     """What was broken, ambiguous or ignored, in words."""
+    plate: FieldOfPlate | None = None
+    """Place in a plate, from the store or the header; ``None`` outside plates."""
 
 
 @dataclass(frozen=True)
@@ -422,6 +424,8 @@ class ImagePlan:
     """Everything else that may change a pixel."""
     target: TargetSpec | None
     """The result; ``None`` where no destination was named."""
+    plate: FieldOfPlate | None = None
+    """Place in a plate, from the store or the header; ``None`` outside plates."""
 
     @property
     def planes(self) -> int:
@@ -437,3 +441,5 @@ class Plan:
     """Images to be denoised."""
     skipped: tuple[Skipped, ...]
     """Sources and channels that are not, with reasons."""
+    warnings: tuple[str, ...] = ()
+    """What a person should look at that is not about one image, in words."""

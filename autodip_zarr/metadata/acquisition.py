@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from autodip_zarr.domain import Acquisition, ChannelMetadata, Header, MetadataText, PixelSize
+from autodip_zarr.domain import (
+    Acquisition,
+    ChannelMetadata,
+    FieldOfPlate,
+    Header,
+    MetadataText,
+    PixelSize,
+)
 
 from .annotations import ChannelNames, pair_clues, remark_clues
 from .clues import Clue, Trust, resolve
@@ -13,6 +20,7 @@ from .json_texts import JsonPairs, read_json_text
 from .ome_clues import channel_clues, name_clues
 from .ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
 from .patterns import NamePattern
+from .plates import field_in_header
 from .schema import complaints
 from .vocabulary import Vocabulary
 
@@ -64,6 +72,7 @@ def read_acquisition(
         pixel_size=document.node.pixel_size if document else PixelSize(None, None, None, None),
         colors=_colors(document, count) if document else (),
         warnings=tuple(dict.fromkeys((*warnings, *_channel_warnings(channels)))),
+        plate=header.ref.plate or (document.field_of_plate() if document else None),
     )
 
 
@@ -100,6 +109,10 @@ class _Image:
         spread = [one for one in self.node.channels for _ in range(samples(one))]
         elements = spread if len(spread) == count else list(self.node.channels)
         return (*elements[:count], *([None] * (count - len(elements))))
+
+    def field_of_plate(self) -> FieldOfPlate | None:
+        """Return where in a plate the image lies."""
+        return field_in_header(self.document, self.node)
 
     def warnings(self, count: int) -> Iterator[str]:
         """Yield what is odd about the image in this header."""
@@ -160,6 +173,7 @@ def _read_image(image: _Image, vocabulary: Vocabulary) -> Acquisition:
         pixel_size=image.node.pixel_size,
         colors=_colors(image, count),
         warnings=tuple(dict.fromkeys((*image.warnings(count), *_channel_warnings(channels)))),
+        plate=image.field_of_plate(),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Literal
 
@@ -11,7 +11,7 @@ from autodip_zarr.domain import ChannelMetadata, Evidence
 
 from .vocabulary import Vocabulary
 
-__all__ = ["Clue", "Reading", "Trust", "resolve"]
+__all__ = ["FIELDS", "Clue", "Reading", "Trust", "overrule", "resolve"]
 
 FIELDS = ("microscope", "contrast", "specimen", "organism")
 
@@ -25,7 +25,9 @@ SPINNING_DISK_ID = "00000253"
 class Trust(IntEnum):
     """How far each kind of source is believed, 0 to 100."""
 
-    STATED = 100  # the attribute that the schema has for it
+    ORDER = 100  # the command line
+    MAPPING = 99  # a table of corrections
+    STATED = 98  # the attribute that the schema has for it
     CURATED = 95  # an annotation of this very channel
     ONTOLOGY = 90  # an id of an ontology
     ANNOTATION = 80  # a key-value pair of the image, the well or the plate
@@ -105,6 +107,50 @@ def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Voc
         organism=decided["organism"],
         evidence=tuple(ordered),
         conflicts=tuple(dict.fromkeys(conflicts)),
+    )
+
+
+def overrule(channel: ChannelMetadata, said: Sequence[Evidence], vocabulary: Vocabulary) -> ChannelMetadata:
+    """Let what a person says about a channel decide over what was read.
+
+    Contradictions of the fields that are said are settled thereby, and left out; what was read stays in the
+    evidence. The contrast follows from what is said, unless the metadata tells it in its own right.
+
+    Parameters
+    ----------
+    channel : ChannelMetadata
+        As read.
+    said : sequence of Evidence
+        What the person says; the later of two of one field wins. A value of ``None`` takes a value back.
+    vocabulary : Vocabulary
+        What terms imply.
+    """
+    last = {one.field: one for one in said}
+    if not last:
+        return channel
+    decided = {field: getattr(channel, field) for field in FIELDS} | {f: one.value for f, one in last.items()}
+    read = list(channel.evidence)
+    conflicts = [one for one in channel.conflicts if one.split(":", 1)[0] not in last]
+    if "contrast" not in last:
+        read = [one for one in read if not _is_obsolete(one, channel, decided)]
+        read += _implied(list(last.values()), decided, vocabulary)
+        contradictions: list[str] = []
+        decided["contrast"] = _decide("contrast", read, vocabulary, contradictions)
+        if decided["contrast"] != channel.contrast:
+            conflicts = [one for one in conflicts if not one.startswith("contrast:")]
+        conflicts += contradictions
+    ordered = sorted((*last.values(), *read), key=lambda one: (FIELDS.index(one.field), -one.trust))
+    return replace(channel, **decided, evidence=tuple(ordered), conflicts=tuple(dict.fromkeys(conflicts)))
+
+
+def _is_obsolete(one: Evidence, channel: ChannelMetadata, decided: dict[str, str | None]) -> bool:
+    """Whether a contrast only followed from a microscope that is not believed any more."""
+    if one.field != "contrast" or one.trust != Trust.IMPLIED or decided["microscope"] == channel.microscope:
+        return False
+    return any(
+        (clue.source, clue.raw) == (one.source, one.raw)
+        for clue in channel.evidence
+        if clue.field == "microscope" and clue.value == channel.microscope
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from autodip_zarr.errors import OptionError
 
 from .clues import FIELDS, Clue, Reading, Trust
 
-__all__ = ["NamePattern"]
+__all__ = ["NamePattern", "read_patterns"]
 
 MAX_PATH = 4096
 
@@ -59,3 +60,45 @@ class NamePattern:
             if raw:
                 reading: Reading = "term" if field == "organism" else "words"
                 yield Clue(field, raw, f"{path} (by the pattern {self.expression!r})", Trust.GUESS, reading)
+
+
+def read_patterns(content: str, where: str) -> tuple[NamePattern, ...]:
+    """Read a file of patterns.
+
+    Parameters
+    ----------
+    content : str
+        TOML with a table ``[[pattern]]`` for each: ``expression``, and ``channel`` where it speaks about one.
+    where : str
+        File, for messages.
+
+    Raises
+    ------
+    OptionError
+        If it is no such file, or a pattern is not valid.
+    """
+    try:
+        document = tomllib.loads(content)
+    except tomllib.TOMLDecodeError as error:
+        hint = "write expressions in single quotes"
+        raise OptionError(where, f"no TOML ({error})", "tables [[pattern]]", hint) from error
+    entries = document.pop("pattern", None)
+    if document or not isinstance(entries, list) or not entries:
+        found = f"the keys {', '.join(document)}" if document else "no table [[pattern]]"
+        raise OptionError(where, found, "tables [[pattern]] with expression, and channel if need be")
+    return tuple(_pattern(entry, f"{where}: pattern {number}") for number, entry in enumerate(entries, 1))
+
+
+def _pattern(entry: object, where: str) -> NamePattern:
+    if not isinstance(entry, dict) or set(entry) - {"expression", "channel"} or "expression" not in entry:
+        found = f"the keys {', '.join(entry)}" if isinstance(entry, dict) else repr(entry)
+        raise OptionError(where, found, "expression, and channel if need be")
+    expression, channel = entry["expression"], entry.get("channel")
+    if not isinstance(expression, str):
+        raise OptionError(f"{where}, expression", repr(expression), "a regular expression in single quotes")
+    if channel is not None and (isinstance(channel, bool) or not isinstance(channel, int) or channel < 0):
+        raise OptionError(f"{where}, channel", repr(channel), "an index counted from 0")
+    try:
+        return NamePattern(expression, channel)
+    except OptionError as error:
+        raise OptionError(where, error.found, error.expected) from error
