@@ -13,7 +13,7 @@ PAGES = (96 << 20) // 4096
 
 
 def pages_mapped_for_a_large_block() -> int:
-    import resource  # noqa: PLC0415 - absent on Windows
+    import resource  # absent on Windows
 
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(96 << 18)  # 96 MiB of float32, freed at once
