@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -31,9 +32,14 @@ _sources = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
 _device = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 
-_method = _options(
+_knowledge = _options(
     click.option("--microscope", metavar="TERM", help="Imaging modality of all channels, e.g. confocal."),
     click.option("--specimen", metavar="TERM", help="Labelled structure of all channels, e.g. nucleus."),
+    click.option("--mapping", metavar="FILE", help="CSV of corrections by path and channel."),
+    click.option("--patterns", metavar="FILE", help="TOML of what file and folder names mean; a guess."),
+    click.option("--vocabulary", metavar="FILE", help="TOML of terms of your own."),
+)
+_method = _options(
     click.option(
         "--metric",
         metavar="NAME",
@@ -63,10 +69,18 @@ _method = _options(
         help="Arithmetic of the fit.",
     ),
 )
+_places = _options(
+    click.option("--wells", metavar="LIST", help="Wells of plates: A01,B*."),
+    click.option("--fields", metavar="LIST", help="Fields of wells: 0,2:4."),
+)
+_planes = _options(
+    click.option("--channels", metavar="LIST", help="Channels, by name or index: DAPI,2."),
+    click.option("--t", metavar="LIST", help="Time points: 0,3:7."),
+    click.option("--z", metavar="LIST", help="Depths: 0,3:7."),
+)
 _selection = _options(
-    click.option("--channels", metavar="LIST", help="Channels to denoise, by name or index: DAPI,2."),
-    click.option("--t", metavar="LIST", help="Time points to denoise: 0,3:7."),
-    click.option("--z", metavar="LIST", help="Depths to denoise: 0,3:7."),
+    _places,
+    _planes,
     click.option("--any-contrast", is_flag=True, help="Denoise channels that are not fluorescence, too."),
 )
 _destination = _options(
@@ -128,6 +142,7 @@ def main() -> None:
 
 @main.command()
 @_sources
+@_knowledge
 @_method
 @_selection
 @_destination
@@ -141,6 +156,7 @@ def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any
 
     planned = make_plan(sources, _choices(arguments), device)
     if as_json:
+        _say_warnings(planned.warnings)
         _print_json(plan_document(planned))
     else:
         click.echo(plan_text(planned))
@@ -158,6 +174,7 @@ def _exit_code(*, found: bool, skipped: Sequence[Any]) -> int:
 @main.command()
 @_sources
 @_destination
+@_knowledge
 @_method
 @_selection
 @_device
@@ -196,22 +213,62 @@ def _say_skipped(skipped: Sequence[Any]) -> None:
         _say(f"{'error' if skip.is_error else 'skipped'}: {skip.source}{channel}: {skip.reason}")
 
 
-@main.command()
-@click.argument("source", metavar="SOURCE")
-@_json
-def inspect(source: str, *, as_json: bool) -> None:
-    """Print the metadata of a source as understood, with the evidence."""
-    from autodip_zarr.report.documents import inspection_document  # noqa: PLC0415
-    from autodip_zarr.report.tables import inspection_text  # noqa: PLC0415
-    from autodip_zarr.run.inspect import inspect_source  # noqa: PLC0415
+def _say_warnings(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        _say(f"warning: {warning}")
 
-    inspection = inspect_source(source)
+
+@main.command()
+@_sources
+@_knowledge
+@_places
+@_planes
+@click.option(
+    "--table", "table_path", metavar="FILE", help="Write a CSV with a row a channel, for --mapping."
+)
+@_json
+def inspect(
+    sources: Sequence[str],
+    *,
+    as_json: bool,
+    table_path: str | None,
+    **arguments: Any,  # noqa: ANN401
+) -> None:
+    """Print the metadata of the sources as understood, with the evidence.
+
+    The table of --table can be corrected in a spreadsheet, and given back with --mapping.
+    """
+    from autodip_zarr.report.documents import inspection_document  # noqa: PLC0415
+    from autodip_zarr.report.inspection import InspectionTable, inspection_text  # noqa: PLC0415
+    from autodip_zarr.run.inspect import InspectedImage, Inspection, Inspector  # noqa: PLC0415
+
+    table, images, skipped = InspectionTable(), [], []
+    inspector = Inspector(sources, _choices(arguments))
+    for item in inspector:
+        if not isinstance(item, InspectedImage):
+            skipped.append(item)
+            continue
+        table.add(item)
+        if as_json or table_path is None:
+            images.append(item)
+    inspection = Inspection(tuple(images), tuple(skipped), inspector.warnings())
+    if table_path is not None:
+        _write(table_path, table.text())
     if as_json:
         _print_json(inspection_document(inspection))
-    else:
+    elif table_path is None and images:
         click.echo(inspection_text(inspection))
-    _say_skipped(inspection.skipped)
-    sys.exit(_exit_code(found=bool(inspection.images), skipped=inspection.skipped))
+    _say_skipped(skipped)
+    _say_warnings(inspection.warnings)
+    _say(table.summary())
+    sys.exit(_exit_code(found=table.images > 0, skipped=skipped))
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8", newline="")
+    except OSError as error:
+        raise OptionError("--table", f"{path} cannot be written ({error.strerror})", "a file") from error
 
 
 @main.command()
@@ -235,11 +292,25 @@ def verify(target: str, *, as_json: bool) -> None:
 
 @main.command()
 @click.argument("source", metavar="SOURCE")
-@click.option("--channel", default="0", show_default=True, help="Channel, by name or index.")
-@click.option("--t", "at_t", default=0, show_default=True, help="Time point.")
-@click.option("--z", "at_z", type=int, help="Depth.  [default: the middle one]")
+@click.option(
+    "--channel",
+    "--channels",
+    "channel",
+    default="0",
+    show_default=True,
+    metavar="LIST",
+    help="Channel, by name or index; the first of several.",
+)
+@click.option(
+    "--t", "at_t", default="0", show_default=True, metavar="LIST", help="Time point; the first of several."
+)
+@click.option(
+    "--z", "at_z", metavar="LIST", help="Depth; the middle one of several.  [default: the middle one]"
+)
+@_places
 @click.option("--crop", metavar="Y,X,HEIGHT,WIDTH", help="Part of the plane, in pixels.")
 @click.option("--picture", default="preview.png", show_default=True, help="PNG to write.")
+@_knowledge
 @_method
 @_device
 def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None:  # noqa: ANN401

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal
 
-from autodip_zarr.domain import ChannelPlan, ImagePlan, Treatment
+from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, Treatment
 
 Document = dict[str, Any]
 """A JSON object."""
@@ -18,6 +18,8 @@ SCHEMA: Final = 1
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@]*@|[?#].*$")
 _INCIDENTAL: Final = frozenset({"treatment", "uri", "modified"})
 """Fields of a recipe that may differ between two halves of one result."""
+_ABOUT: Final = ("evidence", "source.plate")
+"""Parts of paths of fields that tell why and where, and change no pixel."""
 
 
 def without_credentials(uri: str) -> str:
@@ -49,6 +51,8 @@ def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:
         "etag": mark.etag,
         "checksum": mark.checksum,
     }
+    if image.plate is not None:
+        source["plate"] = plate_document(image.plate)
     return {
         "source": source,
         "channels": [_channel_document(channel) for channel in image.channels],
@@ -57,6 +61,11 @@ def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:
         **asdict(image.recipe),
         "software": dict(software),
     }
+
+
+def plate_document(plate: FieldOfPlate) -> Document:
+    """Describe where in a plate an image lies."""
+    return {"well": f"{plate.row}{plate.column}", **asdict(plate)}
 
 
 def _channel_document(channel: ChannelPlan) -> Document:
@@ -124,7 +133,9 @@ def differences(old: Document, new: Document, *, software: bool) -> list[str]:
     texts = []
     for path in sorted(left.keys() | right.keys()):
         parts = path.split(".")
-        if parts[-1] in _INCIDENTAL or "evidence" in path or (parts[0] == "software" and not software):
+        if parts[-1] in _INCIDENTAL or any(about in path for about in _ABOUT):
+            continue
+        if parts[0] == "software" and not software:
             continue
         if left.get(path) != right.get(path):
             texts.append(f"{path}: {left.get(path)}, now {right.get(path)}")

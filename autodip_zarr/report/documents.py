@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from autodip_zarr.domain import ChannelMetadata, ChannelPlan, ImagePlan, ImageRef, Plan
-from autodip_zarr.provenance import without_credentials
+from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, ImageRef, Plan
+from autodip_zarr.provenance import plate_document, without_credentials
 from autodip_zarr.run.denoise import Summary
 from autodip_zarr.run.inspect import Inspection
 
@@ -22,7 +23,18 @@ def plan_document(plan: Plan) -> Document:
             {"source": without_credentials(skip.source), "channel": skip.channel, "reason": skip.reason}
             for skip in plan.skipped
         ],
+        **_warnings(plan.warnings),
     }
+
+
+def _warnings(warnings: Sequence[str]) -> Document:
+    """Return warnings that are not about one image as a field, which is there only where there are any."""
+    return {"warnings": list(warnings)} if warnings else {}
+
+
+def _plate(plate: FieldOfPlate | None) -> Document:
+    """Return the place in a plate as a field, which is there only for images on plates."""
+    return {} if plate is None else {"plate": plate_document(plate)}
 
 
 def _source(ref: ImageRef) -> Document:
@@ -33,6 +45,7 @@ def _source(ref: ImageRef) -> Document:
 def _image(image: ImagePlan) -> Document:
     return {
         **_source(image.header.ref),
+        **_plate(image.plate),
         "target": None if image.target is None else without_credentials(image.target.uri),
         "channels": [_channel(channel) for channel in image.channels if channel.match is not None],
     }
@@ -64,28 +77,33 @@ def inspection_document(inspection: Inspection) -> Document:
     return {
         "images": [
             {
-                "source": without_credentials(image.source),
+                "source": image.source,
                 **({} if image.series is None else {"series": image.series}),
+                **_plate(image.acquisition.plate),
                 "name": image.acquisition.name,
-                "channels": [_known(channel) for channel in image.acquisition.channels],
-                "warnings": list(image.acquisition.warnings),
+                "channels": [_known(channel) for channel in image.channels],
+                "warnings": [*image.warnings, *image.acquisition.warnings],
             }
             for image in inspection.images
         ],
         "skipped": [{"source": skip.source, "reason": skip.reason} for skip in inspection.skipped],
+        **_warnings(inspection.warnings),
     }
 
 
-def _known(channel: ChannelMetadata) -> Document:
+def _known(channel: ChannelPlan) -> Document:
+    known, match = channel.metadata, channel.match
     return {
-        "index": channel.index,
-        "name": channel.name,
-        "microscope": channel.microscope,
-        "contrast": channel.contrast,
-        "specimen": channel.specimen,
-        "organism": channel.organism,
-        "evidence": [asdict(evidence) for evidence in channel.evidence],
-        "conflicts": list(channel.conflicts),
+        "index": known.index,
+        "name": known.name,
+        "microscope": known.microscope,
+        "contrast": known.contrast,
+        "specimen": known.specimen,
+        "organism": known.organism,
+        "evidence": [asdict(evidence) for evidence in known.evidence],
+        "conflicts": list(known.conflicts),
+        "tier": None if match is None else match.tier,
+        "group": None if match is None else group_name(match.group),
     }
 
 

@@ -11,11 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from autodip_zarr.domain import DipConfig, Plan
+from autodip_zarr.metadata import well_name
 from autodip_zarr.report.documents import group_name
-from autodip_zarr.run.inspect import Inspection
 from autodip_zarr.run.preview import Preview
 
 _NARROWEST = 120
+_SHORT = 28
+"""Cells of at most so many characters stay on one line; longer ones, such as paths, are folded."""
 
 
 def table_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -28,9 +30,13 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     rows : sequence of sequence
         Cells, shown with ``str``; ``None`` as a dash.
     """
-    table = Table(*columns, box=None, pad_edge=False, show_edge=False)
-    for row in rows:
-        table.add_row(*(Text("-" if cell is None else str(cell)) for cell in row))
+    texts = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for index, heading in enumerate(columns):
+        is_short = all(len(row[index]) <= _SHORT for row in texts)
+        table.add_column(heading, overflow="fold", no_wrap=is_short)
+    for cells in texts:
+        table.add_row(*(Text(cell) for cell in cells))
     width = max(shutil.get_terminal_size().columns, _NARROWEST)
     console = Console(file=io.StringIO(), width=width, color_system=None)
     with console.capture() as capture:
@@ -45,21 +51,35 @@ def config_name(config: DipConfig) -> str:
 
 def plan_text(plan: Plan) -> str:
     """Return a plan as a table, with what is skipped and what a person should look at."""
-    columns = ["image", "channel", "microscope", "specimen", "tier", "group", "config", "planes", "cost"]
+    on_plates = any(image.plate for image in plan.images)
+    place = ["well", "field"] if on_plates else []
+    columns = [
+        "image",
+        *place,
+        "channel",
+        "microscope",
+        "specimen",
+        "tier",
+        "group",
+        "config",
+        "planes",
+        "cost",
+    ]
     rows: list[list[object]] = []
     warnings: list[str] = []
     for image in plan.images:
         ref = image.header.ref
         name = ref.source if ref.series is None else f"{ref.source} [{ref.series}]"
+        plate = image.plate
+        where = [well_name(plate), plate.field] if plate else [None, None]
         for channel in image.channels:
             if channel.match is None:
                 continue
             known, match = channel.metadata, channel.match
             label = known.name or known.index
             cells = [match.tier, group_name(match.group), config_name(match.config), channel.planes]
-            rows.append(
-                [name, label, known.microscope, known.specimen, *cells, f"{channel.relative_cost:.3f}"]
-            )
+            start = [name, *(where if on_plates else []), label]
+            rows.append([*start, known.microscope, known.specimen, *cells, f"{channel.relative_cost:.3f}"])
             warnings += [f"warning: {name}, channel {label}: {warning}" for warning in channel.warnings]
     total = sum(channel.relative_cost for image in plan.images for channel in image.channels)
     planes = sum(image.planes for image in plan.images)
@@ -71,30 +91,8 @@ def plan_text(plan: Plan) -> str:
         f"{'' if skip.channel is None else f', channel {skip.channel}'}: {skip.reason}"
         for skip in plan.skipped
     ]
+    warnings += [f"warning: {warning}" for warning in plan.warnings]
     return "\n".join([*([table_text(columns, rows)] if rows else []), *warnings, *skips, summary])
-
-
-def inspection_text(inspection: Inspection) -> str:
-    """Return metadata as understood, with the evidence behind each value."""
-    lines: list[str] = []
-    for image in inspection.images:
-        series = "" if image.series is None else f" [{image.series}]"
-        lines.append(
-            f"{image.source}{series}" + (f"  ({image.acquisition.name})" if image.acquisition.name else "")
-        )
-        for channel in image.acquisition.channels:
-            label = f"  channel {channel.index}" + (f" {channel.name!r}" if channel.name else "")
-            known = {
-                name: getattr(channel, name) or "?"
-                for name in ("microscope", "contrast", "specimen", "organism")
-            }
-            lines.append(f"{label}: " + ", ".join(f"{name} {value}" for name, value in known.items()))
-            for clue in channel.evidence:
-                meaning = clue.value or "not understood"
-                lines.append(f"    {clue.field} {meaning} <- {clue.raw!r} (trust {clue.trust}) {clue.source}")
-            lines += [f"    conflict: {conflict}" for conflict in channel.conflicts]
-        lines += [f"  warning: {warning}" for warning in image.acquisition.warnings]
-    return "\n".join(lines)
 
 
 def preview_text(preview: Preview) -> str:

@@ -21,6 +21,12 @@ class Choices:
     """Imaging modality of all channels, over what the metadata says."""
     specimen: str | None = None
     """Labelled structure of all channels, over what the metadata says."""
+    mapping: str | None = None
+    """CSV file of corrections by path and channel, over what the metadata says."""
+    patterns: str | None = None
+    """TOML file of what names of files and folders mean, under what the metadata says."""
+    vocabulary: str | None = None
+    """TOML file of terms beside the shipped ones."""
     metric: str | None = None
     """Metric by which the table chose its configurations; ``None`` for the table's own."""
     table: str = "published"
@@ -37,6 +43,10 @@ class Choices:
     """Seed from which all others are derived."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of the fit; ``auto`` is settled when planning."""
+    wells: str | None = None
+    """Wells of plates, by name or pattern, comma-separated: ``A01,B*``; ``None`` for everything."""
+    fields: str | None = None
+    """Fields of wells, by name, pattern or range, comma-separated: ``0``; ``None`` for all."""
     channels: str | None = None
     """Channels to denoise: names or indices, comma-separated; ``None`` for all that can be."""
     t: str | None = None

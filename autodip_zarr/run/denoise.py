@@ -85,6 +85,8 @@ def denoise(
         raise OptionError("--output, --write-back", "neither given", "where results go")
     machine = machine or Machine()
     plan = make_plan(sources, choices, machine.device)
+    for warning in plan.warnings:
+        watch(Progress(0, 0, 0, f"warning: {warning}"))
     return carry_out(plan, choices, machine, watch)
 
 

@@ -16,25 +16,23 @@ from autodip_zarr.domain import (
     ChannelMetadata,
     ChannelPlan,
     DipConfig,
-    Evidence,
     Header,
     ImagePlan,
-    ImageRef,
     Match,
     Plan,
     Recipe,
     Skipped,
 )
 from autodip_zarr.errors import AutodipError, OptionError
-from autodip_zarr.metadata import Vocabulary, load_vocabulary, read_acquisition
 from autodip_zarr.run.blocks import block_shape, estimated_seconds
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.machine import resolve_device, resolve_precision
-from autodip_zarr.run.selection import choose_channels, choose_indices
+from autodip_zarr.run.mapping import Knowledge, Reading
+from autodip_zarr.run.selection import check_selection, choose_channels, choose_indices
 from autodip_zarr.run.targets import target_spec, target_uri
-from autodip_zarr.stores import read_header, walk
+from autodip_zarr.run.tour import Tour
 
-_OVERRIDE_TRUST = 100
+_NOT_CHOSEN = "not among the chosen channels"
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ class Planner:
     """Everything besides the configuration that may change a pixel."""
     table: Table
     """Calibration table."""
-    vocabulary: Vocabulary
-    """Terms of microscopes, specimens and organisms."""
+    knowledge: Knowledge
+    """Reads metadata, with what a person says about it."""
     options: MatchOptions
     """How matches are made."""
     device: str
@@ -56,7 +54,7 @@ class Planner:
 
     @classmethod
     def prepare(cls, choices: Choices, device: str = "auto") -> Planner:
-        """Load table and vocabulary, and settle what was left to be settled.
+        """Load table, vocabulary and corrections, and settle what was left to be settled.
 
         Parameters
         ----------
@@ -70,7 +68,8 @@ class Planner:
         OptionError, TableError
             If the choices make no sense.
         """
-        vocabulary, table = load_vocabulary(), load_table(choices.table)
+        table = load_table(choices.table)
+        knowledge = Knowledge.prepare(choices, table)
         device = resolve_device(device)
         recipe = preset_recipe(
             choices.preset,
@@ -79,36 +78,13 @@ class Planner:
             halo_px=choices.halo_px,
             precision=resolve_precision(choices.precision, device),
         )
-        options = MatchOptions(metric=choices.metric, relations=vocabulary.relations())
+        options = MatchOptions(metric=choices.metric, relations=knowledge.vocabulary.relations())
         _check(choices, options, table)
-        _check_terms(choices, vocabulary, table)
-        return cls(choices, recipe, table, vocabulary, options, device)
-
-    def read(self, ref: ImageRef) -> tuple[Header, Acquisition]:
-        """Read the header of an image, and what it says about the channels."""
-        header = read_header(ref)
-        acquisition = read_acquisition(header, self.vocabulary)
-        channels = tuple(self._override(channel) for channel in acquisition.channels)
-        return header, replace(acquisition, channels=channels)
-
-    def _override(self, channel: ChannelMetadata) -> ChannelMetadata:
-        for field in ("microscope", "specimen"):
-            text = getattr(self.choices, field)
-            if text is None:
-                continue
-            term = self.vocabulary.lookup(field, text) or text
-            said = Evidence(field, term, f"--{field}", text, _OVERRIDE_TRUST)
-            evidence = (said, *channel.evidence)
-            channel = (
-                replace(channel, microscope=term, evidence=evidence)
-                if field == "microscope"
-                else replace(channel, specimen=term, evidence=evidence)
-            )
-        return channel
+        return cls(choices, recipe, table, knowledge, options, device)
 
     def match(self, channel: ChannelMetadata) -> Match:
         """Transfer a configuration to a channel, after what the choices say of it."""
-        return find_match(self._override(channel), self.table, self.options)
+        return find_match(self.knowledge.order(channel), self.table, self.options)
 
     def plan_channel(self, channel: ChannelMetadata, planes: int, size: tuple[int, int]) -> ChannelPlan:
         """Decide what to do with one channel.
@@ -145,13 +121,14 @@ class Planner:
             return None
         return f"contrast is {channel.contrast}, not fluorescence"
 
-    def plan_image(self, header: Header, acquisition: Acquisition) -> ImagePlan | Skipped:
+    def plan_image(self, header: Header, acquisition: Acquisition) -> ImagePlan | Skipped | None:
         """Decide what to do with one image.
 
         Returns
         -------
-        ImagePlan or Skipped
-            The latter where none of its channels is to be denoised.
+        ImagePlan, Skipped or None
+            Skipped where nothing of it can or need be denoised; ``None`` where it has no chosen channel, time
+            point or depth.
         """
         problem = _unfit(header)
         if problem:
@@ -159,55 +136,59 @@ class Planner:
         t = choose_indices(self.choices.t, header.size("t"), "--t")
         z = choose_indices(self.choices.z, header.size("z"), "--z")
         wanted = choose_channels(self.choices.channels, [c.name for c in acquisition.channels])
+        if not (t and z and wanted):
+            return None
         size = (header.size("y"), header.size("x"))
         channels = tuple(
             self.plan_channel(channel, len(t) * len(z), size)
             if channel.index in wanted
-            else ChannelPlan(channel, None, "not among the chosen channels", 0, 0.0)
+            else ChannelPlan(channel, None, _NOT_CHOSEN, 0, 0.0)
             for channel in acquisition.channels
         )
-        planes = sum(channel.planes for channel in channels)
-        if planes == 0:
-            reasons = "; ".join(sorted({channel.reason or "no planes are chosen" for channel in channels}))
-            return Skipped(header.ref.source, reasons)
+        if not any(channel.match for channel in channels):
+            reasons = {channel.reason for channel in channels if channel.metadata.index in wanted}
+            return Skipped(header.ref.source, "; ".join(sorted(reason for reason in reasons if reason)))
         target = None
         if target_uri(header.ref, self.choices) is not None:
             block = block_shape(header, max(self._plane_seconds(c) for c in channels if c.match))
             target = target_spec(header, acquisition, self.choices, block)
-        return ImagePlan(header, channels, t, z, self.recipe, target)
+        return ImagePlan(header, channels, t, z, self.recipe, target, acquisition.plate)
 
     def _plane_seconds(self, channel: ChannelPlan) -> float:
         iterations = channel.match.config.iterations if channel.match else 0
         cost = channel.relative_cost / max(channel.planes, 1)
         return estimated_seconds(cost, iterations * self.recipe.starts, self.device)
 
-    def plan(self, sources: Sequence[str]) -> Iterator[ImagePlan | Skipped]:
-        """Walk the sources and yield what is to be done with each image, one after the other."""
+    def plan(self, tour: Tour) -> Iterator[ImagePlan | Skipped]:
+        """Yield what is to be done with each image of a tour that lies within the selection."""
         taken: dict[str, str] = {}
-        for ref in walk(sources):
-            if isinstance(ref, Skipped):
-                yield ref
-                continue
-            try:
-                planned = self.plan_image(*self.read(ref))
-            except OptionError as error:
-                if error.where.startswith("--"):
-                    raise
-                yield Skipped(ref.source, str(error), is_error=True)
-                continue
-            except AutodipError as error:
-                yield Skipped(ref.source, str(error), is_error=True)
+        for item in tour:
+            planned = self._plan_reading(item) if isinstance(item, Reading) else item
+            if planned is None:
+                tour.leave_out()
                 continue
             if isinstance(planned, ImagePlan) and planned.target is not None:
-                other = taken.setdefault(planned.target.uri, ref.source)
-                if other != ref.source:
+                source = planned.header.ref.source
+                other = taken.setdefault(planned.target.uri, source)
+                if other != source:
                     reason = f"its result would have the same path as that of {other}: {planned.target.uri}"
-                    yield Skipped(ref.source, reason, is_error=True)
+                    yield Skipped(source, reason, is_error=True)
                     continue
             yield planned
 
+    def _plan_reading(self, reading: Reading) -> ImagePlan | Skipped | None:
+        try:
+            return self.plan_image(reading.header, reading.acquisition)
+        except OptionError as error:
+            if error.where.startswith("--"):
+                raise
+            return Skipped(reading.header.ref.source, str(error), is_error=True)
+        except AutodipError as error:
+            return Skipped(reading.header.ref.source, str(error), is_error=True)
+
 
 def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
+    check_selection(choices.wells, choices.fields)
     if choices.output is not None and choices.write_back:
         raise OptionError("--output, --write-back", "both given", "one of them")
     if choices.require_tier is not None and choices.require_tier not in options.tiers:
@@ -219,17 +200,6 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
         raise OptionError("--tile, --halo", found, "a halo smaller than the tile")
     if choices.dtype not in {None, "float32"}:
         raise OptionError("--dtype", repr(choices.dtype), "float32, or nothing for that of the source")
-
-
-def _check_terms(choices: Choices, vocabulary: Vocabulary, table: Table) -> None:
-    """Refuse terms that neither the vocabulary nor the table knows."""
-    for field in ("microscope", "specimen"):
-        text = getattr(choices, field)
-        calibrated = {entry.group.get(field) for entry in table.entries}
-        if text is None or text in calibrated or vocabulary.lookup(field, text):
-            continue
-        known = ", ".join(term.term for term in vocabulary.terms if term.field == field)
-        raise OptionError(f"--{field}", repr(text), f"one of {known}")
 
 
 def _unfit(header: Header) -> str | None:
@@ -256,7 +226,8 @@ def make_plan(sources: Sequence[str], choices: Choices, device: str = "auto") ->
     Returns
     -------
     Plan
-        Images in the order of the walk, and what is skipped, with reasons.
+        Images in the order of the walk, and what is skipped, with reasons. Images outside the selection are
+        in neither.
 
     Raises
     ------
@@ -265,7 +236,9 @@ def make_plan(sources: Sequence[str], choices: Choices, device: str = "auto") ->
     """
     images: list[ImagePlan] = []
     skipped: list[Skipped] = []
-    for planned in Planner.prepare(choices, device).plan(sources):
+    planner = Planner.prepare(choices, device)
+    tour = Tour(sources, choices, planner.knowledge)
+    for planned in planner.plan(tour):
         if isinstance(planned, ImagePlan):
             images.append(planned)
             skipped += [
@@ -275,4 +248,4 @@ def make_plan(sources: Sequence[str], choices: Choices, device: str = "auto") ->
             ]
         else:
             skipped.append(planned)
-    return Plan(tuple(images), tuple(skipped))
+    return Plan(tuple(images), (*skipped, *tour.nothing_left(sources)), tour.warnings())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +11,11 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import ChannelMetadata, Header, Match, Skipped
 from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.mapping import Reading
 from autodip_zarr.run.plan import Planner
-from autodip_zarr.run.selection import choose_channels
-from autodip_zarr.stores import read_planes, walk
+from autodip_zarr.run.selection import choose_channels, choose_indices
+from autodip_zarr.run.tour import Tour
+from autodip_zarr.stores import read_planes
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,11 @@ class PlaneChoice:
     """Which plane, and which part of it."""
 
     channel: str
-    """Name or index."""
-    t: int
-    """Time point."""
-    z: int | None
-    """Depth; ``None`` for the middle one."""
+    """Names or indices; the first channel of the image that is among them is shown."""
+    t: str | None
+    """Time points; the first is shown."""
+    z: str | None
+    """Depths; the middle one is shown."""
     crop: str | None
     """``Y,X,HEIGHT,WIDTH`` in pixels; ``None`` for all."""
 
@@ -48,7 +51,7 @@ class Preview:
 
 
 def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str = "auto") -> Preview:
-    """Denoise one plane or crop of the first image of a source.
+    """Denoise one plane or crop of the first image of a source that lies in the chosen wells and fields.
 
     Parameters
     ----------
@@ -57,7 +60,7 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     where : PlaneChoice
         Which plane.
     choices : Choices
-        How.
+        How, and which wells and fields.
     device : str
         ``cpu``, ``cuda`` or ``auto``.
 
@@ -69,17 +72,20 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     from autodip_zarr.dip.planes import FitJob, denoise_plane  # noqa: PLC0415 - torch, not for planning
 
     planner = Planner.prepare(choices, device)
-    ref = next(iter(walk([source])), None)
-    if ref is None or isinstance(ref, Skipped):
-        raise SourceError(source, ref.reason if ref else "holds no image", "an OME-Zarr or OME-TIFF image")
-    header, acquisition = planner.read(ref)
+    tour = Tour([source], choices, planner.knowledge)
+    reading = next((item for item in (*_first(tour), *tour.nothing_left([source]))), None)
+    if reading is None or isinstance(reading, Skipped):
+        found = reading.reason if reading else "holds no image"
+        raise SourceError(source, found, "an OME-Zarr or OME-TIFF image")
+    header, acquisition = reading.header, reading.acquisition
     chosen = choose_channels(where.channel, [channel.name for channel in acquisition.channels])
-    if len(chosen) != 1:
+    if not chosen:
         names = ", ".join(f"{c.index} {c.name or ''}".strip() for c in acquisition.channels)
-        raise OptionError("--channel", f"{where.channel!r} names {len(chosen)} channels", f"one of {names}")
+        raise OptionError("--channel", f"{where.channel!r} names no channel", f"some of {names}")
     channel = acquisition.channels[min(chosen)]
     t, z = _position(header, where)
     rows, columns = _crop(where.crop, (header.size("y"), header.size("x")))
+    ref = header.ref
     noisy = read_planes(header, channel.index, [(t, z)])[0][rows, columns]
     match = planner.match(channel)
     job = FitJob(match.config, planner.recipe, planner.device)
@@ -88,12 +94,21 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     return Preview(noisy, result.plane, channel, match, result.seconds, planes)
 
 
+def _first(tour: Tour) -> list[Reading | Skipped]:
+    """Return what a tour finds first, if anything."""
+    return list(islice(tour, 1))
+
+
 def _position(header: Header, where: PlaneChoice) -> tuple[int, int]:
-    z = header.size("z") // 2 if where.z is None else where.z
-    for option, index, size in (("--t", where.t, header.size("t")), ("--z", z, header.size("z"))):
-        if not 0 <= index < size:
-            raise OptionError(option, str(index), f"0 to {size - 1}")
-    return where.t, z
+    chosen = []
+    for name, text in (("t", where.t), ("z", where.z)):
+        size = header.size(name)
+        indices = choose_indices(text, size, f"--{name}")
+        if not indices:
+            raise OptionError(f"--{name}", repr(text), f"0 to {size - 1}")
+        chosen.append(indices)
+    times, depths = chosen
+    return times[0], depths[len(depths) // 2]
 
 
 def _crop(text: str | None, size: tuple[int, int]) -> tuple[slice, slice]:

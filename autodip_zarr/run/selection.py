@@ -1,10 +1,44 @@
-"""Which channels and planes were chosen, from what a person typed."""
+"""Which images, channels and planes were chosen, from what a person typed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from autodip_zarr.domain import FieldOfPlate
 from autodip_zarr.errors import OptionError
+from autodip_zarr.metadata import is_field, is_well
+
+
+def check_selection(wells: str | None, fields: str | None) -> None:
+    """Refuse selections of wells and fields that name nothing.
+
+    Raises
+    ------
+    OptionError
+        If an entry is empty.
+    """
+    examples = {"--wells": "wells such as A01,B*", "--fields": "fields such as 0,1 or 0:3"}
+    for option, text in (("--wells", wells), ("--fields", fields)):
+        if text is not None and not all(part.strip() for part in text.split(",")):
+            raise OptionError(option, repr(text), examples[option])
+
+
+def is_chosen_place(plate: FieldOfPlate | None, wells: str | None, fields: str | None) -> bool:
+    """Whether an image lies in the wells and fields that were chosen.
+
+    Parameters
+    ----------
+    plate : FieldOfPlate or None
+        Where it lies; ``None`` outside plates, which no well is.
+    wells, fields : str or None
+        Comma-separated, for example ``A01,B*`` and ``0``; ``None`` for all.
+    """
+    if wells is None and fields is None:
+        return True
+    if plate is None:
+        return False
+    in_well = wells is None or is_well(plate, wells.split(","))
+    return in_well and (fields is None or is_field(plate, fields.split(",")))
 
 
 def choose_indices(text: str | None, size: int, option: str) -> tuple[int, ...]:
