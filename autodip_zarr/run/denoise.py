@@ -158,7 +158,7 @@ class _Run:
 
     def _finishing(self, job: ImageJob) -> Call:
         header = replace(job.image.header, texts=())
-        task = FinishTask(header, job.spec, job.recipe, job.started, self.device)
+        task = FinishTask(header, job.spec, job.recipe, job.started, self.device, not self.choices.write_back)
         return Call(finish, task)
 
     def take(self, call: Call, answer: object) -> Iterable[Call]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, Literal
 
+from autodip_zarr.crate import FILE_NAME, run_crate
 from autodip_zarr.domain import Block, Header, ImagePlan, ImageRef, TargetSpec
 from autodip_zarr.errors import TargetError
 from autodip_zarr.provenance import attribute, differences, recipe_document, with_treatments
@@ -23,6 +25,7 @@ from autodip_zarr.stores import (
     register_nested_image,
     register_well_image,
     remove_target,
+    write_file,
 )
 
 _MAY_CHANGE_PIXELS = ("autodip-zarr", "torch", "numpy")
@@ -191,6 +194,8 @@ class FinishTask:
     """When the work began."""
     device: str
     """Torch device."""
+    is_new_store: bool
+    """Whether the result is a store of its own and not written back."""
 
 
 def finish(task: FinishTask) -> int:
@@ -209,6 +214,9 @@ def finish(task: FinishTask) -> int:
         "planes": {"total": int(record[..., 0].size), "failed": failed},
     }
     recipe = with_treatments(task.recipe, treatments(record))
+    if task.is_new_store:
+        crate = json.dumps(run_crate(task.spec.name, recipe, run), indent=2)
+        write_file(f"{task.spec.uri}/{FILE_NAME}", crate.encode())
     finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run))
     return failed
 
