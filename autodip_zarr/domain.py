@@ -309,7 +309,7 @@ class Recipe:
     averaging: float | None
     """Decay per iteration of the exponential average of the outputs; ``None`` takes the last output."""
     perturbation: float
-    """Standard deviation of the Gaussian noise added to the input at each iteration; 0 for none."""
+    """Standard deviation of the noise added to the input of a 512x512 field at each iteration; 0 for none."""
     starts: int
     """Number of independent fits whose results are averaged."""
     learning_rate: float

@@ -157,7 +157,7 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
     for parameter in parameters:
         parameter.requires_grad_()
     adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
-    sigma = perturbation_for(config, recipe)
+    sigma = perturbation_for(config, recipe, shape)
     noise = _Noise.like(z, sigma, generator) if sigma else None
     return Prior(config, parameters, adam, z, noise, forward, recipe)
 

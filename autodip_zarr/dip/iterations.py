@@ -11,7 +11,8 @@ CALIBRATED_SIDE_PX: Final = 512
 """Side of the fields on which the transferred numbers were found."""
 
 _MOST_TIMES: Final = 4
-_LEAST_RELATIVE_SIDE: Final = 1 / 8
+_LEAST_COUNT_SIDE: Final = 1 / 8
+_LEAST_NOISE_SIDE: Final = 1 / 2
 _LEAST_PERTURBED_WIDTH: Final = 16
 _WIDEST: Final = 512
 
@@ -34,13 +35,16 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
         Size of the field (Y, X), in pixels.
     """
     raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
-    relative_side = math.sqrt(shape[0] * shape[1]) / CALIBRATED_SIDE_PX
-    factor = math.pow(min(1.0, max(_LEAST_RELATIVE_SIDE, relative_side)), recipe.size_exponent)
+    factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(shape))), recipe.size_exponent)
     return max(min(raised, 1), round(raised * factor))
 
 
-def perturbation_for(config: DipConfig, recipe: Recipe) -> float:
+def perturbation_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> float:
     """Return the standard deviation of the noise that is added to the input.
+
+    The stronger the noise, the later the fit of a field is at its best, and the better; the smaller the
+    field, the earlier. So that the transferred count suits both, fields down to half the calibrated side get
+    noise in inverse proportion to their side, and smaller ones as much as those.
 
     An outermost level of fewer than 16 channels (``asc`` of depth 7 or more) gets none: it cannot average
     the noise away, and learns the image far too late.
@@ -50,7 +54,15 @@ def perturbation_for(config: DipConfig, recipe: Recipe) -> float:
     config : DipConfig
         Configuration, whose width matters.
     recipe : Recipe
-        With the perturbation of all other networks.
+        With the perturbation of a field of 512x512 pixels.
+    shape : tuple of int
+        Size of the field (Y, X), in pixels.
     """
     outermost = _WIDEST >> (config.depth - 1) if config.width == "asc" else config.width
-    return recipe.perturbation if outermost >= _LEAST_PERTURBED_WIDTH else 0.0
+    if outermost < _LEAST_PERTURBED_WIDTH:
+        return 0.0
+    return recipe.perturbation / min(1.0, max(_LEAST_NOISE_SIDE, _relative_side(shape)))
+
+
+def _relative_side(shape: tuple[int, int]) -> float:
+    return math.sqrt(shape[0] * shape[1]) / CALIBRATED_SIDE_PX

@@ -31,7 +31,7 @@ _STANDARD: Final = replace(
     _REFERENCE,
     preset="standard",
     averaging=0.97,
-    perturbation=1 / 30,
+    perturbation=1 / 60,
     fused=True,
     scaling="robust",
     least_iterations=400,

@@ -45,9 +45,15 @@ def test_counts_rise_with_the_field_up_to_512(iterations: int, y: int, x: int, p
 
 def test_a_narrow_outermost_level_is_not_perturbed() -> None:
     recipe = replace(STANDARD, perturbation=0.04)
-    widths = [perturbation_for(DipConfig(depth, "asc", 4, 1), recipe) for depth in (8, 6, 4)]
+    widths = [perturbation_for(DipConfig(depth, "asc", 4, 1), recipe, (512, 512)) for depth in (8, 6, 4)]
     assert widths == [0.0, 0.04, 0.04]
-    assert perturbation_for(LONG, recipe) == 0.04
+    assert perturbation_for(LONG, recipe, (512, 512)) == 0.04
+
+
+def test_small_fields_are_perturbed_more() -> None:
+    recipe = replace(STANDARD, perturbation=0.01)
+    found = [perturbation_for(LONG, recipe, (side, side)) for side in (1024, 512, 384, 256, 64)]
+    assert found == pytest.approx([0.01, 0.01, 0.04 / 3, 0.02, 0.02])
 
 
 def test_an_unknown_preset_is_named() -> None:
