@@ -25,6 +25,7 @@ from autodip_zarr.stores import (
     register_nested_image,
     register_well_image,
     remove_target,
+    target_exists,
     write_file,
 )
 
@@ -128,11 +129,14 @@ def begin(image: ImagePlan, choices: Choices) -> ImageJob:
     spec, started = image.target, datetime.now(UTC)
     recipe = recipe_document(image, software(_MAY_CHANGE_PIXELS))
     existing = read_attributes(spec.uri)
+    if existing is not None and "recipe" not in existing:
+        hint = "use another --output"
+        raise TargetError(spec.uri, "holds a store of several results", "nothing, or one result", hint)
     if existing is not None and choices.overwrite == "all":
         remove_target(spec.uri)
         existing = None
     order = _order(image)
-    if existing is None:
+    if existing is None or not target_exists(spec.uri):  # the latter was killed while it was created
         create_target(spec, attribute("running", recipe, _run_document(spec, started)))
     else:
         spec = _with_layout(spec, existing["run"]["layout"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from autodip_zarr.stores import RECORD_FIELDS, read_attributes, read_failures, r
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..samples import digest, make_sample, write_archive
+from ..stores.builders import write_plate
 from .results import Run, planes, statuses
 
 
@@ -265,3 +267,25 @@ def test_a_target_that_cannot_be_created_is_named(tmp_path: Path, run: Run) -> N
     result = run(source, "--output", tmp_path / "file")
     assert result.exit_code == 1
     assert str(tmp_path / "file") in result.stderr
+
+
+def test_a_result_whose_creation_was_killed_is_created_again(tmp_path: Path, run: Run) -> None:
+    source = tmp_path / "x.zarr"
+    write_sample_zarr(source, make_sample("x"), "0.5")
+    assert run(source, "--output", tmp_path / "out").exit_code == 0
+    whole = planes(tmp_path / "out/x.zarr")
+    shutil.rmtree(tmp_path / "out/x.zarr/autodip/record")
+    again = run(source, "--output", tmp_path / "out")
+    assert statuses(again) == ["done"], again.stderr
+    np.testing.assert_array_equal(planes(tmp_path / "out/x.zarr"), whole)
+
+
+def test_an_image_does_not_take_the_place_of_a_plate(tmp_path: Path, run: Run) -> None:
+    write_plate(tmp_path / "a/p.zarr", 3)
+    assert run(tmp_path / "a", "--output", tmp_path / "out").exit_code == 0
+    before = digest(tmp_path / "out")
+    write_sample_zarr(tmp_path / "b/p.zarr", make_sample("p"), "0.5")
+    result = run(tmp_path / "b", "--output", tmp_path / "out", "--overwrite")
+    assert result.exit_code == 1
+    assert "several results" in result.stderr
+    assert digest(tmp_path / "out") == before
