@@ -140,8 +140,8 @@ class _Run:
             except AutodipError as error:
                 self._lose(image, str(error))
                 continue
+            self.total -= image.planes - job.planes_left()  # what an earlier run has done
             if job.is_complete:
-                self.total -= image.planes
                 self.results.append(job.result("unchanged", 0))
                 self.tell(f"{image.header.ref.source}: nothing left to do, {job.spec.uri}")
                 continue

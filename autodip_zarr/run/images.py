@@ -100,6 +100,12 @@ class ImageJob:
             for block in self.todo
         ]
 
+    def planes_left(self) -> int:
+        """Return how many planes are to be denoised in the blocks that are left."""
+        chosen = {(t, z) for t in self.image.t for z in self.image.z}
+        left = (block for block in self.todo if self.image.channels[block.c].match is not None)
+        return sum(len(chosen.intersection(block.positions)) for block in left)
+
     def result(self, status: ImageStatus, failed: int) -> ImageResult:
         """Return what became of the image."""
         ref = self.image.header.ref
