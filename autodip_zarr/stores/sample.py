@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-import tifffile
 import zarr
 from numpy.typing import NDArray
+
+from autodip_zarr.stores.pictures import write_ome_tiff
 
 _OME_TYPES: Final = {"float32": "float", "float64": "double"}
 
@@ -80,15 +81,7 @@ def write_sample_tiff(path: Path, sample: Sample) -> None:
         What to write.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    planes = sample.pixels.reshape(-1, *sample.pixels.shape[-2:])
-    with tifffile.TiffWriter(path) as file:
-        file.write(
-            planes,
-            photometric="minisblack",
-            description=sample_header(sample).encode(),
-            metadata=None,
-            compression="zlib",
-        )
+    write_ome_tiff(str(path), sample.pixels, sample_header(sample))
 
 
 def write_sample_zarr(path: Path, sample: Sample, version: Literal["0.4", "0.5"]) -> None:
