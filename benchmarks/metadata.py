@@ -12,12 +12,17 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from autodip_zarr.domain import Header, MetadataText
 from autodip_zarr.metadata import load_vocabulary, read_acquisition
+from autodip_zarr.report.inspection import InspectionTable
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.inspect import InspectedImage, Inspector
 from tests.metadata.scoring import FIELDS, Judged, corpus_headers, judge_corpus, judge_reference, score
 
 HEADERS = 10_000
+FILES = 1_000
 CORES = 2
 
 
@@ -55,6 +60,41 @@ def _distinct(header: Header, number: int) -> Header:
     return replace(header, texts=tuple(changed(text) for text in header.texts))
 
 
+def write_headers(folder: Path) -> list[str]:
+    """Write headers of the corpus as files, each with a size of its own."""
+    texts = [text for header in corpus_headers().values() for text in header.texts if text.kind == "ome-xml"]
+    paths: list[str] = []
+    for number in range(FILES):
+        header = re.sub(r'SizeX="\d+"', f'SizeX="{number + 1}"', texts[number % len(texts)].content)
+        path = folder / f"{number}.ome.xml"
+        path.write_text(header, encoding="utf-8")
+        paths.append(str(path))
+    return paths
+
+
+def write_table(paths: list[str], choices: Choices) -> tuple[str, int, float]:
+    """Inspect files in one process; return the table, the number of its images, and the seconds."""
+    started = time.perf_counter()
+    table = InspectionTable()
+    for item in Inspector(paths, choices):
+        if isinstance(item, InspectedImage):
+            table.add(item)
+    text = table.text()
+    return text, table.images, time.perf_counter() - started
+
+
+def print_tables() -> None:
+    """Print how long ``inspect --table`` takes for files, and with the table given back as a mapping."""
+    with TemporaryDirectory() as name:
+        paths = write_headers(Path(name))
+        text, images, seconds = write_table(paths, Choices())
+        print(f"inspect --table: {FILES} files, {images} images, 1 process: {seconds:.1f} s")
+        mapping = Path(name) / "table.csv"
+        mapping.write_text(text, encoding="utf-8", newline="")
+        _, _, seconds = write_table(paths, Choices(mapping=str(mapping)))
+        print(f"the same with --mapping of {text.count(chr(10)) - 1} rows: {seconds:.1f} s")
+
+
 def main() -> None:
     """Print coverage and speed."""
     print_scores("corpus", list(judge_corpus()))
@@ -66,6 +106,7 @@ def main() -> None:
         channels = sum(pool.map(inspect_many, shares))
     seconds = time.perf_counter() - started
     print(f"\nspeed: {HEADERS} headers, {channels} channels, {CORES} processes: {seconds:.1f} s (goal: 60)")
+    print_tables()
 
 
 if __name__ == "__main__":
