@@ -15,9 +15,11 @@ import pytest
 from autodip_zarr.cli import main as command_line
 
 from .samples import write_archive
+from .stores.builders import write_plate
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"`([\w.]+)`:\n\n```(?:csv|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FITTING = {"demo", "denoise", "plan", "preview"}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
@@ -25,6 +27,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 def blocks(page: Path) -> list[tuple[str, str]]:
     """Return language and text of the code blocks of a page that can be run."""
     return [(found[1], found[2]) for found in BLOCK.finditer(page.read_text(encoding="utf-8"))]
+
+
+def write_files(page: Path, folder: Path) -> None:
+    """Write the files that a page shows, each named in the line before."""
+    for found in FILE.finditer(page.read_text(encoding="utf-8")):
+        (folder / found[1]).write_text(found[2], encoding="utf-8")
 
 
 def run_shell(line: str, folder: Path, table: str) -> None:
@@ -85,6 +93,17 @@ def test_what_the_tutorial_and_the_readme_show_runs(page: Path, folder: Path, qu
                 [sys.executable, "-c", text], cwd=folder, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, f"{text}\n{done.stderr}"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=lambda page: page.name)
+def test_what_the_how_tos_show_runs(page: Path, tmp_path: Path, quick_table: str) -> None:
+    write_archive(tmp_path / "archive")
+    write_plate(tmp_path / "archive" / "plate.zarr", 3)
+    write_files(page, tmp_path)
+    for language, text in blocks(page):
+        assert language == "sh"
+        for line in text.strip().splitlines():
+            run_shell(line, tmp_path, quick_table)
 
 
 def test_python_of_the_reference_runs_after_the_tutorial(folder: Path, quick_table: str) -> None:
