@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from autodip_zarr.domain import DipConfig, Fingerprint
+from autodip_zarr.domain import DipConfig, FieldOfPlate, Fingerprint
 from autodip_zarr.provenance import (
     attribute,
     differences,
@@ -56,6 +56,15 @@ def test_treatment_path_and_time_may_differ_but_content_may_not() -> None:
     changed = replace(moved, fingerprint=Fingerprint(1001, None, None, "sha256:01"))
     assert len(differences(recipe, recipe_document(make_image(changed), SOFTWARE), software=True)) == 2
     assert differences(with_treatments(recipe, ["failed"]), recipe, software=True) == []
+
+
+def test_the_place_in_a_plate_is_told_and_is_no_difference() -> None:
+    recipe = recipe_document(make_image(), SOFTWARE)
+    assert "plate" not in recipe["source"]
+    on_plate = recipe_document(replace(make_image(), plate=FieldOfPlate("B", "03", "1", None)), SOFTWARE)
+    expected = {"well": "B03", "row": "B", "column": "03", "field": "1", "acquisition": None}
+    assert on_plate["source"]["plate"] == expected
+    assert differences(recipe, on_plate, software=True) == []
 
 
 def test_another_torch_matters_for_halves_only() -> None:
