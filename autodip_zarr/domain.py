@@ -332,6 +332,10 @@ class Recipe:
     """Number of iterations of a 512x512 field to which shorter counts are raised, at most fourfold."""
     size_exponent: float = 0.0
     """Power of the side of a field by which smaller fields take fewer iterations; 0 for as many."""
+    perturb_from: int = 0
+    """Transferred number of iterations from which on a fit is perturbed; shorter ones draw fine lines too late."""
+    unperturbed_exponent: float = 0.0
+    """``size_exponent`` of fits that are not perturbed for their short count: they overfit sooner."""
     loss: str = "mse"
     """Distance to the noisy image that is minimised: ``mse``, ``l1``, ``poisson`` or ``ssim``."""
     tv_weight: float = 0.0

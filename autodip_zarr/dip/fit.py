@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autodip_zarr.dip import fast, network
-from autodip_zarr.dip.iterations import perturbation_for
 from autodip_zarr.dip.losses import loss, mean_squared_error
 from autodip_zarr.dip.memory import keep_freed_memory
 from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
@@ -141,7 +140,10 @@ def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tupl
 
 
 def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int, device: str) -> Prior:
-    """Make a fresh network for an image of a size that it can take; see :func:`pad`."""
+    """Make a fresh network for an image of a size that it can take; see :func:`pad`.
+
+    Iterations and perturbation are taken as they are; ``dip.iterations`` adapts them to the size.
+    """
     if device == "cpu":
         torch.set_num_threads(recipe.threads)
         keep_freed_memory()
@@ -157,8 +159,7 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
     for parameter in parameters:
         parameter.requires_grad_()
     adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
-    sigma = perturbation_for(config, recipe, shape)
-    noise = _Noise.like(z, sigma, generator) if sigma else None
+    noise = _Noise.like(z, recipe.perturbation, generator) if recipe.perturbation else None
     return Prior(config, parameters, adam, z, noise, forward, recipe)
 
 

@@ -22,8 +22,9 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
 
     An average of outputs lags, so that short counts are raised to ``recipe.least_iterations`` (at most
     fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
-    to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side. Larger fields
-    keep the count. The measurements behind both are in docs/explanation/engine.md.
+    to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side, and faster
+    (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. Larger fields keep
+    the count. The measurements behind all three are in docs/explanation/engine.md.
 
     Parameters
     ----------
@@ -35,7 +36,9 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
         Size of the field (Y, X), in pixels.
     """
     raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
-    factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(shape))), recipe.size_exponent)
+    is_short = config.iterations < recipe.perturb_from and not _is_narrow(config)
+    exponent = recipe.unperturbed_exponent if is_short else recipe.size_exponent
+    factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(shape))), exponent)
     return max(min(raised, 1), round(raised * factor))
 
 
@@ -47,21 +50,26 @@ def perturbation_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) 
     noise in inverse proportion to their side, and smaller ones as much as those.
 
     An outermost level of fewer than 16 channels (``asc`` of depth 7 or more) gets none: it cannot average
-    the noise away, and learns the image far too late.
+    the noise away, and learns the image far too late. Nor does a transferred count below
+    ``recipe.perturb_from``: perturbed fits draw fine lines only after many steps.
 
     Parameters
     ----------
     config : DipConfig
-        Configuration, whose width matters.
+        Configuration, with the transferred number of iterations.
     recipe : Recipe
         With the perturbation of a field of 512x512 pixels.
     shape : tuple of int
         Size of the field (Y, X), in pixels.
     """
-    outermost = _WIDEST >> (config.depth - 1) if config.width == "asc" else config.width
-    if outermost < _LEAST_PERTURBED_WIDTH:
+    if _is_narrow(config) or config.iterations < recipe.perturb_from:
         return 0.0
     return recipe.perturbation / min(1.0, max(_LEAST_NOISE_SIDE, _relative_side(shape)))
+
+
+def _is_narrow(config: DipConfig) -> bool:
+    outermost = _WIDEST >> (config.depth - 1) if config.width == "asc" else config.width
+    return outermost < _LEAST_PERTURBED_WIDTH
 
 
 def _relative_side(shape: tuple[int, int]) -> float:

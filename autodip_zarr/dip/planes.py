@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.dip.fit import Fit, Tile, fit_tile
-from autodip_zarr.dip.iterations import iterations_for
+from autodip_zarr.dip.iterations import iterations_for, perturbation_for
 from autodip_zarr.dip.scaling import scale
 from autodip_zarr.dip.tiles import blend, cover, cut, tile_seed
 from autodip_zarr.domain import DipConfig, Recipe
@@ -130,7 +130,8 @@ def _fit_starts(tile: Tile, job: FitJob, place: tuple[int, ...]) -> _Starts:
     """Average the fits from several independent starts."""
     shape = (tile.image.shape[0], tile.image.shape[1])
     config = replace(job.config, iterations=iterations_for(job.config, job.recipe, shape))
-    job = replace(job, config=config)
+    recipe = replace(job.recipe, perturbation=perturbation_for(job.config, job.recipe, shape))
+    job = replace(job, config=config, recipe=recipe)
     runs = [fit_or_restart(tile, job, (*place, start)) for start in range(job.recipe.starts)]
     images = np.stack([fit.image for fit, _ in runs])  # (starts, Y, X)
     return _Starts(

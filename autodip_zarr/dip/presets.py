@@ -36,6 +36,8 @@ _STANDARD: Final = replace(
     scaling="robust",
     least_iterations=0,
     size_exponent=0.5,
+    perturb_from=1000,
+    unperturbed_exponent=1.4,
 )
 """Averaged outputs and a perturbed input: nearly indifferent to the stop, and higher on all sets measured."""
 

@@ -43,9 +43,18 @@ def test_counts_rise_with_the_field_up_to_512(iterations: int, y: int, x: int, p
     assert count >= min(iterations, 1)
 
 
+def test_short_counts_are_fitted_without_perturbation_and_stopped_sooner_on_small_fields() -> None:
+    short = DipConfig(8, 64, 4, 700)
+    assert perturbation_for(short, STANDARD, (512, 512)) == 0.0
+    assert iterations_for(short, STANDARD, (512, 512)) == 700
+    assert iterations_for(short, STANDARD, (256, 256)) == round(700 / 2**1.4)
+    assert iterations_for(SHORT, STANDARD, (256, 256)) == round(300 / 2**0.5)
+    assert perturbation_for(LONG, STANDARD, (512, 512)) == pytest.approx(1 / 60)
+
+
 def test_a_narrow_outermost_level_is_not_perturbed() -> None:
     recipe = replace(STANDARD, perturbation=0.04)
-    widths = [perturbation_for(DipConfig(depth, "asc", 4, 1), recipe, (512, 512)) for depth in (8, 6, 4)]
+    widths = [perturbation_for(DipConfig(depth, "asc", 4, 1200), recipe, (512, 512)) for depth in (8, 6, 4)]
     assert widths == [0.0, 0.04, 0.04]
     assert perturbation_for(LONG, recipe, (512, 512)) == 0.04
 
