@@ -333,7 +333,7 @@ class Recipe:
     size_exponent: float = 0.0
     """Power of the side of a field by which smaller fields take fewer iterations; 0 for as many."""
     perturb_from: int = 0
-    """Transferred number of iterations from which on a fit is perturbed; shorter ones draw fine lines too late."""
+    """Transferred number of iterations from which on fits are perturbed; else fine lines come too late."""
     unperturbed_exponent: float = 0.0
     """``size_exponent`` of fits that are not perturbed for their short count: they overfit sooner."""
     loss: str = "mse"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit, urlunsplit
 
 from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, Treatment
 
@@ -15,16 +15,18 @@ Document = dict[str, Any]
 SCHEMA: Final = 1
 """Version of the layout of the ``autodip`` attribute."""
 
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@]*@|[?#].*$")
 _INCIDENTAL: Final = frozenset({"treatment", "uri", "modified"})
 """Fields of a recipe that may differ between two halves of one result."""
 _ABOUT: Final = ("evidence", "source.plate")
 """Parts of paths of fields that tell why and where, and change no pixel."""
 
 
-def without_credentials(uri: str) -> str:
-    """Return a URI without user, password, query and fragment; plain paths stay as they are."""
-    return _CREDENTIALS.sub("", uri) if "://" in uri else uri
+def public_uri(uri: str) -> str:
+    """Return a URI without user, password and query, for messages, logs and provenance; a path as it is."""
+    if "://" not in uri or uri.startswith("file://"):
+        return uri
+    parts = urlsplit(uri)
+    return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
 
 
 def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:
@@ -44,7 +46,7 @@ def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:
     """
     mark = image.header.fingerprint
     source: Document = {
-        "uri": without_credentials(image.header.ref.source),
+        "uri": public_uri(image.header.ref.source),
         "series": image.header.ref.series,
         "size_bytes": mark.size_bytes,
         "modified": mark.modified,

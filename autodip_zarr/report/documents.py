@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, ImageRef, Plan
-from autodip_zarr.provenance import plate_document, without_credentials
+from autodip_zarr.provenance import plate_document, public_uri
 from autodip_zarr.run.denoise import Summary
 from autodip_zarr.run.inspect import Inspection
 
@@ -20,7 +20,7 @@ def plan_document(plan: Plan) -> Document:
     return {
         "images": [_image(image) for image in plan.images],
         "skipped": [
-            {"source": without_credentials(skip.source), "channel": skip.channel, "reason": skip.reason}
+            {"source": public_uri(skip.source), "channel": skip.channel, "reason": skip.reason}
             for skip in plan.skipped
         ],
         **_warnings(plan.warnings),
@@ -38,7 +38,7 @@ def _plate(plate: FieldOfPlate | None) -> Document:
 
 
 def _source(ref: ImageRef) -> Document:
-    source: Document = {"source": without_credentials(ref.source)}
+    source: Document = {"source": public_uri(ref.source)}
     return source if ref.series is None else {**source, "series": ref.series}
 
 
@@ -46,7 +46,7 @@ def _image(image: ImagePlan) -> Document:
     return {
         **_source(image.header.ref),
         **_plate(image.plate),
-        "target": None if image.target is None else without_credentials(image.target.uri),
+        "target": None if image.target is None else public_uri(image.target.uri),
         "channels": [_channel(channel) for channel in image.channels if channel.match is not None],
     }
 
@@ -112,9 +112,9 @@ def summary_document(summary: Summary) -> Document:
     return {
         "images": [
             {
-                "source": without_credentials(image.source),
+                "source": public_uri(image.source),
                 **({} if image.series is None else {"series": image.series}),
-                "target": without_credentials(image.target),
+                "target": public_uri(image.target),
                 "status": image.status,
                 "planes_done": image.planes_done,
                 "planes_failed": image.planes_failed,
@@ -124,7 +124,7 @@ def summary_document(summary: Summary) -> Document:
             for image in summary.images
         ],
         "skipped": [
-            {"source": without_credentials(skip.source), "channel": skip.channel, "reason": skip.reason}
+            {"source": public_uri(skip.source), "channel": skip.channel, "reason": skip.reason}
             for skip in summary.skipped
         ],
     }

@@ -9,7 +9,7 @@ from pathlib import Path
 from autodip_zarr.domain import Acquisition, ChannelPlan, ImageRef, MetadataText, Skipped
 from autodip_zarr.errors import AutodipError, HeaderError
 from autodip_zarr.metadata import ImagePlace, read_ome_xml
-from autodip_zarr.provenance import without_credentials
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.mapping import Reading, image_path
 from autodip_zarr.run.plan import Planner
@@ -107,7 +107,7 @@ class Inspector:
             for channel in acquisition.channels
             if channel.index in chosen
         )
-        source = without_credentials(ref.source)
+        source = public_uri(ref.source)
         return InspectedImage(source, path, ref.series, acquisition, channels, warnings)
 
     def _of_header(self, source: str) -> Iterator[InspectedImage | Skipped]:

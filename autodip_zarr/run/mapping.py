@@ -21,7 +21,7 @@ from autodip_zarr.metadata import (
     read_mapping,
     read_patterns,
 )
-from autodip_zarr.provenance import without_credentials
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.stores import read_header
 
@@ -91,7 +91,7 @@ class Knowledge:
             If it cannot be read or understood.
         """
         header = read_header(ref)
-        public = replace(ref, uri=without_credentials(ref.uri))
+        public = replace(ref, uri=public_uri(ref.uri))
         acquisition = read_acquisition(replace(header, ref=public), self.vocabulary, self.patterns)
         place = ImagePlace(_paths(public), ref.series, acquisition.plate)
         corrected, lines = self.correct(place, acquisition)

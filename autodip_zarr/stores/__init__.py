@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.collection import PlateLayout, read_plate, write_bf2raw_layout, write_plate_layout
 from autodip_zarr.stores.files import create_file, delete_file, read_file, write_file
 from autodip_zarr.stores.layout import plan_layout
@@ -20,7 +21,6 @@ from autodip_zarr.stores.record import (
     write_failure,
     write_record,
 )
-from autodip_zarr.stores.uris import public_uri
 from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.write import (
     create_target,

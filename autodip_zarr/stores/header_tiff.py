@@ -10,9 +10,9 @@ import numpy as np
 
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level, MetadataText
 from autodip_zarr.errors import HeaderError, SourceError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.ome_xml import TiffImage
 from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place
-from autodip_zarr.stores.uris import public_uri
 
 AXES = ("t", "c", "z", "y", "x")
 """Axes of a TIFF image, as it is presented."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from autodip_zarr.stores.uris import public_uri
+from autodip_zarr.provenance import public_uri
 
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"<>]+")
 

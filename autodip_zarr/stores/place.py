@@ -15,8 +15,9 @@ from typing import Any
 
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.messages import words
-from autodip_zarr.stores.uris import is_remote, is_zip, local_path, public_uri, split_uri
+from autodip_zarr.stores.uris import is_remote, is_zip, local_path, split_uri
 
 METADATA_LIMIT = 64 * 1024 * 1024
 """Bytes above which a metadata document is refused: an honest one is far smaller."""

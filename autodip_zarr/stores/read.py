@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Fingerprint, Header, ImageRef
 from autodip_zarr.errors import PixelError, SourceError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.header_tiff import read_tiff_header
 from autodip_zarr.stores.header_zarr import read_zarr_header
 from autodip_zarr.stores.messages import words
@@ -20,7 +21,6 @@ from autodip_zarr.stores.nodes import join
 from autodip_zarr.stores.ome_xml import TiffImage
 from autodip_zarr.stores.place import open_place
 from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place
-from autodip_zarr.stores.uris import public_uri
 
 Positions = Sequence[tuple[int, int]]
 """Time point and depth of each plane."""

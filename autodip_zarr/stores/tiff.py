@@ -10,11 +10,12 @@ from typing import Any
 
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
 from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
 from autodip_zarr.stores.texts import read_text
-from autodip_zarr.stores.uris import is_remote, public_uri, split_uri
+from autodip_zarr.stores.uris import is_remote, split_uri
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 """Names of TIFF files that may be images end so."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from autodip_zarr.errors import HeaderError
 
@@ -30,14 +30,6 @@ def local_path(uri: str) -> str:
     if uri.startswith("file://"):
         uri = unquote(urlsplit(uri).path)
     return str(Path(uri).absolute()) if ".." not in Path(uri).parts else os.path.abspath(uri)  # noqa: PTH100
-
-
-def public_uri(uri: str) -> str:
-    """Return a URI without user, password and query, for messages, logs and provenance."""
-    if not is_remote(uri):
-        return uri
-    parts = urlsplit(uri)
-    return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
 
 
 def split_uri(uri: str) -> tuple[str, str]:

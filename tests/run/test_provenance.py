@@ -11,9 +11,9 @@ from autodip_zarr.domain import DipConfig, FieldOfPlate, Fingerprint
 from autodip_zarr.provenance import (
     attribute,
     differences,
+    public_uri,
     recipe_document,
     with_treatments,
-    without_credentials,
 )
 
 from .values import make_header, make_image
@@ -82,4 +82,4 @@ def test_another_torch_matters_for_halves_only() -> None:
     ],
 )
 def test_credentials_do_not_enter(uri: str, clean: str) -> None:
-    assert without_credentials(uri) == clean
+    assert public_uri(uri) == clean
