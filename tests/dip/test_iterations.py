@@ -48,7 +48,7 @@ def test_short_counts_are_fitted_without_perturbation_and_stopped_sooner_on_smal
     assert perturbation_for(short, STANDARD, (512, 512)) == 0.0
     assert iterations_for(short, STANDARD, (512, 512)) == 700
     assert iterations_for(short, STANDARD, (256, 256)) == round(700 / 2**1.4)
-    assert iterations_for(SHORT, STANDARD, (256, 256)) == round(300 / 2**0.5)
+    assert iterations_for(SHORT, STANDARD, (256, 256)) == round(400 / 2**0.5)
     assert perturbation_for(LONG, STANDARD, (512, 512)) == pytest.approx(1 / 60)
 
 
