@@ -76,7 +76,7 @@ ARCHIVE: Final = (
         1,
     ),
 )
-"""Five planes of cheap groups; the last channel says nothing of its microscope and falls to ``global``."""
+"""Six planes of cheap groups; the last channel says nothing of its microscope and falls to ``global``."""
 
 _VERSION: Final = {"two_photon.zarr": "0.4", "plate/mixed.zarr": "0.5"}
 _PIXEL_SIZE_UM: Final = 0.2
