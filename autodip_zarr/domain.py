@@ -145,6 +145,10 @@ class Fingerprint:
     """``sha256:`` and the digest of the metadata document (Zarr) or of the header text (TIFF)."""
 
 
+def _size_along(axis: str, axes: tuple[Axis, ...], shape: tuple[int, ...]) -> int:
+    return next((size for one, size in zip(axes, shape, strict=True) if one.name == axis), 1)
+
+
 @dataclass(frozen=True)
 class Header:
     """All that can be known of an image without reading a pixel."""
@@ -176,10 +180,7 @@ class Header:
 
     def size(self, axis: str) -> int:
         """Return the full-resolution size along a named axis, 1 where there is none."""
-        for one, size in zip(self.axes, self.levels[0].shape, strict=True):
-            if one.name == axis:
-                return size
-        return 1
+        return _size_along(axis, self.axes, self.levels[0].shape)
 
 
 @dataclass(frozen=True)
@@ -388,10 +389,7 @@ class TargetSpec:
 
     def size(self, axis: str) -> int:
         """Return the full-resolution size along a named axis, 1 where there is none."""
-        for one, size in zip(self.axes, self.levels[0].shape, strict=True):
-            if one.name == axis:
-                return size
-        return 1
+        return _size_along(axis, self.axes, self.levels[0].shape)
 
 
 @dataclass(frozen=True)
