@@ -74,6 +74,9 @@ def agreed(image: TiffImage, page: Any, where: str) -> TiffImage:  # noqa: ANN40
         Header and page cannot be reconciled.
     """
     found, expected = (page.imagelength, page.imagewidth), (image.sizes["y"], image.sizes["x"])
+    if min(*found, page.samplesperpixel) < 1:
+        what = f"found pages of {found} pixels and {page.samplesperpixel} samples"
+        raise HeaderError(where, what, "at least one of each")
     if found != expected:
         raise HeaderError(where, f"found SizeY, SizeX {expected}", f"{found}, as in the first page")
     if page.imagedepth != 1 or page.dtype is None or page.dtype.kind not in "buifc":

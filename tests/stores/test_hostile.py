@@ -81,3 +81,17 @@ def test_damage_is_noticed_or_harmless(tmp_path: Path, files: list[Path]) -> Non
 @pytest.mark.parametrize("seed", range(1, 9))
 def test_much_damage_is_noticed_or_harmless(tmp_path: Path, files: list[Path], seed: int) -> None:
     assert attack(files, tmp_path, seed, rounds=5000) > 0
+
+
+@pytest.mark.parametrize("tag", ["ImageWidth", "ImageLength"])
+def test_a_page_of_no_pixels_is_no_image(tmp_path: Path, tag: str) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, pixels((8, 9), "uint8"), photometric="minisblack")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags[tag].overwrite(0)
+    for found in walk([str(path)]):
+        if isinstance(found, ImageRef):
+            with pytest.raises(AutodipError, match=r"x\.tif"):
+                read_header(found)
+        else:
+            assert found.is_error
