@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -55,6 +55,32 @@ class DenoisedPlane:
     """How often the weights of an earlier check were restored, over all fits."""
     restarts: int = 0
     """Fits that diverged and were begun again with another seed."""
+
+
+def denoise_planes(
+    noisy: Sequence[NDArray[np.generic]], job: FitJob, places: Sequence[Sequence[int]]
+) -> Iterator[DenoisedPlane | FitError]:
+    """Denoise planes of one channel, one after the other.
+
+    Parameters
+    ----------
+    noisy : sequence of ndarray
+        (Y, X) each, of one size and type, in detector counts.
+    job : FitJob
+        Configuration, recipe and device.
+    places : sequence of sequence of int
+        Series, t, c, z of each plane.
+
+    Yields
+    ------
+    DenoisedPlane or FitError
+        One a plane, in their order; an error for a plane whose fit diverged twice.
+    """
+    for plane, place in zip(noisy, places, strict=True):
+        try:
+            yield denoise_plane(plane, job, place)
+        except FitError as error:
+            yield error
 
 
 def denoise_plane(noisy: NDArray[np.generic], job: FitJob, place: Sequence[int]) -> DenoisedPlane:

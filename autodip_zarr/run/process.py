@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,8 +27,10 @@ from autodip_zarr.stores import (
 if TYPE_CHECKING:
     from autodip_zarr.dip.planes import DenoisedPlane, FitJob
 
-Denoise = Callable[[NDArray[np.generic], "FitJob", Sequence[int]], "DenoisedPlane"]
-"""A function that denoises one plane; see ``autodip_zarr.dip.planes.denoise_plane``."""
+Denoise = Callable[
+    [Sequence[NDArray[np.generic]], "FitJob", Sequence[Sequence[int]]], Iterable["DenoisedPlane | FitError"]
+]
+"""A function that denoises planes of one channel; see ``autodip_zarr.dip.planes.denoise_planes``."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ class _Rows:
 
 def run_block(task: BlockTask) -> BlockOutcome:
     """Process one block with the Deep Image Prior; what a worker is asked to do."""
-    from autodip_zarr.dip.planes import denoise_plane  # noqa: PLC0415 - torch is loaded on workers only
+    from autodip_zarr.dip.planes import denoise_planes  # noqa: PLC0415 - torch is loaded on workers only
 
-    return process_block(task, denoise_plane)
+    return process_block(task, denoise_planes)
 
 
 def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
@@ -103,7 +105,7 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
     task : BlockTask
         Source, result, planes and configuration.
     denoise : callable
-        Denoises one plane.
+        Denoises the chosen planes of the block.
 
     Raises
     ------
@@ -112,9 +114,11 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
     """
     started = time.perf_counter()
     rows = _Rows()
+    noisy = _read(task)
+    results = _denoised(task, noisy, denoise)
     planes = [
-        _process_plane(task, place, noisy, denoise, rows)
-        for place, noisy in zip(task.block.positions, _read(task), strict=True)
+        _settle(task, position, plane, results, rows)
+        for position, plane in zip(task.block.positions, noisy, strict=True)
     ]
     write_block(task.spec, task.block, np.stack(planes))
     if rows.failures:
@@ -140,30 +144,46 @@ def _read(task: BlockTask) -> Sequence[NDArray[np.generic] | PixelError]:
     return planes
 
 
-def _process_plane(
+def _is_fitted(task: BlockTask, position: tuple[int, int], plane: NDArray[np.generic] | PixelError) -> bool:
+    t, z = position
+    return task.config is not None and t in task.t and z in task.z and not isinstance(plane, PixelError)
+
+
+def _denoised(
+    task: BlockTask, planes: Sequence[NDArray[np.generic] | PixelError], denoise: Denoise
+) -> Iterator[DenoisedPlane | FitError]:
+    """Denoise the chosen planes that could be read, in the order of the block."""
+    from autodip_zarr.dip.planes import FitJob  # noqa: PLC0415 - torch is loaded on workers only
+
+    if task.config is None:
+        return
+    pairs = list(zip(task.block.positions, planes, strict=True))
+    chosen = [(at, plane) for at, plane in pairs if _is_fitted(task, at, plane)]
+    series, c = task.header.ref.series or 0, task.block.c
+    places = [(series, t, c, z) for (t, z), _ in chosen]
+    noisy = [plane for _, plane in chosen if not isinstance(plane, PixelError)]
+    yield from denoise(noisy, FitJob(task.config, task.recipe, task.device), places)
+
+
+def _settle(
     task: BlockTask,
     position: tuple[int, int],
     noisy: NDArray[np.generic] | PixelError,
-    denoise: Denoise,
+    results: Iterator[DenoisedPlane | FitError],
     rows: _Rows,
 ) -> NDArray[np.generic]:
-    from autodip_zarr.dip.planes import FitJob  # noqa: PLC0415 - torch is loaded on workers only
-
-    t, z = position
-    where = f"c={task.block.c} t={t} z={z}"
+    """Return what is written for a plane, and enter it in the record; takes its result from ``results``."""
+    where = f"c={task.block.c} t={position[0]} z={position[1]}"
     if isinstance(noisy, PixelError):
         rows.fail(where, noisy)
         return np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
-    if task.config is None or t not in task.t or z not in task.z:
+    if not _is_fitted(task, position, noisy):
         numbers = describe(noisy, noisy)
         rows.add(STATUS_COPIED, minimum=numbers["minimum"], maximum=numbers["maximum"])
         return noisy
-    job = FitJob(task.config, task.recipe, task.device)
-    place = (task.header.ref.series or 0, t, task.block.c, z)
-    try:
-        result = denoise(noisy, job, place)
-    except FitError as error:
-        rows.fail(where, error)
+    result = next(results)
+    if isinstance(result, FitError):
+        rows.fail(where, result)
         return noisy
     rows.add(
         STATUS_DENOISED,

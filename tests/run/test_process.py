@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,11 +22,15 @@ from .results import planes
 from .values import CONFIG, RECIPE
 
 
-def half(noisy: NDArray[np.generic], _job: FitJob, place: Sequence[int]) -> DenoisedPlane:
+def half(
+    noisy: Sequence[NDArray[np.generic]], _job: FitJob, places: Sequence[Sequence[int]]
+) -> Iterator[DenoisedPlane | FitError]:
     """Stand in for a fit: halve every plane but the second, which diverges."""
-    if place[3] == 1:
-        raise FitError("fit", "diverged")
-    return DenoisedPlane(noisy.astype(np.float32) / 2, 7, 0.25, 1.5)
+    for plane, place in zip(noisy, places, strict=True):
+        if place[3] == 1:
+            yield FitError("fit", "diverged")
+        else:
+            yield DenoisedPlane(plane.astype(np.float32) / 2, 7, 0.25, 1.5)
 
 
 def test_a_plane_whose_fit_diverges_is_copied_and_recorded(tmp_path: Path) -> None:
