@@ -11,6 +11,7 @@ from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, ImageRef, 
 from autodip_zarr.provenance import plate_document, public_uri
 from autodip_zarr.run.denoise import Summary
 from autodip_zarr.run.inspect import Inspection
+from autodip_zarr.run.verify import Finding
 
 Document = dict[str, Any]
 
@@ -127,6 +128,21 @@ def summary_document(summary: Summary) -> Document:
             {"source": public_uri(skip.source), "channel": skip.channel, "reason": skip.reason}
             for skip in summary.skipped
         ],
+    }
+
+
+def verify_document(findings: Sequence[Finding]) -> Document:
+    """Return what was found out about results as ``verify --json`` prints it."""
+    return {
+        "images": [
+            {
+                "target": public_uri(finding.target),
+                "status": finding.status,
+                "problems": list(finding.problems),
+                "failed_planes": [asdict(failure) for failure in finding.failed],
+            }
+            for finding in findings
+        ]
     }
 
 
