@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 
 from autodip_zarr.domain import ImagePlan, Plan, Skipped
@@ -116,7 +116,7 @@ class _Run:
         self.watch = watch
         self.results: list[ImageResult] = []
         self.jobs: dict[str, ImageJob] = {}
-        self.total = sum(image.planes for image in plan.images)
+        self.total = plan.totals.planes
         self.done = 0
         self.failed = 0
 
@@ -159,8 +159,9 @@ class _Run:
             yield Call(run_block, task)
 
     def _finishing(self, job: ImageJob) -> Call:
-        header = replace(job.image.header, texts=())
-        task = FinishTask(header, job.spec, job.recipe, job.started, self.device, not self.choices.write_back)
+        task = FinishTask(
+            job.image.header, job.spec, job.recipe, job.started, self.device, not self.choices.write_back
+        )
         return Call(finish, task)
 
     def take(self, call: Call, answer: object) -> Iterable[Call]:

@@ -38,7 +38,7 @@ class BlockTask:
     """All that a worker needs to process one block; small, since it travels."""
 
     header: Header
-    """The source, without its metadata texts."""
+    """The source."""
     spec: TargetSpec
     """The result."""
     block: Block
