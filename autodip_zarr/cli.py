@@ -179,6 +179,7 @@ def _exit_code(*, found: bool, skipped: Sequence[Any]) -> int:
 @_selection
 @_device
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")
+@click.option("--cluster", metavar="FILE", help="TOML of Slurm jobs, or of cards, to start workers on.")
 @click.option("--workers", type=click.IntRange(1), help="Local worker processes.  [default: one a core]")
 @_json
 def denoise(
@@ -196,7 +197,7 @@ def denoise(
     from autodip_zarr.report.progress import watching  # noqa: PLC0415
     from autodip_zarr.run.denoise import denoise as run  # noqa: PLC0415
 
-    machine = Machine(device, arguments["workers"], arguments["scheduler"])
+    machine = Machine(device, arguments["workers"], arguments["scheduler"], arguments["cluster"])
     with watching(sys.stderr) as watch:
         summary = run(sources, _choices(arguments), machine, watch)
     _say_skipped(summary.skipped)
@@ -276,18 +277,18 @@ def _write(path: str, text: str) -> None:
 @_json
 def verify(target: str, *, as_json: bool) -> None:
     """Check that a result, or all results below a folder, are whole and valid."""
-    from autodip_zarr.report.documents import verify_document  # noqa: PLC0415
-    from autodip_zarr.run.verify import shown, verify_target  # noqa: PLC0415
+    from autodip_zarr.run.verify import verify_target  # noqa: PLC0415
 
     findings = verify_target(target)
     if as_json:
-        _print_json(verify_document(findings))
+        images = [{"target": f.target, "status": f.status, "problems": list(f.problems)} for f in findings]
+        _print_json({"images": images})
     else:
         for finding in findings:
             click.echo(f"{finding.status}: {finding.target}")
-            for line in shown(finding):
-                click.echo(f"  {line}")
-    sys.exit(EXIT_DONE if all(finding.is_whole for finding in findings) else EXIT_INCOMPLETE)
+            for problem in finding.problems:
+                click.echo(f"  {problem}")
+    sys.exit(EXIT_INCOMPLETE if any(finding.problems for finding in findings) else EXIT_DONE)
 
 
 @main.command()

@@ -73,3 +73,5 @@ class Machine:
     """Worker processes of the local cluster; ``None`` for one a core, or one a GPU."""
     scheduler: str | None = None
     """Address of a running Dask scheduler; ``None`` starts a local cluster."""
+    cluster: str | None = None
+    """Path of a file that describes Slurm jobs or cards to start workers on; see ``run.cluster_file``."""

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from autodip_zarr.domain import ImagePlan, Plan, Skipped
 from autodip_zarr.errors import AutodipError, OptionError, TargetError
 from autodip_zarr.run.choices import Choices, Machine
+from autodip_zarr.run.cluster_file import settle_cluster
 from autodip_zarr.run.containers import Containers
 from autodip_zarr.run.images import FinishTask, ImageJob, ImageResult, ImageStatus, begin, finish, register
 from autodip_zarr.run.machine import resolve_device
 from autodip_zarr.run.plan import make_plan
-from autodip_zarr.run.process import BlockOutcome, BlockTask, failure_lines, run_block
+from autodip_zarr.run.process import BlockOutcome, BlockTask, run_block
 from autodip_zarr.run.schedule import Call, connect, drive
-from autodip_zarr.stores import write_failures
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def denoise(
     """
     if choices.output is None and not choices.write_back:
         raise OptionError("--output, --write-back", "neither given", "where results go")
-    machine = machine or Machine()
+    machine = settle_cluster(machine or Machine())
     plan = make_plan(sources, choices, machine.device)
     for warning in plan.warnings:
         watch(Progress(0, 0, 0, f"warning: {warning}"))
@@ -116,7 +115,7 @@ class _Run:
         self.watch = watch
         self.results: list[ImageResult] = []
         self.jobs: dict[str, ImageJob] = {}
-        self.total = plan.totals.planes
+        self.total = sum(image.planes for image in plan.images)
         self.done = 0
         self.failed = 0
 
@@ -159,9 +158,8 @@ class _Run:
             yield Call(run_block, task)
 
     def _finishing(self, job: ImageJob) -> Call:
-        task = FinishTask(
-            job.image.header, job.spec, job.recipe, job.started, self.device, not self.choices.write_back
-        )
+        header = replace(job.image.header, texts=())
+        task = FinishTask(header, job.spec, job.recipe, job.started, self.device, not self.choices.write_back)
         return Call(finish, task)
 
     def take(self, call: Call, answer: object) -> Iterable[Call]:
@@ -213,7 +211,5 @@ def _in_words(error: object) -> str:
 
 def _lost(task: BlockTask, error: object) -> BlockOutcome:
     """Count the planes of a block whose worker died or ran out of memory as failed."""
-    reasons = dict.fromkeys(task.block.positions, _in_words(error))
-    with suppress(TargetError):  # where even this cannot be written, finishing the image will say so
-        write_failures(task.spec, task.block, reasons)
-    return BlockOutcome(0, 0, tuple(failure_lines(task.block, reasons)), 0.0)
+    reasons = [f"c={task.block.c} t={t} z={z}: {_in_words(error)}" for t, z in task.block.positions]
+    return BlockOutcome(0, 0, tuple(reasons), 0.0)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
+from autodip_zarr.run.cluster_file import read_cluster
+from autodip_zarr.run.clusters import connect_cluster
 from autodip_zarr.run.machine import resolve_device, usable_cores
 
 if TYPE_CHECKING:
@@ -32,15 +34,19 @@ class Call:
 
 @contextmanager
 def connect(machine: Machine) -> Iterator[Client]:
-    """Connect to a running scheduler, or start worker processes on this machine.
+    """Connect to a running scheduler, or start workers: those of a cluster file, or on this machine.
 
-    One single-threaded worker process a core, or one for the GPU.
+    On this machine, one single-threaded worker process a core, or one for the GPU.
 
     Raises
     ------
     OptionError
-        If no scheduler answers at the address.
+        If no scheduler answers at the address, or the workers cannot be started.
     """
+    if machine.cluster is not None:
+        with connect_cluster(read_cluster(machine.cluster)) as client:
+            yield client
+        return
     from distributed import Client, LocalCluster  # noqa: PLC0415 - half a second, not needed for planning
 
     if machine.scheduler is not None:

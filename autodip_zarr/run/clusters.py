@@ -1,0 +1,231 @@
+"""Start the workers that a cluster file describes, and keep them going."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from autodip_zarr.errors import OptionError
+from autodip_zarr.run.cluster_file import Cards, Cluster, SlurmJobs
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+_LOOK_SECONDS: Final = 5.0
+_SLOWEST_LOOK_SECONDS: Final = 600.0
+_FAILED_ROUNDS: Final = 3
+_NEVER_PAUSE: Final = ("target", "spill", "pause")
+"""What workers must not do as memory fills: nothing in them can be spilled, and freed memory stays in the
+process, so that one that paused would never go on."""
+
+
+@contextmanager
+def connect_cluster(cluster: Cluster) -> Iterator[Client]:
+    """Start the workers of a cluster file, and stop them at the end.
+
+    Raises
+    ------
+    OptionError
+        What starts them is not installed, or refuses, or no job lasts long enough to connect.
+    """
+    with connect_slurm(cluster) if isinstance(cluster, SlurmJobs) else connect_cards(cluster) as client:
+        yield client
+
+
+@contextmanager
+def connect_cards(cards: Cards) -> Iterator[Client]:
+    """Start one worker process a card of this machine, with the resource ``GPU: 1``."""
+    _need("dask_cuda", cards, "cuda")
+    from dask_cuda import LocalCUDACluster  # noqa: PLC0415 - an optional dependency
+    from distributed import Client  # noqa: PLC0415 - half a second, not needed for planning
+
+    try:
+        cluster = LocalCUDACluster(**card_options(cards))
+    except Exception as error:  # the driver's library and dask-cuda have errors of their own
+        raise OptionError(_where(cards), f"the cards cannot be used ({error})", "CUDA cards") from error
+    with cluster, Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+def card_options(cards: Cards) -> dict[str, Any]:
+    """Return the arguments of ``dask_cuda.LocalCUDACluster``."""
+    return {
+        "CUDA_VISIBLE_DEVICES": None if cards.cards is None else list(cards.cards),
+        "threads_per_worker": 1,
+        "memory_limit": cards.memory_bytes or "auto",
+        "local_directory": cards.local_folder,
+        "dashboard_address": ":0",
+        "resources": {"GPU": 1},
+        **{f"memory_{what}_fraction": False for what in _NEVER_PAUSE},
+    }
+
+
+@contextmanager
+def connect_slurm(jobs: SlurmJobs) -> Iterator[Client]:
+    """Submit jobs to Slurm, wait for the first worker, and replace jobs that end before the work does."""
+    _need("dask_jobqueue", jobs, "slurm")
+    from dask_jobqueue.slurm import SLURMCluster  # noqa: PLC0415 - an optional dependency
+    from distributed import Client  # noqa: PLC0415 - half a second, not needed for planning
+
+    with SLURMCluster(**slurm_options(jobs)) as cluster, Client(cluster, set_as_default=False) as client:
+        keeper = Keeper(cluster, jobs)
+        keeper.begin()
+        looking = asyncio.run_coroutine_threadsafe(keeper.keep(), cluster.loop.asyncio_loop)
+        try:
+            keeper.wait_for_worker()
+            yield client
+        finally:
+            looking.cancel()
+
+
+def slurm_options(jobs: SlurmJobs) -> dict[str, Any]:
+    """Return the arguments of ``dask_jobqueue.SLURMCluster``; all that enters the script is quoted.
+
+    Every worker process has one thread. On a card it offers the resource ``GPU: 1``.
+    """
+    variables = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{what.upper()}": "False" for what in _NEVER_PAUSE}
+    variables |= dict(jobs.environment)
+    prologue = [f"export {name}={shlex.quote(text)}" for name, text in variables.items()]
+    prologue += [f"module load {shlex.quote(module)}" for module in jobs.modules]
+    options = {
+        "cores": jobs.processes,
+        "processes": jobs.processes,
+        "job_cpu": jobs.cores,
+        "memory": str(jobs.memory_bytes),
+        "walltime": jobs.walltime,
+        "queue": jobs.partition,
+        "account": jobs.account,
+        "job_extra_directives": list(jobs.directives),
+        "job_script_prologue": prologue,
+        "worker_extra_args": ["--resources", "GPU=1"] if jobs.device == "cuda" else [],
+        "python": None if jobs.python is None else shlex.quote(jobs.python),
+        "interface": jobs.interface,
+        "local_directory": None if jobs.local_folder is None else shlex.quote(jobs.local_folder),
+        "log_directory": jobs.log_folder,
+        "job_name": "autodip-zarr",
+        "scheduler_options": {"dashboard_address": ":0"},
+    }
+    if jobs.modules:  # `module` is a function of login shells
+        options["shebang"] = "#!/bin/bash -l"
+    return options
+
+
+class Keeper:
+    """Asks Slurm every few seconds which jobs there still are, and submits what is missing.
+
+    A job that reached its time limit, was preempted or lost its node is replaced; Dask gives its blocks to
+    other workers by itself. With a range of jobs, there are as many as there are blocks to hand out, and a
+    job whose workers have nothing to do is given back.
+    """
+
+    def __init__(self, cluster: Any, jobs: SlurmJobs) -> None:  # noqa: ANN401 - SLURMCluster is optional
+        self.cluster = cluster
+        self.jobs = jobs
+        self.pause = _LOOK_SECONDS
+        self.failed_rounds = 0
+
+    def begin(self) -> None:
+        """Submit the first jobs.
+
+        Raises
+        ------
+        OptionError
+            Slurm is not installed here, or takes no such job.
+        """
+        try:
+            self.cluster.sync(self._submit, max(self.jobs.least_jobs, 1))
+        except FileNotFoundError as error:
+            hint = "run this where jobs are submitted, on a login node"
+            raise OptionError(
+                _where(self.jobs), f"{error.filename} is not installed here", "Slurm", hint
+            ) from error
+        except RuntimeError as error:
+            refusal = str(error).rpartition("stderr:")[2].strip().splitlines() or [str(error)]
+            raise OptionError(
+                _where(self.jobs), f"sbatch refused: {refusal[0]}", "a job that Slurm takes"
+            ) from error
+
+    def wait_for_worker(self) -> None:
+        """Wait until a job has started and a worker is there, however long the queue is.
+
+        Raises
+        ------
+        OptionError
+            Jobs ended several times before any worker came.
+        """
+        while not self.cluster.scheduler_info["workers"]:
+            if self.failed_rounds >= _FAILED_ROUNDS:
+                logs = self.jobs.log_folder or "the slurm-*.out files"
+                hint = f"see {logs} for what went wrong; python must name an interpreter that the nodes have"
+                found = "jobs end before their workers have come"
+                raise OptionError(_where(self.jobs), found, "workers", hint)
+            self.cluster.sync(asyncio.sleep, 0.2)
+
+    async def keep(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await asyncio.sleep(self.pause)
+            with suppress(RuntimeError, OSError):  # Slurm does not answer for a while: look again later
+                await self.look()
+
+    async def look(self) -> None:
+        """Compare the jobs with those that Slurm knows, and submit or give back."""
+        known = await _job_ids()
+        lost = [name for name, job in self.cluster.workers.items() if job.job_id not in known]
+        for name in lost:
+            del self.cluster.workers[name]
+            self.cluster.worker_spec.pop(name, None)
+        has_workers = bool(self.cluster.scheduler.workers)
+        if lost and not has_workers:  # do not flood Slurm with jobs that cannot work
+            self.failed_rounds += 1
+            self.pause = min(2 * self.pause, _SLOWEST_LOOK_SECONDS)
+        elif has_workers:
+            self.failed_rounds, self.pause = 0, _LOOK_SECONDS
+        wanted = self._wanted()
+        self._give_back(len(self.cluster.worker_spec) - wanted)
+        await self._submit(max(wanted, len(self.cluster.worker_spec)))
+
+    def _wanted(self) -> int:
+        """Return how many jobs there should be for the blocks that are handed out."""
+        blocks = len(self.cluster.scheduler.tasks)
+        return min(max(math.ceil(blocks / self.jobs.processes), self.jobs.least_jobs), self.jobs.most_jobs)
+
+    def _give_back(self, count: int) -> None:
+        """Take jobs off the list, as many as `count`, whose workers have nothing to do."""
+        busy = {state.name for state in self.cluster.scheduler.workers.values() if state.processing}
+        for name, spec in reversed(list(self.cluster.worker_spec.items())):
+            workers = {f"{name}{suffix}" for suffix in spec.get("group", [""])}
+            if count > 0 and busy.isdisjoint(workers):
+                del self.cluster.worker_spec[name]
+                count -= 1
+
+    async def _submit(self, jobs: int) -> None:
+        self.cluster.scale(jobs=jobs)
+        await self.cluster
+
+
+async def _job_ids() -> set[str]:
+    """Return the numbers of all jobs of this user that wait or run."""
+    command = ("squeue", "--me", "--noheader", "--format=%A")
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    out, err = await process.communicate()
+    if process.returncode:
+        raise RuntimeError(err.decode(errors="replace"))
+    return set(out.decode().split())
+
+
+def _need(module: str, cluster: Cluster, extra: str) -> None:
+    if find_spec(module) is None:
+        found = f"{module.replace('_', '-')} is not installed"
+        raise OptionError(_where(cluster), found, hint=f"pip install 'autodip-zarr[{extra}]'")
+
+
+def _where(cluster: Cluster) -> str:
+    return f"--cluster {cluster.path}"

@@ -1,0 +1,172 @@
+"""Cluster files: what they say, and what is said of those that are wrong."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from autodip_zarr.cli import main
+from autodip_zarr.errors import OptionError
+from autodip_zarr.run.choices import Machine
+from autodip_zarr.run.cluster_file import Cards, SlurmJobs, read_cluster, settle_cluster
+from autodip_zarr.run.clusters import card_options, connect_cluster, slurm_options
+from autodip_zarr.stores.sample import write_sample_zarr
+
+from ..samples import make_sample
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples" / "clusters").glob("*.toml"))
+JOBS = {"kind": '"slurm"', "jobs": "2", "cores": "4", "memory": '"16 GB"', "walltime": '"04:00:00"'}
+
+
+def write(path: Path, **fields: str | None) -> str:
+    """Write a file of Slurm jobs with some fields changed or, by ``None``, left out."""
+    known = {name: text for name, text in (JOBS | fields).items() if text is not None}
+    path.write_text("\n".join(f"{name} = {text}" for name, text in known.items()))
+    return str(path)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_the_examples_are_valid(path: Path) -> None:
+    cluster = read_cluster(str(path))
+    assert isinstance(cluster, SlurmJobs | Cards)
+    assert cluster.device == ("cpu" if "cpu" in path.stem else "cuda")
+
+
+def test_a_range_of_jobs_and_one_thread_a_process(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.toml", jobs=None, minimum_jobs="0", maximum_jobs="40", partition='"long"')
+    jobs = read_cluster(path)
+    assert isinstance(jobs, SlurmJobs)
+    assert (jobs.least_jobs, jobs.most_jobs, jobs.processes) == (0, 40, 4)
+    options = slurm_options(jobs)
+    assert options["cores"] == options["processes"] == 4
+    assert options["worker_extra_args"] == []
+    assert options["queue"] == "long"
+
+
+def test_a_card_job_has_one_worker_that_offers_it(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.toml", device='"cuda"', directives='["--gres=gpu:1"]')
+    jobs = read_cluster(path)
+    assert isinstance(jobs, SlurmJobs)
+    options = slurm_options(jobs)
+    assert (options["processes"], options["job_cpu"]) == (1, 4)
+    assert options["worker_extra_args"] == ["--resources", "GPU=1"]
+
+
+def test_what_enters_a_job_script_is_quoted(tmp_path: Path) -> None:
+    from dask_jobqueue.slurm import SLURMJob
+
+    evil = "$(touch evil); `touch evil` 'x"
+    path = write(
+        tmp_path / "c.toml",
+        environment=f'{{ NAME = "{evil}" }}',
+        modules=f'["{evil}"]',
+        python=f'"{evil}"',
+        local_folder=f'"{evil}"',
+    )
+    jobs = read_cluster(path)
+    assert isinstance(jobs, SlurmJobs)
+    options = {k: v for k, v in slurm_options(jobs).items() if k != "scheduler_options"}
+    job: Any = SLURMJob
+    script = job("tcp://nowhere:1", name="w", **options).job_script()
+    quoted = """'$(touch evil); `touch evil` '"'"'x'"""
+    assert f"export NAME={quoted}" in script
+    assert f"module load {quoted}" in script
+    assert f"\n{quoted} -m " in script
+    assert script.count("evil") == script.count(quoted) * 2
+
+
+WRONG = [
+    ({"cores": "0"}, "cores", "0", "at least 1"),
+    ({"cores": '"four"'}, "cores", "'four'", "a whole number"),
+    ({"cores": "true"}, "cores", "True", "a whole number"),
+    ({"cores": None}, "cores is missing", "", ""),
+    ({"kind": '"pbs"'}, "kind", "'pbs'", "slurm or cuda"),
+    ({"memory": "16"}, "memory", "16", "text"),
+    ({"memory": '"16"'}, "memory", "'16'", "with its unit"),
+    ({"memory": '"lots"'}, "memory", "'lots'", "with its unit"),
+    ({"memory": '"1 GB"'}, "memory", "4 worker processes", "at least"),
+    ({"walltime": '"soon"'}, "walltime", "'soon'", "hours:minutes:seconds"),
+    ({"jobs": None}, "jobs is missing", "how many", "maximum_jobs"),
+    ({"maximum_jobs": "4"}, "maximum_jobs", "beside jobs", "one of them"),
+    ({"jobs": None, "minimum_jobs": "5", "maximum_jobs": "4"}, "minimum_jobs", "5", "at most"),
+    ({"partitoin": '"long"'}, "partitoin", "is no field", "did you mean partition?"),
+    ({"directives": '"--qos=long"'}, "directives", "'--qos=long'", "a list"),
+    ({"directives": '["--qos=long\\ntouch evil"]'}, "directives", "evil", "one line"),
+    ({"directives": '["touch evil"]'}, "directives", "evil", "begin with -"),
+    ({"device": '"cuda"'}, "directives", "[]", "--gres=gpu:1"),
+    ({"environment": '{ "A B" = "x" }'}, "environment", "A B", "names"),
+]
+
+
+@pytest.mark.parametrize(("fields", "field", "found", "expected"), WRONG, ids=lambda value: str(value)[:40])
+def test_a_wrong_field_is_named_with_what_is_expected(
+    tmp_path: Path, fields: dict[str, str | None], field: str, found: str, expected: str
+) -> None:
+    path = write(tmp_path / "c.toml", **fields)
+    with pytest.raises(OptionError) as caught:
+        read_cluster(path)
+    message = str(caught.value)
+    assert all(text in message for text in (path, field, found, expected)), message
+
+
+def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.toml"
+    broken.write_text("kind: slurm")
+    for path, found in ((tmp_path / "none.toml", "No such file"), (broken, "is no TOML")):
+        with pytest.raises(OptionError, match=found) as caught:
+            read_cluster(str(path))
+        assert str(path) in str(caught.value)
+
+
+def test_the_file_decides_the_device_and_contradictions_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.toml", device='"cuda"', directives='["--gpus=1"]')
+    assert settle_cluster(Machine()) == Machine()
+    assert settle_cluster(Machine(cluster=path)).device == "cuda"
+    assert settle_cluster(Machine("cuda", cluster=path)).device == "cuda"
+    for machine in (
+        Machine("cpu", cluster=path),
+        Machine(workers=2, cluster=path),
+        Machine("auto", None, "tcp://x:1", path),
+    ):
+        with pytest.raises(OptionError, match=r"the same device|one of them"):
+            settle_cluster(machine)
+
+
+def test_a_mistake_in_the_file_shows_before_the_archive_is_walked(tmp_path: Path) -> None:
+    path = write(tmp_path / "c.toml", cores="0")
+    result = CliRunner().invoke(
+        main, ["denoise", str(tmp_path / "missing"), "--output", str(tmp_path / "out"), "--cluster", path]
+    )
+    assert result.exit_code == 2
+    assert "cores" in result.stderr
+    assert "missing" not in result.stderr
+
+
+def test_cards_each_get_one_worker(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text('kind = "cuda"\ncards = [0, 2]\nmemory = "32 GB"\n')
+    cards = read_cluster(str(path))
+    assert isinstance(cards, Cards)
+    options = card_options(cards)
+    assert options["CUDA_VISIBLE_DEVICES"] == [0, 2]
+    assert options["resources"] == {"GPU": 1}
+    assert options["threads_per_worker"] == 1
+    assert options["memory_limit"] == 32_000_000_000
+
+
+def test_what_is_not_installed_is_named_with_the_command_that_installs_it(tmp_path: Path) -> None:
+    if find_spec("dask_cuda") is not None:
+        pytest.skip("dask-cuda is installed here")
+    source, path = tmp_path / "x.zarr", tmp_path / "c.toml"
+    write_sample_zarr(source, make_sample("x"), "0.5")
+    path.write_text('kind = "cuda"\n')
+    with (
+        pytest.raises(OptionError, match="dask-cuda is not installed") as caught,
+        connect_cluster(read_cluster(str(path))),
+    ):
+        pass
+    assert "pip install 'autodip-zarr[cuda]'" in str(caught.value)
