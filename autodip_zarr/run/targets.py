@@ -11,6 +11,7 @@ from autodip_zarr.run.choices import Choices
 from autodip_zarr.stores.layout import plan_layout
 
 _TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$", re.IGNORECASE)
+_ZIP = re.compile(r"(\.ome)?(\.zarr)?(\.zip|\.ozx)$", re.IGNORECASE)
 _SMALLEST_LEVEL_PX = 256
 
 
@@ -48,8 +49,9 @@ def target_root(ref: ImageRef, choices: Choices) -> str | None:
     if choices.output is None:
         return None
     relative = ref.relative
-    if ref.kind == "ome-tiff":
-        relative = _TIFF.sub("", relative) + ".ome.zarr"
+    packed = _TIFF if ref.kind == "ome-tiff" else _ZIP
+    if packed.search(relative):
+        relative = packed.sub("", relative) + ".ome.zarr"
     return f"{choices.output.rstrip('/')}/{relative}"
 
 

@@ -101,8 +101,10 @@ def read_node(place: Place, key: str, zarr_format: ZarrFormat | None = None) -> 
                 contents.append(place.read(join(key, name)))
             except HeaderError:
                 raise
-            except SourceError as error:  # a bucket may forbid to ask for what is not there
-                refused = refused or error
+            except SourceError as error:
+                if not isinstance(error.__cause__, PermissionError):
+                    raise
+                refused = refused or error  # a bucket may forbid to ask for what is not there
                 contents.append(None)
         node = _node(place, key, candidate, contents)
         if node is not None:

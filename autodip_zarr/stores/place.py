@@ -17,11 +17,20 @@ from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.messages import words
+from autodip_zarr.stores.remote import (
+    ask,
+    is_empty_object,
+    is_refused_as_missing,
+    open_file_system,
+    open_remote_file,
+    passing_reason,
+)
 from autodip_zarr.stores.uris import is_remote, is_zip, local_path, split_uri
 
 METADATA_LIMIT = 64 * 1024 * 1024
 """Bytes above which a metadata document is refused: an honest one is far smaller."""
 
+_ARCHIVE_BLOCK_BYTES = 256 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -162,15 +171,18 @@ class RemotePlace:
 
     def read(self, key: str, limit: int = METADATA_LIMIT) -> bytes | None:
         """Return the bytes of a key, ``None`` where there is none; errors as for a folder."""
+        path = self._path(key)
         try:
-            content = self.fs.cat_file(self._path(key), start=0, end=limit + 1)
+            content = ask(lambda: self.fs.cat_file(path, start=0, end=limit + 1))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, KeyError):
             return None
         except MemoryError:
             raise
         except Exception as error:  # each remote file system has errors of its own
-            if _is_refused_as_missing(error):
+            if is_refused_as_missing(error):
                 return None
+            if is_empty_object(error):  # which has no range that could be asked for
+                return b""
             raise _unreadable(self.where(key), error) from error
         return _bounded(self.where(key), bytes(content), limit)
 
@@ -185,7 +197,9 @@ class RemotePlace:
             content = found.get(path)
             if isinstance(content, bytes):
                 contents.append(_bounded(self.where(key), content, METADATA_LIMIT))
-            else:  # an error, whose meaning is told apart in one place
+            elif isinstance(content, FileNotFoundError) and passing_reason(content) is None:
+                contents.append(None)
+            else:  # another error, whose meaning is told apart in one place
                 contents.append(self.read(key))
         return contents
 
@@ -197,7 +211,7 @@ class RemotePlace:
         path = self._path(key)
         try:
             self.fs.invalidate_cache()
-            found = self.fs.ls(path, detail=True)
+            found = ask(lambda: self.fs.ls(path, detail=True))
         except FileNotFoundError:
             return []
         except Exception as error:  # see read
@@ -206,12 +220,23 @@ class RemotePlace:
         return sorted(name for name in names if name[0])
 
     def stat(self, key: str) -> Fingerprint | None:
-        """Return size, time and entity tag of a key, as far as told, ``None`` where there is none."""
+        """Return size, time and entity tag of a key, as far as told, ``None`` where there is none.
+
+        Raises
+        ------
+        SourceError
+            The server does not tell.
+        """
+        path = self._path(key)
         try:
             self.fs.invalidate_cache()
-            info = self.fs.info(self._path(key))
-        except (OSError, ValueError, KeyError):
+            info = ask(lambda: self.fs.info(path))
+        except (FileNotFoundError, NotADirectoryError, KeyError, ValueError):
             return None
+        except Exception as error:  # see read
+            if is_refused_as_missing(error):
+                return None
+            raise _unreadable(self.where(key), error) from error
         modified = info.get("LastModified") or info.get("created")
         etag = info.get("ETag") or info.get("etag")
         return Fingerprint(
@@ -223,51 +248,62 @@ class RemotePlace:
 
     def write(self, key: str, content: bytes) -> None:
         """Replace a key; object stores do so in one step."""
+        path = self._path(key)
         with target_errors(self.where(key)):
-            path = self._path(key)
-            self.fs.pipe_file(path, content)
+            ask(lambda: self.fs.pipe_file(path, content))
 
     def create(self, key: str, content: bytes) -> bool:
         """Write a key only if there is none, and say whether it was written.
 
-        Object stores tell apart two writers only where fsspec supports it; otherwise the check comes
-        just before the write.
+        S3 tells apart two writers at the same moment; elsewhere the check comes just before the write.
         """
-        if self.stat(key) is not None:
-            return False
-        self.write(key, content)
+        path = self._path(key)
+        with target_errors(self.where(key)):
+            try:
+                ask(lambda: self.fs.pipe_file(path, content, mode="create"))
+            except FileExistsError:
+                return self.read(key) == content  # an attempt whose answer was lost may have written it
         return True
 
     def delete(self, key: str) -> None:
         """Delete a key; nothing happens where there is none."""
+        path = self._path(key)
         with target_errors(self.where(key)):
             try:
-                self.fs.rm_file(self._path(key))
+                ask(lambda: self.fs.rm_file(path))
             except FileNotFoundError:
                 return
 
     def delete_tree(self, key: str) -> None:
         """Delete everything below a key."""
+        path = self._path(key)
         with target_errors(self.where(key)):
             try:
                 self.fs.invalidate_cache()
-                self.fs.rm(self._path(key), recursive=True)
+                ask(lambda: self.fs.rm(path, recursive=True))
             except FileNotFoundError:
                 return
 
     @contextmanager
     def zarr_store(self, *, read_only: bool) -> Iterator[Any]:
         """Open this prefix, or this archive, as a store of zarr."""
+        from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper  # noqa: PLC0415
         from zarr.storage import FsspecStore, ZipStore  # noqa: PLC0415
 
-        if self.is_archive:
+        from autodip_zarr.stores.patient_store import PatientStore  # noqa: PLC0415 - imports zarr
+
+        if not self.is_archive:
+            fs, root = open_file_system(self.uri, asynchronous=True)
+            yield PatientStore(FsspecStore(fs, read_only=read_only, path=root))
+        elif is_remote(self.uri):
+            fs = AsyncFileSystemWrapper(self.fs, asynchronous=True)
+            yield PatientStore(FsspecStore(fs, read_only=read_only, path=""))
+        else:
             archive = ZipStore(self.uri, mode="r", read_only=True)
             try:
                 yield archive
             finally:
                 archive.close()
-        else:
-            yield FsspecStore.from_url(self.uri, read_only=read_only)
 
 
 Place = LocalPlace | RemotePlace
@@ -285,11 +321,15 @@ def open_place(uri: str) -> Place:
     if not is_remote(uri):
         path = local_path(uri)
         return _open_zip(path) if is_zip(path) and Path(path).is_file() else LocalPlace(path)
-    from fsspec.core import url_to_fs  # noqa: PLC0415
-
     uri = uri if uri.endswith("://") else uri.rstrip("/")
     try:
-        fs, root = url_to_fs(uri)
+        if is_zip(public_uri(uri)):
+            return _open_zip(uri)
+        fs, root = open_file_system(uri)
+    except FileNotFoundError:  # a folder that is named like an archive
+        fs, root = open_file_system(uri)
+    except AutodipError:
+        raise
     except Exception as error:  # import errors, unknown protocols, missing credentials
         raise _unreadable(public_uri(uri), error) from error
     return RemotePlace(uri, fs, root, listable=not uri.startswith(("http://", "https://")))
@@ -300,10 +340,15 @@ def _open_zip(path: str) -> RemotePlace:
 
     from fsspec.implementations.zip import ZipFileSystem  # noqa: PLC0415
 
+    content = open_remote_file(path, _ARCHIVE_BLOCK_BYTES) if is_remote(path) else path
     try:
-        return RemotePlace(path, ZipFileSystem(fo=path, mode="r"), "", listable=True, is_archive=True)
+        archive = ZipFileSystem(fo=content, mode="r")
+    except FileNotFoundError:
+        raise
     except (OSError, BadZipFile) as error:
-        raise SourceError(path, f"is no zip archive: {words(error)}", "a zipped Zarr store") from error
+        found = f"is no zip archive: {words(error)}"
+        raise SourceError(public_uri(path), found, "a zipped Zarr store") from error
+    return RemotePlace(path, archive, "", listable=True, is_archive=True)
 
 
 @contextmanager
@@ -327,11 +372,6 @@ def _hint(error: OSError) -> str:
     if error.errno in _FORBIDDEN or isinstance(error, PermissionError):
         return "ask for permission to write there, or choose another target"
     return "run the same command again: it continues"
-
-
-def _is_refused_as_missing(error: Exception) -> bool:
-    """Web servers in front of buckets answer 403 for an object that does not exist."""
-    return getattr(error, "status", None) in (403, 404)
 
 
 def _unreadable(where: str, error: Exception) -> SourceError:

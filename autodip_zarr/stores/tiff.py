@@ -14,6 +14,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
 from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
+from autodip_zarr.stores.remote import open_remote_file
 from autodip_zarr.stores.texts import read_text
 from autodip_zarr.stores.uris import is_remote, split_uri
 
@@ -59,11 +60,9 @@ def open_tiff(uri: str) -> Iterator[Any]:
 
     try:
         if is_remote(uri):
-            from fsspec.core import url_to_fs  # noqa: PLC0415
-
-            fs, path = url_to_fs(uri)  # small blocks: pages are read here and there, not from end to end
+            # small blocks: pages are read here and there, not from end to end
             with (
-                fs.open(path, "rb", block_size=_BLOCK_BYTES) as file,
+                open_remote_file(uri, _BLOCK_BYTES) as file,
                 tifffile.TiffFile(file, **_PLAIN_ONLY) as tif,
             ):
                 yield tif

@@ -110,8 +110,6 @@ def _remote(place: Place, state: _Walk) -> Found:
     name = split_uri(public_uri(place.uri))[1]
     if is_tiff_name(name):
         yield from _tiff(place.uri, name, state)
-    elif is_zip(name) and not place.is_archive:
-        yield Skipped(place.where(""), "is a zipped store on a server; download it first", is_error=True)
     elif place.is_archive:
         yield from _below(place, "", ZarrWalk(place, name, results=state.results), state)
     else:
@@ -199,9 +197,9 @@ def _file(place: Place, key: str, state: _Walk) -> Found:
         return
     if is_tiff_name(key):
         yield from _tiff(_raw_uri(place, key), key, state)
-    elif is_zip(key) and isinstance(place, LocalPlace):
+    elif is_zip(key):
         try:
-            archive = open_place(place.where(key))
+            archive = open_place(_raw_uri(place, key))
         except SourceError:
             if key.lower().endswith(".zip") and ".zarr" not in key.lower():
                 return  # an archive of something else

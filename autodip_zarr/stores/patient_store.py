@@ -1,0 +1,69 @@
+"""A store of zarr over any file system of fsspec that asks again where a request failed for now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import FsspecStore, WrapperStore
+
+from autodip_zarr.stores.remote import ask_async, is_refused_as_missing
+
+
+class PatientStore(WrapperStore[FsspecStore]):
+    """Every request is made as often as ``Patience`` allows.
+
+    Parameters
+    ----------
+    store : FsspecStore
+        The store that makes each attempt.
+    """
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return the bytes of a key, or a part of them; ``None`` where there is none."""
+        try:
+            found = await ask_async(lambda: self._store.get(key, prototype, byte_range))
+        except Exception as error:
+            if is_refused_as_missing(error):
+                return None
+            raise
+        return found if found is None else _asked_for(found, byte_range)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return parts of several keys, fetched side by side."""
+        return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Replace a key; object stores do so in one step, so that doing it again is harmless."""
+        await ask_async(lambda: self._store.set(key, value))
+
+    async def delete(self, key: str) -> None:
+        """Delete a key."""
+        await ask_async(lambda: self._store.delete(key))
+
+    async def delete_dir(self, prefix: str) -> None:
+        """Delete everything below a prefix."""
+        await ask_async(lambda: self._store.delete_dir(prefix))
+
+    async def exists(self, key: str) -> bool:
+        """Return whether there is a key."""
+        return await ask_async(lambda: self._store.exists(key))
+
+
+def _asked_for(found: Buffer, part: Any) -> Buffer:  # noqa: ANN401
+    """Cut out what was asked for, where a web server sent everything."""
+    size = len(found)
+    if isinstance(part, RangeByteRequest) and size > part.end - part.start:
+        return found[part.start : part.end]
+    if isinstance(part, SuffixByteRequest) and size > part.suffix:
+        return found[size - part.suffix :]
+    if isinstance(part, OffsetByteRequest):
+        return found  # not told apart from everything; zarr asks so for nothing that is read here
+    return found
