@@ -277,18 +277,18 @@ def _write(path: str, text: str) -> None:
 @_json
 def verify(target: str, *, as_json: bool) -> None:
     """Check that a result, or all results below a folder, are whole and valid."""
-    from autodip_zarr.run.verify import verify_target  # noqa: PLC0415
+    from autodip_zarr.report.documents import verify_document  # noqa: PLC0415
+    from autodip_zarr.run.verify import shown, verify_target  # noqa: PLC0415
 
     findings = verify_target(target)
     if as_json:
-        images = [{"target": f.target, "status": f.status, "problems": list(f.problems)} for f in findings]
-        _print_json({"images": images})
+        _print_json(verify_document(findings))
     else:
         for finding in findings:
             click.echo(f"{finding.status}: {finding.target}")
-            for problem in finding.problems:
-                click.echo(f"  {problem}")
-    sys.exit(EXIT_INCOMPLETE if any(finding.problems for finding in findings) else EXIT_DONE)
+            for line in shown(finding):
+                click.echo(f"  {line}")
+    sys.exit(EXIT_DONE if all(finding.is_whole for finding in findings) else EXIT_INCOMPLETE)
 
 
 @main.command()

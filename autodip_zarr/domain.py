@@ -11,8 +11,8 @@ name; a source without a ``t``, ``c`` or ``z`` axis has size 1 there. Missing is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 Width = int | Literal["asc"]
@@ -172,7 +172,7 @@ class Header:
     ome_version: str | None
     """Version of the OME-Zarr specification it is written in; ``None`` for TIFF."""
     texts: tuple[MetadataText, ...]
-    """Metadata texts that may describe it."""
+    """Metadata texts that may describe it; empty in a plan, where they have been understood."""
     fingerprint: Fingerprint
     """Its state when the header was read."""
     warnings: tuple[str, ...] = ()
@@ -436,12 +436,53 @@ class ImagePlan:
 
 
 @dataclass(frozen=True)
+class GroupTotal:
+    """What one calibration group of a plan comes to."""
+
+    group: str
+    """Terms of the group joined by ``+``, or ``global``."""
+    channels: int
+    """Channels that take its configuration."""
+    planes: int
+    """Planes to be denoised with it."""
+    relative_cost: float
+    """Cost of these planes; 1.0 is one 512x512 plane with the original prior (5/128/4/1800)."""
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What a plan comes to: counted image by image, so that it is known of plans of any size."""
+
+    images: int = 0
+    """Images to be denoised."""
+    planes: int = 0
+    """Planes to be denoised."""
+    bytes_in: int = 0
+    """Size of the pixels that are read, uncompressed; planes that are copied are read, too."""
+    bytes_out: int = 0
+    """Size of the pixels that are written, uncompressed, all resolution levels; 0 without a destination."""
+    groups: tuple[GroupTotal, ...] = ()
+    """One a calibration group, the dearest first."""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    """Channels and images that are not to be done, counted by reason, the commonest first."""
+    errors: int = 0
+    """Images and sources that cannot be done."""
+
+    @property
+    def relative_cost(self) -> float:
+        """Cost of all planes; 1.0 is one 512x512 plane with the original prior (5/128/4/1800)."""
+        return sum(group.relative_cost for group in self.groups)
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything that a run will do, known before it reads a pixel."""
 
-    images: tuple[ImagePlan, ...]
+    images: Sequence[ImagePlan]
     """Images to be denoised."""
     skipped: tuple[Skipped, ...]
     """Sources and channels that are not, with reasons."""
     warnings: tuple[str, ...] = ()
     """What a person should look at that is not about one image, in words."""
+    totals: Totals = Totals()
+    """What it all comes to."""

@@ -1,7 +1,9 @@
-"""Fit the presets to real pairs of noisy and clean images and print PSNR and SSIM beside a blur.
+"""Fit the presets to real pairs of noisy and clean images and print PSNR, SSIM and LPIPS beside a blur.
 
 The folder holds one folder for each set, named as in the Fluorescence Microscopy Denoising dataset
 (``<microscope>_<sample>_<channel>``), with ``<field>/raw_1.{png,tif}`` and ``<field>/gt.{png,tif}``.
+
+LPIPS needs weights that are downloaded once, or found below ``TORCH_HOME``.
 
 Usage: python benchmarks/quality.py FOLDER [--sets ...] [--presets ...] [--crop 128] [--seeds 3]
 """
@@ -15,15 +17,16 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
-from skimage.filters import gaussian
-from skimage.metrics import structural_similarity
 
 from autodip_zarr.dip.planes import FitJob, denoise_plane
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
+from autodip_zarr.metrics import Lpips, Scores, best_blur, score
+from autodip_zarr.stores import read_image
 
 Plane = NDArray[np.float64]
+
+METRICS = ("psnr", "ssim", "lpips")
 
 CONFIGS = {  # what the published table transfers to each set, by microscope and specimen or microscope alone
     "Confocal_BPAE_B": DipConfig(4, 32, 4, 1200),
@@ -40,7 +43,7 @@ CONFIGS = {  # what the published table transfers to each set, by microscope and
 def read(folder: Path, name: str) -> Plane:
     """Read one image of a field."""
     (path,) = [*folder.glob(f"{name}.png"), *folder.glob(f"{name}.tif")]
-    return np.asarray(Image.open(path), np.float64)
+    return read_image(str(path)).astype(np.float64)
 
 
 def busiest_crop(clean: Plane, side: int) -> tuple[slice, slice]:
@@ -55,29 +58,14 @@ def busiest_crop(clean: Plane, side: int) -> tuple[slice, slice]:
     return max(corners, key=lambda corner: float(clean[corner].std()))
 
 
-def score(image: Plane, clean: Plane, noisy: Plane) -> tuple[float, float]:
-    """Return PSNR and SSIM after scaling both images by the minimum and maximum of the noisy one."""
-    low, span = noisy.min(), np.ptp(noisy)
-    one, other = (image - low) / span, (clean - low) / span
-    ssim = structural_similarity(other, one, data_range=1.0)  # type: ignore[no-untyped-call]
-    return float(-10 * np.log10(np.mean((one - other) ** 2))), float(ssim)
-
-
-def best_blur(noisy: Plane, clean: Plane) -> Plane:
-    """Blur with the sigma that the clean image chooses: an upper bound for blurs."""
-    blurred: list[Plane] = []
-    for sigma in np.arange(0.5, 5, 0.25):
-        blurred.append(gaussian(noisy, sigma, preserve_range=True))  # type: ignore[no-untyped-call]  # noqa: PERF401
-    return min(blurred, key=lambda image: float(np.mean((image - clean) ** 2)))
-
-
-def report(name: str, method: str, found: list[tuple[float, float]], seconds: float) -> None:
+def report(name: str, method: str, found: list[Scores], seconds: float) -> None:
     """Print one line and one record."""
-    psnr, ssim = np.mean(found, axis=0)
+    psnr, ssim, lpips = (float(np.mean([getattr(one, key) for one in found])) for key in METRICS)
     print(
-        f"{name:18s} {method:10s} PSNR {psnr:6.2f} dB  SSIM {ssim:.3f}  {seconds:7.0f} s  ({len(found)} runs)"
+        f"{name:18s} {method:10s} PSNR {psnr:6.2f} dB  SSIM {ssim:.3f}  LPIPS {lpips:.3f}  {seconds:7.0f} s"
+        f"  ({len(found)} runs)"
     )
-    record = {"set": name, "method": method, "psnr": [p for p, _ in found], "ssim": [s for _, s in found]}
+    record = {"set": name, "method": method} | {key: [getattr(one, key) for one in found] for key in METRICS}
     print(json.dumps(record), file=sys.stderr, flush=True)
     sys.stdout.flush()
 
@@ -94,19 +82,20 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
     options = parser.parse_args()
+    perceptual = Lpips.load()
     for name in options.sets:
         field = next(path for path in sorted((options.folder / name).iterdir()) if path.is_dir())
         noisy, clean = read(field, "raw_1"), read(field, "gt")
         crop = busiest_crop(clean, options.crop)
         noisy, clean = noisy[crop], clean[crop]
-        report(name, "noisy", [score(noisy, clean, noisy)], 0)
-        report(name, "blur", [score(best_blur(noisy, clean), clean, noisy)], 0)
+        report(name, "noisy", [score(noisy, clean, noisy, perceptual)], 0)
+        report(name, "blur", [score(best_blur(noisy, clean).plane, clean, noisy, perceptual)], 0)
         for preset in options.presets:
             found, seconds = [], 0.0
             for seed in range(options.seeds):
                 recipe = preset_recipe(preset, seed=seed, precision=options.precision)
                 result = denoise_plane(noisy, FitJob(CONFIGS[name], recipe, "cpu"), (0, 0, 0, 0))
-                found.append(score(np.asarray(result.plane, np.float64), clean, noisy))
+                found.append(score(result.plane, clean, noisy, perceptual))
                 seconds += result.seconds
             report(name, preset, found, seconds / options.seeds)
 

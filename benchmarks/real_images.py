@@ -20,10 +20,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
 
 from autodip_zarr.domain import Skipped
-from autodip_zarr.report.metrics import psnr
+from autodip_zarr.metrics import Blur, best_blur, psnr
 from autodip_zarr.report.pictures import Panel, compose, display_window
 from autodip_zarr.stores import read_header, read_image, read_planes, walk_results
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff
@@ -43,14 +42,6 @@ def sample_of(name: str, noisy: Plane) -> Sample:
     microscope, _, channel = name.partition("_")
     channels = (SampleChannel(STAINS.get(channel, channel), MODES[microscope]),)
     return Sample(name, noisy[None, None, None], 0.1, channels)
-
-
-def best_blur(noisy: Plane, clean: Plane) -> tuple[float, float]:
-    """Return the highest PSNR of the Gaussian blur that is best against the clean image, and its width."""
-    widths = np.arange(0.4, 5.0, 0.1)
-    scores = [psnr(gaussian_filter(noisy.astype(float), width), clean, noisy) for width in widths]
-    best = int(np.argmax(scores))
-    return scores[best], float(widths[best])
 
 
 def denoised_by(source: Path, results: Path, options: list[str]) -> Plane:
@@ -74,17 +65,15 @@ class Pair:
     """(Y, X), a single capture."""
     clean: Plane
     """(Y, X), the average of 50."""
-    blur_db: float
-    """PSNR of the best Gaussian blur."""
-    blur_px: float
-    """Its width."""
+    blur: Blur
+    """The blur to beat, whose width the clean average chose."""
 
     @classmethod
     def read(cls, folder: Path) -> Pair:
         """Read the first capture of a set."""
         field = next(folder.iterdir())
         noisy, clean = (read_image(str(next(field.glob(part)))) for part in ("raw_1.*", "gt.*"))
-        return cls(folder.name, noisy, clean, *best_blur(noisy, clean))
+        return cls(folder.name, noisy, clean, best_blur(noisy, clean))
 
 
 def measure(pair: Pair, preset: str, seed: str, pictures: Path) -> None:
@@ -95,13 +84,14 @@ def measure(pair: Pair, preset: str, seed: str, pictures: Path) -> None:
         started = time.perf_counter()
         plane = denoised_by(source, Path(scratch) / "out", ["--preset", preset, "--seed", seed])
         seconds = time.perf_counter() - started
-    before, after = (psnr(image, pair.clean, pair.noisy) for image in (pair.noisy, plane))
-    blur = f"{pair.blur_db:.2f} ({pair.blur_px:.1f} px)"
+    images = (pair.noisy, pair.blur.plane, plane)
+    before, blurred, after = (psnr(image, pair.clean, pair.noisy) for image in images)
+    blur = f"{blurred:.2f} ({pair.blur.sigma_px:.1f} px)"
     print(f"{pair.name}, {preset}, {seed}: {before:.2f}, {blur}, {after:.2f}; {seconds:.0f}", flush=True)
     window = display_window(pair.clean)
     panels = [
         Panel(f"noisy {before:.2f} dB", pair.noisy, window),
-        Panel(f"blur {blur} dB", gaussian_filter(pair.noisy.astype(float), pair.blur_px), window),
+        Panel(f"blur {blur} dB", pair.blur.plane, window),
         Panel(f"{preset} {after:.2f} dB", plane, window),
         Panel("clean", pair.clean, window),
     ]

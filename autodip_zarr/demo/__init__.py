@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from autodip_zarr.demo.archive import Truth, write_archive
 from autodip_zarr.domain import ImagePlan, Skipped
 from autodip_zarr.errors import TargetError
-from autodip_zarr.report.metrics import psnr
+from autodip_zarr.metrics import psnr
 from autodip_zarr.report.pictures import Panel, compose, display_window
 from autodip_zarr.report.tables import config_name, table_text
 from autodip_zarr.run.choices import Choices, Machine

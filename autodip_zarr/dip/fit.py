@@ -40,6 +40,8 @@ class Tile:
     """(Y, X) float32, scaled to [0, 1], finite."""
     usable: NDArray[np.bool_] | None = None
     """(Y, X), which pixels count in the loss; ``None`` for all."""
+    weights: Sequence[Tensor] | None = None
+    """Parameters to begin with, of a fit of the same configuration; ``None`` draws fresh ones."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Fit:
     """Mean squared error to the noisy tile at the last step."""
     collapses: int
     """How often the weights of the last check were restored."""
+    weights: Sequence[Tensor]
+    """Parameters after the last step; float32 on the device."""
 
 
 def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
@@ -67,7 +71,7 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
     Parameters
     ----------
     tile : Tile
-        The noisy image.
+        The noisy image, and the weights to begin with where they are not to be drawn.
     config : DipConfig
         Architecture and number of iterations.
     recipe : Recipe
@@ -95,6 +99,8 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
     target = torch.from_numpy(padded).to(device)  # (Y', X')
     mask = None if tile.usable is None else torch.from_numpy(pad(tile.usable, config)[0]).to(device)
     state = prepare(config, recipe, (padded.shape[0], padded.shape[1]), seed, device)
+    if tile.weights is not None:
+        state.load(tile.weights)
     error = target.new_zeros(())
     for iteration in range(config.iterations):
         error = state.step(target, mask, check=iteration % CHECK_EVERY == 0)
@@ -107,7 +113,8 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
     image = output if state.average is None else state.average / state.weight
     if not torch.isfinite(image).all():
         raise diverged(last)
-    return Fit(image.cpu().numpy()[inner], config.iterations, last, state.collapses)
+    weights = [parameter.detach() for parameter in state.parameters]
+    return Fit(image.cpu().numpy()[inner], config.iterations, last, state.collapses, weights)
 
 
 def diverged(loss: float) -> FitError:
@@ -181,6 +188,12 @@ class Prior:
     kept_average: tuple[Tensor | None, float] = (None, 0.0)
     kept_loss: float = float("inf")
     collapses: int = 0
+
+    def load(self, weights: Sequence[Tensor]) -> None:
+        """Take the weights of another fit; input, perturbation and optimiser stay those of a fresh one."""
+        with torch.no_grad():
+            for parameter, weight in zip(self.parameters, weights, strict=True):
+                parameter.copy_(weight)
 
     def step(self, target: Tensor, mask: Tensor | None, *, check: bool = False) -> Tensor:
         """Make one Adam step and return the mean squared error before it.

@@ -11,6 +11,8 @@ from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, ImageRef, 
 from autodip_zarr.provenance import plate_document, public_uri
 from autodip_zarr.run.denoise import Summary
 from autodip_zarr.run.inspect import Inspection
+from autodip_zarr.run.totals import group_name
+from autodip_zarr.run.verify import Finding
 
 Document = dict[str, Any]
 
@@ -65,11 +67,6 @@ def _channel(channel: ChannelPlan) -> Document:
         "relative_cost": round(channel.relative_cost, 6),
         "warnings": list(channel.warnings),
     }
-
-
-def group_name(group: Any) -> str:  # noqa: ANN401 - any mapping of terms
-    """Return a calibration group in one word, for example ``widefield+nucleus``; ``global`` for none."""
-    return "+".join(str(term) for term in group.values()) or "global"
 
 
 def inspection_document(inspection: Inspection) -> Document:
@@ -127,6 +124,21 @@ def summary_document(summary: Summary) -> Document:
             {"source": public_uri(skip.source), "channel": skip.channel, "reason": skip.reason}
             for skip in summary.skipped
         ],
+    }
+
+
+def verify_document(findings: Sequence[Finding]) -> Document:
+    """Return what was found out about results as ``verify --json`` prints it."""
+    return {
+        "images": [
+            {
+                "target": public_uri(finding.target),
+                "status": finding.status,
+                "problems": list(finding.problems),
+                "failed_planes": [asdict(failure) for failure in finding.failed],
+            }
+            for finding in findings
+        ]
     }
 
 

@@ -12,8 +12,8 @@ from rich.text import Text
 
 from autodip_zarr.domain import DipConfig, Plan
 from autodip_zarr.metadata import well_name
-from autodip_zarr.report.documents import group_name
 from autodip_zarr.run.preview import Preview
+from autodip_zarr.run.totals import group_name
 
 _NARROWEST = 120
 _SHORT = 28

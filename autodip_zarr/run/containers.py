@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 
-from autodip_zarr.domain import ImagePlan
+from autodip_zarr.domain import ImagePlan, ImageRef, TargetSpec
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.targets import target_root
-from autodip_zarr.stores import read_plate, write_bf2raw_layout, write_plate_layout
+from autodip_zarr.stores import read_header, read_plate, write_bf2raw_layout, write_plate_layout
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One result in a store that holds several."""
+
+    ref: ImageRef
+    """Its source."""
+    target: TargetSpec
+    """Where it goes."""
 
 
 class Containers:
@@ -15,25 +26,27 @@ class Containers:
 
     Parameters
     ----------
-    images : sequence of ImagePlan
+    images : iterable of ImagePlan
         All images of the run; each store lists those that go into it.
     choices : Choices
         Destination; nothing is written around results that are written back.
     """
 
-    def __init__(self, images: Sequence[ImagePlan], choices: Choices) -> None:
+    def __init__(self, images: Iterable[ImagePlan], choices: Choices) -> None:
         self._choices = choices
-        self._open: dict[str, list[ImagePlan]] = {}
+        self._open: dict[str, list[_Member]] = {}
         for image in images:
             root = target_root(image.header.ref, choices)
             if root is not None and image.target is not None and image.target.uri != root:
-                self._open.setdefault(root, []).append(image)
+                self._open.setdefault(root, []).append(_Member(image.header.ref, image.target))
 
     def write_around(self, image: ImagePlan) -> None:
         """Write the store around an image, unless it has been written.
 
         Raises
         ------
+        SourceError
+            If the header of the source cannot be read again.
         TargetError
             If it cannot be written.
         """
@@ -41,12 +54,11 @@ class Containers:
         members = self._open.pop(root, None) if root is not None else None
         if root is None or not members:
             return
-        first = members[0]
-        zarr_format = first.target.zarr_format if first.target else 3
-        if first.header.ref.plate is not None:
-            fields = [member.header.ref.group for member in members]
-            write_plate_layout(root, zarr_format, read_plate(first.header.ref.uri), fields)
+        ref, zarr_format = members[0].ref, members[0].target.zarr_format
+        if ref.plate is not None:
+            fields = [member.ref.group for member in members]
+            write_plate_layout(root, zarr_format, read_plate(ref.uri), fields)
             return
-        header_texts = [text.content for text in first.header.texts if text.kind == "ome-xml"]
-        groups = [(m.target.uri if m.target else root).removeprefix(f"{root}/") for m in members]
+        header_texts = [text.content for text in read_header(ref).texts if text.kind == "ome-xml"]
+        groups = [member.target.uri.removeprefix(f"{root}/") for member in members]
         write_bf2raw_layout(root, zarr_format, groups, header_texts[0] if header_texts else None)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from itertools import chain
 
 from autodip_zarr.domain import ImagePlan, Plan, Skipped
@@ -14,8 +15,9 @@ from autodip_zarr.run.containers import Containers
 from autodip_zarr.run.images import FinishTask, ImageJob, ImageResult, ImageStatus, begin, finish, register
 from autodip_zarr.run.machine import resolve_device
 from autodip_zarr.run.plan import make_plan
-from autodip_zarr.run.process import BlockOutcome, BlockTask, run_block
+from autodip_zarr.run.process import BlockOutcome, BlockTask, failure_lines, run_block
 from autodip_zarr.run.schedule import Call, connect, drive
+from autodip_zarr.stores import write_failures
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class _Run:
         self.watch = watch
         self.results: list[ImageResult] = []
         self.jobs: dict[str, ImageJob] = {}
-        self.total = sum(image.planes for image in plan.images)
+        self.total = plan.totals.planes
         self.done = 0
         self.failed = 0
 
@@ -158,8 +160,9 @@ class _Run:
             yield Call(run_block, task)
 
     def _finishing(self, job: ImageJob) -> Call:
-        header = replace(job.image.header, texts=())
-        task = FinishTask(header, job.spec, job.recipe, job.started, self.device, not self.choices.write_back)
+        task = FinishTask(
+            job.image.header, job.spec, job.recipe, job.started, self.device, not self.choices.write_back
+        )
         return Call(finish, task)
 
     def take(self, call: Call, answer: object) -> Iterable[Call]:
@@ -211,5 +214,7 @@ def _in_words(error: object) -> str:
 
 def _lost(task: BlockTask, error: object) -> BlockOutcome:
     """Count the planes of a block whose worker died or ran out of memory as failed."""
-    reasons = [f"c={task.block.c} t={t} z={z}: {_in_words(error)}" for t, z in task.block.positions]
-    return BlockOutcome(0, 0, tuple(reasons), 0.0)
+    reasons = dict.fromkeys(task.block.positions, _in_words(error))
+    with suppress(TargetError):  # where even this cannot be written, finishing the image will say so
+        write_failures(task.spec, task.block, reasons)
+    return BlockOutcome(0, 0, tuple(failure_lines(task.block, reasons)), 0.0)

@@ -84,11 +84,10 @@ class ImageJob:
 
     def tasks(self, device: str) -> list[BlockTask]:
         """Return what workers are to do."""
-        light = replace(self.image.header, texts=())
         matches = [channel.match for channel in self.image.channels]
         return [
             BlockTask(
-                light,
+                self.image.header,
                 self.spec,
                 block,
                 None if (match := matches[block.c]) is None else match.config,
@@ -195,7 +194,7 @@ class FinishTask:
     """What is left once all blocks of an image are done."""
 
     header: Header
-    """The source, without its metadata texts."""
+    """The source."""
     spec: TargetSpec
     """The result."""
     recipe: dict[str, Any]

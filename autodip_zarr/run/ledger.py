@@ -1,4 +1,4 @@
-"""What is left to do in a result, from its record."""
+"""What is done in a result, what is left, and what failed, from its record."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, TargetSpec, Treatment
 from autodip_zarr.run.blocks import blocks
-from autodip_zarr.stores import RECORD_FIELDS, STATUS_DENOISED, STATUS_FAILED
+from autodip_zarr.stores import (
+    RECORD_FIELDS,
+    STATUS_DENOISED,
+    STATUS_FAILED,
+    Failure,
+    read_failures,
+    read_record,
+)
 
 _STATUS = RECORD_FIELDS.index("status")
 
@@ -38,6 +45,23 @@ def count_failed(record: NDArray[np.float64]) -> int:
     """Return how many planes failed or were lost with their worker."""
     status = record[..., _STATUS]
     return int((np.isnan(status) | (status == STATUS_FAILED)).sum())
+
+
+def failed_planes(uri: str) -> list[Failure]:
+    """Return all planes of a result that failed or are not done, with the reason, in the order of c, t and z.
+
+    Raises
+    ------
+    TargetError
+        If the record or the reasons cannot be read.
+    """
+    status = read_record(uri)[..., _STATUS]
+    reasons = {(known.t, known.c, known.z): known.reason for known in read_failures(uri)}
+    found = []
+    for t, c, z in np.argwhere(np.isnan(status) | (status == STATUS_FAILED)).tolist():
+        missing = "is not done" if np.isnan(status[t, c, z]) else "failed, and no reason was written down"
+        found.append(Failure(c, t, z, reasons.get((t, c, z), missing)))
+    return sorted(found)
 
 
 def treatments(record: NDArray[np.float64]) -> list[Treatment]:

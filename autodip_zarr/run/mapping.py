@@ -23,7 +23,6 @@ from autodip_zarr.metadata import (
 )
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.stores import read_header
 
 _SHOWN = 10
 
@@ -33,7 +32,7 @@ class Reading:
     """What is known of an image."""
 
     header: Header
-    """What the store knows."""
+    """What the store knows, without its metadata texts."""
     acquisition: Acquisition
     """What is known of its channels, after corrections."""
     lines: frozenset[int] = frozenset()
@@ -82,20 +81,22 @@ class Knowledge:
             patterns = read_patterns(_content(choices.patterns, where), where)
         return cls(vocabulary, patterns, mapping, _orders(choices, terms))
 
-    def read(self, ref: ImageRef) -> Reading:
-        """Read the header of an image, and what is known about its channels.
+    def understand(self, header: Header) -> Reading:
+        """Say what is known about the channels of an image.
+
+        Its metadata texts, which may be long and shared by many images, are left behind.
 
         Raises
         ------
-        SourceError
-            If it cannot be read or understood.
+        HeaderError
+            If the metadata cannot be understood.
         """
-        header = read_header(ref)
+        ref = header.ref
         public = replace(ref, uri=public_uri(ref.uri))
         acquisition = read_acquisition(replace(header, ref=public), self.vocabulary, self.patterns)
         place = ImagePlace(_paths(public), ref.series, acquisition.plate)
         corrected, lines = self.correct(place, acquisition)
-        return Reading(header, corrected, lines)
+        return Reading(replace(header, texts=()), corrected, lines)
 
     def correct(self, place: ImagePlace, acquisition: Acquisition) -> tuple[Acquisition, frozenset[int]]:
         """Let the mapping and the command line speak about the channels of an image.

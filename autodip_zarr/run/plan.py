@@ -22,14 +22,17 @@ from autodip_zarr.domain import (
     Plan,
     Recipe,
     Skipped,
+    Totals,
 )
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.run.blocks import block_shape, estimated_seconds
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.machine import resolve_device, resolve_precision
 from autodip_zarr.run.mapping import Knowledge, Reading
+from autodip_zarr.run.planned import PlannedImages
 from autodip_zarr.run.selection import check_selection, choose_channels, choose_indices
 from autodip_zarr.run.targets import target_spec, target_uri
+from autodip_zarr.run.totals import Count
 from autodip_zarr.run.tour import Tour
 
 _NOT_CHOSEN = "not among the chosen channels"
@@ -211,6 +214,60 @@ def _unfit(header: Header) -> str | None:
     return None
 
 
+class Planning:
+    """Plans image after image of some sources, keeps none, and counts what it comes to.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        Files, folders and URIs.
+    choices : Choices
+        What is to be done.
+    device : str
+        ``cpu``, ``cuda`` or ``auto``.
+
+    Yields
+    ------
+    ImagePlan or Skipped
+        Images in the order of the walk, each before what is skipped of its channels. Images outside the
+        selection are left out.
+
+    Raises
+    ------
+    OptionError, TableError
+        If the choices make no sense; a source that cannot be read is skipped instead.
+    """
+
+    def __init__(self, sources: Sequence[str], choices: Choices, device: str = "auto") -> None:
+        self._sources = sources
+        self._planner = Planner.prepare(choices, device)
+        self._tour = Tour(sources, choices, self._planner.knowledge)
+        self._count = Count()
+
+    def __iter__(self) -> Iterator[ImagePlan | Skipped]:
+        for item in self._items():
+            self._count.add(item)
+            yield item
+
+    def _items(self) -> Iterator[ImagePlan | Skipped]:
+        for planned in self._planner.plan(self._tour):
+            yield planned
+            if isinstance(planned, ImagePlan):
+                source = planned.header.ref.source
+                for channel in planned.channels:
+                    if channel.reason is not None:
+                        yield Skipped(source, channel.reason, channel.metadata.index)
+        yield from self._tour.nothing_left(self._sources)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a person should look at that is not about one image, once all images were planned."""
+        return self._tour.warnings()
+
+    def totals(self) -> Totals:
+        """Return what the images that were planned so far come to."""
+        return self._count.totals()
+
+
 def make_plan(sources: Sequence[str], choices: Choices, device: str = "auto") -> Plan:
     """Decide what to do with all images of the sources, reading no pixel.
 
@@ -227,25 +284,18 @@ def make_plan(sources: Sequence[str], choices: Choices, device: str = "auto") ->
     -------
     Plan
         Images in the order of the walk, and what is skipped, with reasons. Images outside the selection are
-        in neither.
+        in neither. An image takes a kilobyte or two, so that plans of many thousand fit.
 
     Raises
     ------
     OptionError, TableError
         If the choices make no sense; a source that cannot be read is skipped instead.
     """
-    images: list[ImagePlan] = []
-    skipped: list[Skipped] = []
-    planner = Planner.prepare(choices, device)
-    tour = Tour(sources, choices, planner.knowledge)
-    for planned in planner.plan(tour):
-        if isinstance(planned, ImagePlan):
-            images.append(planned)
-            skipped += [
-                Skipped(planned.header.ref.source, channel.reason, channel.metadata.index)
-                for channel in planned.channels
-                if channel.reason is not None
-            ]
+    planning = Planning(sources, choices, device)
+    images, skipped = PlannedImages(), []
+    for item in planning:
+        if isinstance(item, ImagePlan):
+            images.append(item)
         else:
-            skipped.append(planned)
-    return Plan(tuple(images), (*skipped, *tour.nothing_left(sources)), tour.warnings())
+            skipped.append(item)
+    return Plan(images, tuple(skipped), planning.warnings(), planning.totals())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from autodip_zarr.stores import (
     STATUS_FAILED,
     read_planes,
     write_block,
-    write_failure,
+    write_failures,
     write_record,
 )
 
@@ -38,7 +38,7 @@ class BlockTask:
     """All that a worker needs to process one block; small, since it travels."""
 
     header: Header
-    """The source, without its metadata texts."""
+    """The source."""
     spec: TargetSpec
     """The result."""
     block: Block
@@ -74,7 +74,7 @@ class _Rows:
     """The rows of the record that a block fills, plane by plane."""
 
     rows: list[list[float]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
+    failures: dict[tuple[int, int], str] = field(default_factory=dict)
     count: dict[int, int] = field(default_factory=dict)
 
     def add(self, status: int, **values: float) -> None:
@@ -82,8 +82,8 @@ class _Rows:
         known = {"status": float(status), **values}
         self.rows.append([known.get(name, float("nan")) for name in RECORD_FIELDS])
 
-    def fail(self, where: str, error: Exception) -> None:
-        self.failures.append(f"{where}: {error}")
+    def fail(self, position: tuple[int, int], error: Exception) -> None:
+        self.failures[position] = str(error)
         self.add(STATUS_FAILED)
 
 
@@ -122,10 +122,16 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
     ]
     write_block(task.spec, task.block, np.stack(planes))
     if rows.failures:
-        write_failure(task.spec, task.block, "\n".join(rows.failures))
+        write_failures(task.spec, task.block, rows.failures)
     write_record(task.spec, task.block, np.array(rows.rows))
     denoised, copied = rows.count.get(STATUS_DENOISED, 0), rows.count.get(STATUS_COPIED, 0)
-    return BlockOutcome(denoised, copied, tuple(rows.failures), time.perf_counter() - started)
+    failures = tuple(failure_lines(task.block, rows.failures))
+    return BlockOutcome(denoised, copied, failures, time.perf_counter() - started)
+
+
+def failure_lines(block: Block, reasons: Mapping[tuple[int, int], str]) -> list[str]:
+    """Say which planes of a block failed, and why."""
+    return [f"c={block.c} t={t} z={z}: {reason}" for (t, z), reason in reasons.items()]
 
 
 def _read(task: BlockTask) -> Sequence[NDArray[np.generic] | PixelError]:
@@ -173,9 +179,8 @@ def _settle(
     rows: _Rows,
 ) -> NDArray[np.generic]:
     """Return what is written for a plane, and enter it in the record; takes its result from ``results``."""
-    where = f"c={task.block.c} t={position[0]} z={position[1]}"
     if isinstance(noisy, PixelError):
-        rows.fail(where, noisy)
+        rows.fail(position, noisy)
         return np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
     if not _is_fitted(task, position, noisy):
         numbers = describe(noisy, noisy)
@@ -183,7 +188,7 @@ def _settle(
         return noisy
     result = next(results)
     if isinstance(result, FitError):
-        rows.fail(where, result)
+        rows.fail(position, result)
         return noisy
     rows.add(
         STATUS_DENOISED,

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from autodip_zarr.domain import FieldOfPlate, Skipped
+from autodip_zarr.domain import FieldOfPlate, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError
+from autodip_zarr.run.ahead import ahead
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.mapping import Knowledge, Reading
 from autodip_zarr.run.selection import is_chosen_place
-from autodip_zarr.stores import walk
+from autodip_zarr.stores import read_header, walk
 
 
 class Tour:
     """Yields what is known of each image, and what cannot be read; counts what lies outside the selection.
+
+    Headers are read some images ahead and side by side, so that a slow store is not waited for again and
+    again.
 
     Whoever finds later that an image lies outside, because of its channels or planes, calls `leave_out`.
 
@@ -37,23 +41,28 @@ class Tour:
         self._outside = 0
 
     def __iter__(self) -> Iterator[Reading | Skipped]:
+        for ref, header in ahead(_read, self._chosen_refs()):
+            if isinstance(header, Skipped):
+                yield header
+                continue
+            try:  # on this thread: it computes, and what images of one store share is understood once
+                reading = self._knowledge.understand(header)
+            except AutodipError as error:
+                yield Skipped(ref.source, str(error), is_error=True)
+                continue
+            self._lines |= reading.lines
+            if self._is_chosen(reading.acquisition.plate):
+                self._inside += 1
+                yield reading
+            else:
+                self._outside += 1
+
+    def _chosen_refs(self) -> Iterator[ImageRef | Skipped]:
         for ref in walk(self._sources):
-            if isinstance(ref, Skipped):
-                yield ref
-            elif ref.plate is not None and not self._is_chosen(ref.plate):
+            if isinstance(ref, ImageRef) and ref.plate is not None and not self._is_chosen(ref.plate):
                 self._outside += 1
             else:
-                try:
-                    reading = self._knowledge.read(ref)
-                except AutodipError as error:
-                    yield Skipped(ref.source, str(error), is_error=True)
-                    continue
-                self._lines |= reading.lines
-                if self._is_chosen(reading.acquisition.plate):
-                    self._inside += 1
-                    yield reading
-                else:
-                    self._outside += 1
+                yield ref
 
     def _is_chosen(self, plate: FieldOfPlate | None) -> bool:
         return is_chosen_place(plate, self._choices.wells, self._choices.fields)
@@ -81,3 +90,13 @@ class Tour:
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should look at, once the tour is over."""
         return self._knowledge.unused(frozenset(self._lines))
+
+
+def _read(ref: ImageRef | Skipped) -> Header | Skipped:
+    """Read a header; what cannot be read is an answer, too."""
+    if isinstance(ref, Skipped):
+        return ref
+    try:
+        return read_header(ref)
+    except AutodipError as error:
+        return Skipped(ref.source, str(error), is_error=True)

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, PixelError
+from autodip_zarr.run.ledger import failed_planes
 from autodip_zarr.stores import (
     RECORD_FIELDS,
-    STATUS_FAILED,
+    Failure,
     read_attributes,
-    read_failures,
     read_header,
     read_planes,
     read_record,
@@ -37,7 +37,14 @@ class Finding:
     status: str
     """``whole``, ``broken``, or ``unreadable``."""
     problems: tuple[str, ...]
-    """What is wrong; empty for a whole result."""
+    """What is wrong apart from planes that failed; empty for a whole result."""
+    failed: tuple[Failure, ...] = ()
+    """Planes that failed or are not done, with the reason."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return self.status == "whole"
 
 
 def verify_target(target: str) -> list[Finding]:
@@ -54,11 +61,13 @@ def verify_target(target: str) -> list[Finding]:
 def _verify(item: ImageRef | Skipped) -> Finding:
     if isinstance(item, Skipped):
         return Finding(item.source, "unreadable", (item.reason,))
+    failed: list[Failure] = []
     try:
+        failed = failed_planes(item.source)
         problems = tuple(_problems(item))
     except AutodipError as error:
         problems = (str(error),)
-    return Finding(item.source, "broken" if problems else "whole", problems)
+    return Finding(item.source, "broken" if problems or failed else "whole", problems, tuple(failed))
 
 
 def _problems(ref: ImageRef) -> Iterator[str]:
@@ -70,12 +79,12 @@ def _problems(ref: ImageRef) -> Iterator[str]:
     if record.shape[:3] != expected:
         yield f"autodip/record: found (t, c, z) {record.shape[:3]}, expected {expected}"
         return
-    status = record[..., RECORD_FIELDS.index("status")]
-    yield from _some([f"plane t={t} c={c} z={z} is not done" for t, c, z in np.argwhere(np.isnan(status))])
-    failed = [f"plane t={t} c={c} z={z} failed" for t, c, z in np.argwhere(status == STATUS_FAILED)]
-    yield from _some(failed)
-    yield from _some([f"failure: {one.reason}" for one in read_failures(ref.source)] if failed else [])
     yield from _some(list(_pixel_problems(header, record)))
+
+
+def shown(finding: Finding) -> list[str]:
+    """Return what is wrong with a result in a few lines: the first failed planes stand for all."""
+    return [*finding.problems, *_some([str(failure) for failure in finding.failed])]
 
 
 def _some(problems: Sequence[str]) -> Iterator[str]:

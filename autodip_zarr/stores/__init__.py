@@ -18,7 +18,7 @@ from autodip_zarr.stores.record import (
     read_attributes,
     read_failures,
     read_record,
-    write_failure,
+    write_failures,
     write_record,
 )
 from autodip_zarr.stores.walk import walk, walk_results
@@ -63,7 +63,7 @@ __all__ = [
     "walk_results",
     "write_bf2raw_layout",
     "write_block",
-    "write_failure",
+    "write_failures",
     "write_file",
     "write_image",
     "write_ome_tiff",

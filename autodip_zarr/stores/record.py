@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, TargetSpec
-from autodip_zarr.errors import SourceError, TargetError
+from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.stores.documents import dump_json, write_group
 from autodip_zarr.stores.messages import words
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, as_object, parse_json, read_node
+from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, as_object, as_objects, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
 
 RECORD_FIELDS = (
@@ -51,14 +51,22 @@ FAILURES = f"{RESULT_ATTRIBUTE}/failures"
 _AXES = ("t", "c", "z", "field")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Failure:
-    """Why planes of a block failed."""
+    """Why a plane failed."""
 
-    block: Block
-    """The planes that were worked on together."""
+    c: int
+    """Channel."""
+    t: int
+    """Time point."""
+    z: int
+    """Depth."""
     reason: str
     """Why, in words."""
+
+    def __str__(self) -> str:
+        """Return one line: which plane, and why."""
+        return f"plane t={self.t} c={self.c} z={self.z}: {self.reason}"
 
 
 def create_record(place: Place, spec: TargetSpec) -> None:
@@ -113,7 +121,7 @@ def write_record(spec: TargetSpec, block: Block, rows: NDArray[np.floating[Any]]
         The planes.
     rows : (N, F) float
         One row for each of ``block.positions``, one column for each of `RECORD_FIELDS`. Where none says
-        ``STATUS_FAILED``, the reason that an earlier attempt left is deleted.
+        ``STATUS_FAILED``, the reasons that an earlier attempt left are deleted.
 
     Raises
     ------
@@ -167,25 +175,29 @@ def read_record(uri: str) -> NDArray[np.float64]:
     return record
 
 
-def write_failure(spec: TargetSpec, block: Block, reason: str) -> None:
-    """Write down why planes of a block failed.
+def write_failures(spec: TargetSpec, block: Block, reasons: Mapping[tuple[int, int], str]) -> None:
+    """Write down why planes of a block failed, in place of what an earlier attempt left.
+
+    Parameters
+    ----------
+    spec : TargetSpec
+        The result.
+    block : Block
+        The planes that were worked on together.
+    reasons : mapping
+        Why, in words, for each (t, z) that failed.
 
     Raises
     ------
     TargetError
         It cannot be written.
     """
-    document = {
-        "c": block.c,
-        "t": [block.t.start, block.t.stop],
-        "z": [block.z.start, block.z.stop],
-        "reason": reason,
-    }
-    open_place(spec.uri).write(_failure_key(block), dump_json(document))
+    planes = [{"t": t, "c": block.c, "z": z, "reason": reason} for (t, z), reason in reasons.items()]
+    open_place(spec.uri).write(_failure_key(block), dump_json({"planes": planes}))
 
 
 def read_failures(uri: str) -> tuple[Failure, ...]:
-    """Return why planes of a result failed, in the order of channel, time and depth.
+    """Return why planes of a result failed, as far as written down, in the order of c, t and z.
 
     Raises
     ------
@@ -197,21 +209,26 @@ def read_failures(uri: str) -> tuple[Failure, ...]:
         names = [name for name, is_folder in place.entries(FAILURES) if not is_folder]
         keys = [f"{FAILURES}/{name}" for name in names if name.endswith(".json") and name[0].isdigit()]
         contents = zip(keys, place.read_many(keys), strict=True)
-        found = [_failure(parse_json(content, place.where(key))) for key, content in contents if content]
+        found = [
+            _failure(plane, f"{place.where(key)}: planes[{index}]")
+            for key, content in contents
+            if content is not None
+            for index, plane in enumerate(_planes(content, place.where(key)))
+        ]
     except SourceError as error:
         raise TargetError(error.where, error.found, error.expected, error.hint) from error
-    return tuple(sorted(found, key=lambda one: (one.block.c, one.block.t.start, one.block.z.start)))
+    return tuple(sorted(found))
 
 
-def _failure(document: Mapping[str, object]) -> Failure:
-    spans = []
-    for axis in ("t", "z"):
-        span = document.get(axis)
-        is_span = isinstance(span, list) and len(span) == 2 and all(isinstance(end, int) for end in span)
-        spans.append(range(*span) if is_span and isinstance(span, list) else range(0))
-    c = document.get("c")
-    block = Block(c if isinstance(c, int) else 0, spans[0], spans[1])
-    return Failure(block, str(document.get("reason", "")))
+def _planes(content: bytes, where: str) -> list[Json]:
+    return as_objects(parse_json(content, where).get("planes"), f"{where}: planes")
+
+
+def _failure(plane: Json, where: str) -> Failure:
+    c, t, z = (plane.get(axis) for axis in "ctz")
+    if not (isinstance(c, int) and isinstance(t, int) and isinstance(z, int)):
+        raise HeaderError(where, f"found {plane!r:.100}", "the indices c, t and z of a plane")
+    return Failure(c, t, z, str(plane.get("reason", "")))
 
 
 def _failure_key(block: Block) -> str:

@@ -107,3 +107,15 @@ def test_masked_pixels_do_not_count() -> None:
     config = replace(SMALL, iterations=10)
     one, other = (fit_tile(Tile(image, usable), config, recipe, 1, "cpu").image for image in (noisy, spoilt))
     np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("preset", ["reference", "standard"])
+def test_a_fit_goes_on_from_given_weights(preset: str) -> None:
+    noisy, _ = pair()
+    recipe = preset_recipe(preset, precision="float32")
+    begun = fit_tile(Tile(noisy), replace(SMALL, iterations=40), recipe, 1, "cpu")
+    kept = [weight.clone() for weight in begun.weights]
+    again = fit_tile(Tile(noisy, weights=begun.weights), replace(SMALL, iterations=1), recipe, 1, "cpu")
+    assert again.loss < begun.loss * 1.2
+    assert again.loss < 0.5 * fit_tile(Tile(noisy), replace(SMALL, iterations=1), recipe, 1, "cpu").loss
+    assert all(torch.equal(one, other) for one, other in zip(begun.weights, kept, strict=True))

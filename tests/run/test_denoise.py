@@ -138,10 +138,11 @@ def test_a_corrupt_chunk_costs_its_plane_alone(tmp_path: Path, run: Run) -> None
     assert statuses(result) == ["partial"]
     assert "c=0 t=0 z=1" in result.stderr
     (failure,) = read_failures(str(results / "x.zarr"))
-    assert "z=1" in failure.reason
+    assert (failure.t, failure.c, failure.z) == (0, 0, 1)
     verified = CliRunner().invoke(main, ["verify", str(results)])
     assert verified.exit_code == 1
-    assert "z=1 failed" in verified.stdout
+    assert "t=0 c=0 z=1: " in verified.stdout
+    assert "cannot be read" in verified.stdout
 
     write_sample_zarr(tmp_path / "repaired.zarr", make_sample("x", (1, 1, 3, 16, 16)), "0.5")
     chunk.write_bytes((tmp_path / "repaired.zarr/0/c/0/0/1/0/0").read_bytes())

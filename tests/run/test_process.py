@@ -58,5 +58,5 @@ def test_a_plane_whose_fit_diverges_is_copied_and_recorded(tmp_path: Path) -> No
     assert record[:, RECORD_FIELDS.index("status")].tolist() == [1, 0, 1, 2]
     assert record[0, RECORD_FIELDS.index("iterations")] == 7
     (failure,) = read_failures(spec.uri)
-    assert "z=1" in failure.reason
+    assert (failure.t, failure.c, failure.z) == (0, 0, 1)
     assert "diverged" in failure.reason

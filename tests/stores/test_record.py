@@ -21,7 +21,7 @@ from autodip_zarr.stores import (
     create_target,
     read_failures,
     read_record,
-    write_failure,
+    write_failures,
     write_record,
 )
 
@@ -75,7 +75,7 @@ def test_xarray_opens_it(tmp_path: Path, zarr_format: ZarrFormat) -> None:
     spec = make_spec(tmp_path / "x.zarr", zarr_format)
     create_target(spec, {})
     write_record(spec, Block(1, range(1, 2), range(2, 4)), rows(2, status=1, loss=0.5))
-    write_failure(spec, Block(0, range(1), range(2)), "why")
+    write_failures(spec, Block(0, range(1), range(2)), {(0, 1): "why"})
     with warnings.catch_warnings():
         warnings.filterwarnings("error", module="zarr")
         data = xarray.open_zarr(f"{spec.uri}/autodip", consolidated=False)
@@ -91,15 +91,19 @@ def test_reasons_of_failures(tmp_path: Path, zarr_format: ZarrFormat) -> None:
     create_target(spec, {})
     first, second = Block(0, range(1, 2), range(2)), Block(1, range(1), range(4, 5))
     assert read_failures(spec.uri) == ()
-    write_failure(spec, second, "out of memory\nand more")
-    write_failure(spec, first, "ümlaut")
-    expected = (Failure(first, "ümlaut"), Failure(second, "out of memory\nand more"))
+    write_failures(spec, second, {(0, 4): "out of memory\nand more"})
+    write_failures(spec, first, {(1, 1): "ümlaut", (1, 0): "corrupt"})
+    expected = (
+        Failure(0, 1, 0, "corrupt"),
+        Failure(0, 1, 1, "ümlaut"),
+        Failure(1, 0, 4, "out of memory\nand more"),
+    )
     assert read_failures(spec.uri) == expected
     assert (tmp_path / "x.zarr/autodip/failures/1-0-4.json").is_file()
     write_record(spec, first, rows(2, status=STATUS_FAILED))
     assert read_failures(spec.uri) == expected
     write_record(spec, first, rows(2, status=STATUS_DENOISED))
-    assert read_failures(spec.uri) == expected[1:], "a block that succeeded has no reason left"
+    assert read_failures(spec.uri) == expected[2:], "a block that succeeded has no reason left"
 
 
 def test_records_that_are_missing_or_broken(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from autodip_zarr.stores import (
     remove_target,
     walk,
     walk_results,
-    write_failure,
+    write_failures,
     write_file,
 )
 from autodip_zarr.stores.remote import ATTEMPTS_VARIABLE
@@ -182,7 +182,7 @@ def test_servers_that_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_results_in_a_bucket(tmp_path: Path, memory: str, zarr_format: ZarrFormat) -> None:
     header = read_header(only(write_image(tmp_path / "x.zarr", pixels((2, 3, 8, 9)), "czyx", zarr_format)))
     spec = copy_image(header, f"{memory}/out/x.zarr", zarr_format)
-    write_failure(spec, blocks(spec)[0], "why")
+    write_failures(spec, blocks(spec)[0], {(0, 0): "why"})
     assert read_attributes(spec.uri) == {"status": "complete"}
     assert (read_record(spec.uri)[..., 0] == 2).all()
     assert [failure.reason for failure in read_failures(spec.uri)] == ["why"]
