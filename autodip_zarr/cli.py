@@ -78,6 +78,13 @@ _planes = _options(
     click.option("--t", metavar="LIST", help="Time points: 0,3:7."),
     click.option("--z", metavar="LIST", help="Depths: 0,3:7."),
 )
+_max_cost = click.option(
+    "--max-cost",
+    type=float,
+    metavar="COST",
+    help="Largest cost of a plane (1 = original prior on 512x512): dearer channels get the configuration of a"
+    " cheaper metric, or are skipped.",
+)
 _selection = _options(
     _places,
     _planes,
@@ -144,31 +151,38 @@ def main() -> None:
 @_sources
 @_knowledge
 @_method
+@_max_cost
 @_selection
 @_destination
 @_device
 @_json
 def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
     """Print what would be done, without reading a pixel."""
-    from autodip_zarr.report.documents import plan_document  # noqa: PLC0415
-    from autodip_zarr.report.tables import plan_text  # noqa: PLC0415
-    from autodip_zarr.run.plan import make_plan  # noqa: PLC0415
+    from autodip_zarr.report.plans import plan_json, plan_text  # noqa: PLC0415
+    from autodip_zarr.run.plan import Planning  # noqa: PLC0415
 
-    planned = make_plan(sources, _choices(arguments), device)
+    planning = Planning(sources, _choices(arguments), device)
     if as_json:
-        _say_warnings(planned.warnings)
-        _print_json(plan_document(planned))
+        for part in plan_json(planning):
+            click.echo(part, nl=False)
+        _say_warnings(planning.warnings())
     else:
-        click.echo(plan_text(planned))
-    sys.exit(_exit_code(found=bool(planned.images), skipped=planned.skipped))
+        for line in plan_text(planning):
+            click.echo(line)
+    totals = planning.totals()
+    left_out = totals.errors + sum(totals.skipped.values())
+    sys.exit(_exit_code(found=totals.images > 0, errors=totals.errors, skipped=left_out))
 
 
-def _exit_code(*, found: bool, skipped: Sequence[Any]) -> int:
-    """Return 0 if all could be read, 1 if some could not, 2 if none."""
-    errors = any(skip.is_error for skip in skipped)
-    if errors and not found and all(skip.is_error for skip in skipped):
+def _exit_code(*, found: bool, errors: int, skipped: int) -> int:
+    """Return 0 if all could be read, 1 if some could not, 2 if nothing but errors was met."""
+    if errors and not found and errors == skipped:
         return EXIT_USAGE
     return EXIT_INCOMPLETE if errors else EXIT_DONE
+
+
+def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
+    return _exit_code(found=found, errors=sum(skip.is_error for skip in skipped), skipped=len(skipped))
 
 
 @main.command()
@@ -176,6 +190,7 @@ def _exit_code(*, found: bool, skipped: Sequence[Any]) -> int:
 @_destination
 @_knowledge
 @_method
+@_max_cost
 @_selection
 @_device
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")
@@ -204,14 +219,15 @@ def denoise(
     _say(summary_line(summary))
     if as_json:
         _print_json(summary_document(summary))
-    code = _exit_code(found=bool(summary.images), skipped=summary.skipped)
+    code = _exit_code_of(summary.skipped, found=bool(summary.images))
     sys.exit(code if code == EXIT_USAGE or summary.is_complete else EXIT_INCOMPLETE)
 
 
 def _say_skipped(skipped: Sequence[Any]) -> None:
+    from autodip_zarr.report.plans import skipped_line  # noqa: PLC0415
+
     for skip in skipped:
-        channel = "" if skip.channel is None else f", channel {skip.channel}"
-        _say(f"{'error' if skip.is_error else 'skipped'}: {skip.source}{channel}: {skip.reason}")
+        _say(skipped_line(skip))
 
 
 def _say_warnings(warnings: Sequence[str]) -> None:
@@ -262,7 +278,7 @@ def inspect(
     _say_skipped(skipped)
     _say_warnings(inspection.warnings)
     _say(table.summary())
-    sys.exit(_exit_code(found=table.images > 0, skipped=skipped))
+    sys.exit(_exit_code_of(skipped, found=table.images > 0))
 
 
 def _write(path: str, text: str) -> None:

@@ -464,7 +464,7 @@ class Totals:
     groups: tuple[GroupTotal, ...] = ()
     """One a calibration group, the dearest first."""
     skipped: Mapping[str, int] = field(default_factory=dict)
-    """Channels and images that are not to be done, counted by reason, the commonest first."""
+    """Channels and images that are not to be done, by reason up to its first semicolon, commonest first."""
     errors: int = 0
     """Images and sources that cannot be done."""
 

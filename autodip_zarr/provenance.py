@@ -17,7 +17,7 @@ SCHEMA: Final = 1
 
 _INCIDENTAL: Final = frozenset({"treatment", "uri", "modified"})
 """Fields of a recipe that may differ between two halves of one result."""
-_ABOUT: Final = ("evidence", "source.plate")
+_ABOUT: Final = ("evidence", "source.plate", ".match.warnings", ".reason")
 """Parts of paths of fields that tell why and where, and change no pixel."""
 
 

@@ -56,7 +56,8 @@ def test_plan_document(tmp_path: Path) -> None:
     code, out, _ = call("plan", archive, "--output", tmp_path / "out", "--json")
     assert code == 0
     document = json.loads(out)
-    assert document.keys() == {"images", "skipped"}
+    assert document.keys() == {"images", "skipped", "totals"}
+    assert (document["totals"]["images"], document["totals"]["planes"]) == (3, 7)
     stack, two, lapse = document["images"]
     assert stack.keys() == {"source", "target", "channels"}
     assert stack["source"] == str(archive / "a/stack.ome.tif")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, ImageRef, Plan
+from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, ImageRef, Skipped, Totals
 from autodip_zarr.provenance import plate_document, public_uri
 from autodip_zarr.run.denoise import Summary
 from autodip_zarr.run.inspect import Inspection
@@ -17,15 +17,27 @@ from autodip_zarr.run.verify import Finding
 Document = dict[str, Any]
 
 
-def plan_document(plan: Plan) -> Document:
-    """Return a plan as ``plan --json`` prints it."""
+def skipped_document(skipped: Sequence[Skipped]) -> list[Document]:
+    """Return what is skipped, with reasons, as ``plan --json`` and ``denoise --json`` print it."""
+    return [
+        {"source": public_uri(skip.source), "channel": skip.channel, "reason": skip.reason}
+        for skip in skipped
+    ]
+
+
+def totals_document(totals: Totals) -> Document:
+    """Return what a plan comes to as ``plan --json`` prints it."""
     return {
-        "images": [_image(image) for image in plan.images],
-        "skipped": [
-            {"source": public_uri(skip.source), "channel": skip.channel, "reason": skip.reason}
-            for skip in plan.skipped
+        "images": totals.images,
+        "planes": totals.planes,
+        "bytes_in": totals.bytes_in,
+        "bytes_out": totals.bytes_out,
+        "relative_cost": round(totals.relative_cost, 6),
+        "groups": [
+            {**asdict(group), "relative_cost": round(group.relative_cost, 6)} for group in totals.groups
         ],
-        **_warnings(plan.warnings),
+        "skipped": dict(totals.skipped),
+        "errors": totals.errors,
     }
 
 
@@ -44,7 +56,8 @@ def _source(ref: ImageRef) -> Document:
     return source if ref.series is None else {**source, "series": ref.series}
 
 
-def _image(image: ImagePlan) -> Document:
+def planned_document(image: ImagePlan) -> Document:
+    """Return what is to be done with an image as ``plan --json`` prints it."""
     return {
         **_source(image.header.ref),
         **_plate(image.plate),
@@ -120,10 +133,7 @@ def summary_document(summary: Summary) -> Document:
             }
             for image in summary.images
         ],
-        "skipped": [
-            {"source": public_uri(skip.source), "channel": skip.channel, "reason": skip.reason}
-            for skip in summary.skipped
-        ],
+        "skipped": skipped_document(summary.skipped),
     }
 
 

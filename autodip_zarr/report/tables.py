@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autodip_zarr.domain import DipConfig, Plan
-from autodip_zarr.metadata import well_name
+from autodip_zarr.domain import DipConfig
 from autodip_zarr.run.preview import Preview
 from autodip_zarr.run.totals import group_name
 
@@ -47,52 +46,6 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 def config_name(config: DipConfig) -> str:
     """Return a configuration as depth/width/skip/iterations."""
     return f"{config.depth}/{config.width}/{config.skip}/{config.iterations}"
-
-
-def plan_text(plan: Plan) -> str:
-    """Return a plan as a table, with what is skipped and what a person should look at."""
-    on_plates = any(image.plate for image in plan.images)
-    place = ["well", "field"] if on_plates else []
-    columns = [
-        "image",
-        *place,
-        "channel",
-        "microscope",
-        "specimen",
-        "tier",
-        "group",
-        "config",
-        "planes",
-        "cost",
-    ]
-    rows: list[list[object]] = []
-    warnings: list[str] = []
-    for image in plan.images:
-        ref = image.header.ref
-        name = ref.source if ref.series is None else f"{ref.source} [{ref.series}]"
-        plate = image.plate
-        where = [well_name(plate), plate.field] if plate else [None, None]
-        for channel in image.channels:
-            if channel.match is None:
-                continue
-            known, match = channel.metadata, channel.match
-            label = known.name or known.index
-            cells = [match.tier, group_name(match.group), config_name(match.config), channel.planes]
-            start = [name, *(where if on_plates else []), label]
-            rows.append([*start, known.microscope, known.specimen, *cells, f"{channel.relative_cost:.3f}"])
-            warnings += [f"warning: {name}, channel {label}: {warning}" for warning in channel.warnings]
-    total = sum(channel.relative_cost for image in plan.images for channel in image.channels)
-    planes = sum(image.planes for image in plan.images)
-    summary = (
-        f"{len(plan.images)} images, {planes} planes, cost {total:.2f} (1 = a 512x512 plane, original prior)"
-    )
-    skips = [
-        f"{'error' if skip.is_error else 'skipped'}: {skip.source}"
-        f"{'' if skip.channel is None else f', channel {skip.channel}'}: {skip.reason}"
-        for skip in plan.skipped
-    ]
-    warnings += [f"warning: {warning}" for warning in plan.warnings]
-    return "\n".join([*([table_text(columns, rows)] if rows else []), *warnings, *skips, summary])
 
 
 def preview_text(preview: Preview) -> str:

@@ -25,6 +25,7 @@ from autodip_zarr.domain import (
     Totals,
 )
 from autodip_zarr.errors import AutodipError, OptionError
+from autodip_zarr.run.affordable import affordable
 from autodip_zarr.run.blocks import block_shape, estimated_seconds
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.machine import resolve_device, resolve_precision
@@ -107,6 +108,13 @@ class Planner:
         required = self.choices.require_tier
         if reason is None and required and tiers.index(match.tier) > tiers.index(required):
             reason = f"matched only at tier {match.tier}, {required} is required"
+        limit = self.choices.max_cost
+        if reason is None and limit is not None:
+            kept = affordable(match, self.table, lambda config: self._plane_cost(config, size), limit)
+            if isinstance(kept, str):
+                reason = kept
+            else:
+                match = kept
         if reason is not None:
             return ChannelPlan(channel, None, reason, 0, 0.0)
         cost = planes * self._plane_cost(match.config, size)
@@ -201,6 +209,8 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
     if not 0 <= choices.halo_px < choices.tile_px:
         found = f"a halo of {choices.halo_px} px in tiles of {choices.tile_px} px"
         raise OptionError("--tile, --halo", found, "a halo smaller than the tile")
+    if choices.max_cost is not None and not choices.max_cost > 0:
+        raise OptionError("--max-cost", f"{choices.max_cost}", "a number above 0")
     if choices.dtype not in {None, "float32"}:
         raise OptionError("--dtype", repr(choices.dtype), "float32, or nothing for that of the source")
 

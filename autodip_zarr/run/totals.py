@@ -29,7 +29,7 @@ class Count:
         elif item.is_error:
             self._errors += 1
         else:
-            self._skipped[item.reason] += 1
+            self._skipped[item.reason.partition(";")[0]] += 1
 
     def _add_image(self, image: ImagePlan) -> None:
         self._images += 1
