@@ -107,10 +107,11 @@ def engine_step(config: DipConfig, precision: str) -> Callable[[], None]:
     """Return one step of this engine, perturbation and averaging included."""
     recipe = preset_recipe("standard", precision=precision)
     prior = fit.prepare(config, recipe, (SIDE_PX, SIDE_PX), 0, "cpu")
-    target = noisy_plane()
+    prior.aim(noisy_plane(), None)
 
     def step() -> None:
-        prior.step(target, None).item()
+        prior.look().item()
+        prior.advance()
 
     return step
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
@@ -16,6 +16,7 @@ from autodip_zarr.dip import fast, network
 from autodip_zarr.dip.losses import loss, mean_squared_error
 from autodip_zarr.dip.memory import keep_freed_memory
 from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
+from autodip_zarr.dip.perturbation import Generators, Noise
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
 
@@ -28,7 +29,6 @@ COLLAPSE_DB: Final = 5.0
 """Loss of PSNR to the noisy image between two looks that counts as a collapse."""
 
 _INPUT_SCALE: Final = 0.1
-_NOISE_MARGIN: Final = 64
 _DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -95,26 +95,54 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
     ----------
     Ulyanov et al., CVPR 2018; AUTO-DIP, arXiv 2601.12055.
     """
-    padded, inner = pad(tile.image, config)
-    target = torch.from_numpy(padded).to(device)  # (Y', X')
-    mask = None if tile.usable is None else torch.from_numpy(pad(tile.usable, config)[0]).to(device)
-    state = prepare(config, recipe, (padded.shape[0], padded.shape[1]), seed, device)
+    prior = prepare(config, recipe, padded_shape(tile.image.shape, config), seed, device)
+    steps = steps_of(prior, tile)
+    while True:  # nobody to take turns with
+        try:
+            next(steps)
+        except StopIteration as end:
+            fit: Fit = end.value
+            return fit
+
+
+def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
+    """Fit a fresh prior to a tile, as a coroutine that stops wherever it would have to wait for the device.
+
+    Each stop follows work that was handed to the device. Run to its end it is one fit; several that take
+    turns keep a card busy (:mod:`autodip_zarr.dip.side_by_side`).
+
+    Returns
+    -------
+    Fit
+        See :func:`fit_tile`, also for the errors.
+    """
+    padded, inner = pad(tile.image, prior.config)
+    target = torch.from_numpy(padded).to(prior.z.device)  # (Y', X')
+    mask = None
+    if tile.usable is not None:
+        mask = torch.from_numpy(pad(tile.usable, prior.config)[0]).to(prior.z.device)
+    prior.aim(target, mask)
     if tile.weights is not None:
-        state.load(tile.weights)
+        prior.load(tile.weights)
     error = target.new_zeros(())
-    for iteration in range(config.iterations):
-        error = state.step(target, mask, check=iteration % CHECK_EVERY == 0)
-    output = target if state.output is None else state.output
+    for iteration in range(prior.config.iterations):
+        error = prior.look()
+        if iteration % CHECK_EVERY == 0:
+            yield
+            prior.check(error.item())
+        prior.advance()
+        yield
+    output = target if prior.output is None else prior.output
     last = error.item()
-    if state.collapsed(last):  # between the last check and the end
-        state.restore()
-        output = state.run().detach()
+    if prior.collapsed(last):  # between the last check and the end
+        prior.restore()
+        output = prior.run().detach()
         last = mean_squared_error(output, target, mask).item()
-    image = output if state.average is None else state.average / state.weight
+    image = prior.average / prior.weight if prior.average is not None and prior.weight else output
     if not torch.isfinite(image).all():
         raise diverged(last)
-    weights = [parameter.detach() for parameter in state.parameters]
-    return Fit(image.cpu().numpy()[inner], config.iterations, last, state.collapses, weights)
+    weights = [parameter.detach() for parameter in prior.parameters]
+    return Fit(image.cpu().numpy()[inner], prior.config.iterations, last, prior.collapses, weights)
 
 
 def diverged(loss: float) -> FitError:
@@ -135,7 +163,7 @@ def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tupl
         Where the tile lies in it.
     """
     shape = tile.shape
-    sizes = [padded_size(side, config) for side in shape]
+    sizes = padded_shape(shape, config)
     before = [(size - side) // 2 for size, side in zip(sizes, shape, strict=True)]
     for axis, (size, first) in enumerate(zip(sizes, before, strict=True)):
         side = shape[axis]
@@ -146,17 +174,25 @@ def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tupl
     return np.ascontiguousarray(tile), (slice(top, top + shape[0]), slice(left, left + shape[1]))
 
 
+def padded_shape(shape: Sequence[int], config: DipConfig) -> tuple[int, int]:
+    """Return the size (Y', X') to which :func:`pad` brings a tile."""
+    height, width = (padded_size(side, config) for side in shape)
+    return height, width
+
+
 def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int, device: str) -> Prior:
     """Make a fresh network for an image of a size that it can take; see :func:`pad`.
 
     Iterations and perturbation are taken as they are; ``dip.iterations`` adapts them to the size.
     """
-    if device == "cpu":
+    on_card = torch.device(device).type == "cuda"
+    if not on_card:
         torch.set_num_threads(recipe.threads)
         keep_freed_memory()
-    generator = torch.Generator().manual_seed(seed)
-    parameters = [p.to(device) for p in initial_parameters(config, generator)]
-    z = (torch.rand(1, INPUT_CHANNELS, *shape, generator=generator) * _INPUT_SCALE).to(device)
+    generators = Generators.seeded(seed, device)
+    parameters = [p.to(device) for p in initial_parameters(config, generators.host)]
+    size = (1, INPUT_CHANNELS, *shape)
+    z = torch.rand(size, generator=generators.device, device=device) * _INPUT_SCALE
     z = z.to(_DTYPES[recipe.precision])
     forward = network.forward
     if recipe.fused:
@@ -165,9 +201,12 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
         z = fast.pad(_laid_out(z))
     for parameter in parameters:
         parameter.requires_grad_()
-    adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
-    noise = _Noise.like(z, recipe.perturbation, generator) if recipe.perturbation else None
-    return Prior(config, parameters, adam, z, noise, forward, recipe)
+    adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True, capturable=on_card)
+    steps = config.iterations + 1  # one more than there are, for the look back after a late collapse
+    noise = Noise.like(z, recipe.perturbation, steps, generators) if recipe.perturbation else None
+    average = None if recipe.averaging is None else torch.zeros(shape, device=device)
+    nothing = torch.zeros(shape, device=device)
+    return Prior(config, parameters, adam, z, noise, forward, recipe, nothing, average=average)
 
 
 @dataclass
@@ -178,9 +217,11 @@ class Prior:
     parameters: list[Tensor]
     adam: torch.optim.Adam
     z: Tensor
-    noise: _Noise | None
+    noise: Noise | None
     forward: Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
     recipe: Recipe
+    target: Tensor
+    mask: Tensor | None = None
     output: Tensor | None = None
     average: Tensor | None = None
     weight: float = 0.0
@@ -195,28 +236,31 @@ class Prior:
             for parameter, weight in zip(self.parameters, weights, strict=True):
                 parameter.copy_(weight)
 
-    def step(self, target: Tensor, mask: Tensor | None, *, check: bool = False) -> Tensor:
-        """Make one Adam step and return the mean squared error before it.
+    def aim(self, target: Tensor, mask: Tensor | None) -> None:
+        """Say what is fitted.
 
         Parameters
         ----------
         target : Tensor
             (Y, X) float32.
         mask : Tensor or None
-            (Y, X) bool, which pixels count.
-        check : bool
-            Whether to look for a collapse.
+            (Y, X) bool, which pixels count; ``None`` for all.
         """
+        self.target, self.mask = target, mask
+
+    def look(self) -> Tensor:
+        """Compute the output and the gradients; return the mean squared error, without waiting for it."""
         output = self.run()
         self.output = output.detach()
         self.adam.zero_grad()
-        loss(output, target, mask, self.recipe).backward()  # type: ignore[no-untyped-call]
-        error = mean_squared_error(self.output, target, mask)
-        if check:
-            self.check(error.item())
+        loss(output, self.target, self.mask, self.recipe).backward()  # type: ignore[no-untyped-call]
+        return mean_squared_error(self.output, self.target, self.mask)
+
+    def advance(self) -> None:
+        """Make the Adam step of the last :meth:`look`, and take its output into the average."""
         self.adam.step()
-        self.average_in(self.output)
-        return error
+        if self.output is not None:
+            self.average_in(self.output)
 
     def run(self) -> Tensor:
         """Return the output (Y, X) float32 of the network as it is, for a newly perturbed input."""
@@ -226,10 +270,8 @@ class Prior:
     def average_in(self, output: Tensor) -> None:
         """Take an output into the exponential average; ``average / weight`` is the average so far."""
         decay = self.recipe.averaging
-        if decay is None:
+        if decay is None or self.average is None:
             return
-        if self.average is None:
-            self.average = torch.zeros_like(output)
         self.average.lerp_(output, 1 - decay)
         self.weight = decay * self.weight + 1 - decay
 
@@ -261,33 +303,8 @@ class Prior:
             for parameter, kept in zip(self.parameters, self.kept, strict=True):
                 parameter.copy_(kept)
         average, self.weight = self.kept_average
-        self.average = None if average is None else average.clone()
-
-
-@dataclass
-class _Noise:
-    """White noise for the input: one field, a little larger than it, seen from a new offset each time.
-
-    Drawing 32 normal numbers a pixel at every iteration would take longer than the rest of a step of a narrow
-    network. Views of a white field at two offsets are uncorrelated, and there are 2 * 65**2 of them, so that
-    few come twice in a fit.
-    """
-
-    field: Tensor
-    generator: torch.Generator
-
-    @classmethod
-    def like(cls, z: Tensor, sigma: float, generator: torch.Generator) -> _Noise:
-        channels, height, width = z.shape[1:]
-        size = (1, channels, height + _NOISE_MARGIN, width + _NOISE_MARGIN)
-        field = torch.randn(size, generator=generator) * sigma
-        return cls(_laid_out(field.to(z.device, z.dtype)), generator)
-
-    def add_to(self, z: Tensor) -> Tensor:
-        y, x = torch.randint(_NOISE_MARGIN + 1, (2,), generator=self.generator).tolist()
-        sign = 1 - 2 * int(torch.randint(2, (), generator=self.generator))
-        view = self.field[..., y : y + z.shape[-2], x : x + z.shape[-1]]
-        return torch.add(z, view, alpha=sign)
+        if self.average is not None and average is not None:
+            self.average.copy_(average)
 
 
 def _laid_out(x: Tensor) -> Tensor:
