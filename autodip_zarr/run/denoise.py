@@ -12,7 +12,9 @@ from autodip_zarr.errors import AutodipError, OptionError, TargetError
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.cluster_file import settle_cluster
 from autodip_zarr.run.containers import Containers
+from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.images import FinishTask, ImageJob, ImageResult, ImageStatus, begin, finish, register
+from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.machine import resolve_device
 from autodip_zarr.run.plan import make_plan
 from autodip_zarr.run.process import BlockOutcome, BlockTask, failure_lines, run_block
@@ -95,13 +97,14 @@ def denoise(
 
 def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ignore) -> Summary:
     """Carry out a plan that was made before; see :func:`denoise`."""
-    run = _Run(plan, choices, resolve_device(machine.device), watch)
-    run.tell()
-    calls = run.calls()
-    first = next(calls, None)
-    if first is not None:
-        with connect(machine) as client:
-            drive(client, chain([first], calls), run.take)
+    with Locks() as locks:
+        run = _Run(plan, choices, resolve_device(machine.device), watch, locks)
+        run.tell()
+        calls = run.calls()
+        first = next(calls, None)
+        if first is not None:
+            with connect(machine) as client:
+                drive(client, chain([first], calls), run.take)
     order = {(i.header.ref.source, i.header.ref.series): n for n, i in enumerate(plan.images)}
     results = sorted(run.results, key=lambda result: order[result.source, result.series])
     return Summary(tuple(results), plan.skipped)
@@ -110,8 +113,9 @@ def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ign
 class _Run:
     """The state of a run: what is open, what is done."""
 
-    def __init__(self, plan: Plan, choices: Choices, device: str, watch: Watch) -> None:
+    def __init__(self, plan: Plan, choices: Choices, device: str, watch: Watch, locks: Locks) -> None:
         self.plan = plan
+        self.locks = locks
         self.choices = choices
         self.device = device
         self.watch = watch
@@ -137,10 +141,11 @@ class _Run:
         containers = Containers(self.plan.images, self.choices)
         for image in self.plan.images:
             try:
-                job = begin(image, self.choices)
+                job = begin(image, self.choices, self.locks)
                 if not job.is_complete:
                     containers.write_around(image)
             except AutodipError as error:
+                self.locks.release(image.target.uri if image.target else "")
                 self._lose(image, str(error))
                 continue
             self.total -= image.planes - job.planes_left()  # what an earlier run has done
@@ -160,9 +165,9 @@ class _Run:
             yield Call(run_block, task)
 
     def _finishing(self, job: ImageJob) -> Call:
-        task = FinishTask(
-            job.image.header, job.spec, job.recipe, job.started, self.device, not self.choices.write_back
-        )
+        is_new_store = not self.choices.write_back
+        header = job.image.header
+        task = FinishTask(header, job.spec, job.recipe, job.started, self.device, is_new_store, job.lock)
         return Call(finish, task)
 
     def take(self, call: Call, answer: object) -> Iterable[Call]:
@@ -180,6 +185,7 @@ class _Run:
                 register(job.image.header.ref, job.spec.uri)
             except TargetError as error:
                 return self._abort(job, error)
+        self.locks.release(job.spec.uri)
         status: ImageStatus = "partial" if answer else "done"
         self.results.append(job.result(status, answer))
         self.tell(f"{job.image.header.ref.source}: {status}, {job.spec.uri}")
@@ -202,6 +208,7 @@ class _Run:
         """Give an image up whose result cannot be written; the others go on."""
         if not job.is_aborted:
             job.is_aborted = True
+            self.locks.release(job.spec.uri)
             job.messages.append(_in_words(error))
             self.results.append(job.result("failed", job.image.planes - job.planes_done))
             self.tell(f"{job.image.header.ref.source}: {_in_words(error)}")
@@ -216,5 +223,6 @@ def _lost(task: BlockTask, error: object) -> BlockOutcome:
     """Count the planes of a block whose worker died or ran out of memory as failed."""
     reasons = dict.fromkeys(task.block.positions, _in_words(error))
     with suppress(TargetError):  # where even this cannot be written, finishing the image will say so
+        Fence(task.spec.uri, task.lock).check()
         write_failures(task.spec, task.block, reasons)
     return BlockOutcome(0, 0, tuple(failure_lines(task.block, reasons)), 0.0)

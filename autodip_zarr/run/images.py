@@ -15,16 +15,18 @@ from autodip_zarr.domain import Block, Header, ImagePlan, ImageRef, TargetSpec
 from autodip_zarr.errors import TargetError
 from autodip_zarr.provenance import attribute, differences, recipe_document, with_treatments
 from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
+from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.process import BlockTask
 from autodip_zarr.stores import (
     create_target,
     finish_target,
     read_attributes,
     read_record,
+    refuse_foreign,
     register_nested_image,
     register_well_image,
-    remove_target,
     target_exists,
     write_file,
 )
@@ -71,6 +73,8 @@ class ImageJob:
     """Blocks that are left to do when the work begins."""
     started: datetime
     """When the work began."""
+    lock: str = ""
+    """Token of the lock on the result; empty where there is nothing left to do."""
     is_complete: bool = False
     """Whether there is nothing left to do."""
     open_blocks: int = 0
@@ -95,6 +99,7 @@ class ImageJob:
                 frozenset(self.image.t),
                 frozenset(self.image.z),
                 device,
+                self.lock,
             )
             for block in self.todo
         ]
@@ -120,39 +125,66 @@ def software(names: tuple[str, ...]) -> dict[str, str]:
     return {name: version(name) for name in names}
 
 
-def begin(image: ImagePlan, choices: Choices) -> ImageJob:
-    """Create the result of an image, or find out what is left to do in it.
+def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
+    """Lock and create the result of an image, or find out what is left to do in it.
+
+    A result that is complete is neither locked nor touched.
 
     Raises
     ------
     TargetError
-        If there is a result that was made otherwise, or something that is not a result.
+        If there is a result that was made otherwise, something that is not a result, or another run that
+        writes there.
     """
     if image.target is None:
         msg = "an image without a destination cannot be begun"
         raise ValueError(msg)
     spec, started = image.target, datetime.now(UTC)
     recipe = recipe_document(image, software(_MAY_CHANGE_PIXELS))
-    existing = read_attributes(spec.uri)
-    if existing is not None and "recipe" not in existing:
-        hint = "use another --output"
-        raise TargetError(spec.uri, "holds a store of several results", "nothing, or one result", hint)
-    if existing is not None and choices.overwrite == "all":
-        remove_target(spec.uri)
-        existing = None
-    order = _order(image)
-    if existing is None or not target_exists(spec.uri):  # the latter was killed while it was created
-        create_target(spec, attribute("running", recipe, _run_document(spec, started)))
-    else:
-        spec = _with_layout(spec, existing["run"]["layout"])
-        is_complete = existing["status"] == "complete"
-        _refuse_other(spec.uri, existing["recipe"], recipe, is_complete=is_complete)
-        if is_complete:
-            if choices.write_back:  # a run that was killed may not have come to it
-                register(image.header.ref, spec.uri)
+    if _status(spec.uri, recipe, choices) == "complete":
+        if choices.write_back:  # a run that was killed may not have come to it
+            register(image.header.ref, spec.uri)
+        return ImageJob(image, spec, recipe, [], started, is_complete=True)
+    lock = locks.acquire(spec.uri)
+    try:
+        status = _status(spec.uri, recipe, choices)  # again: another run may just have been there
+        if status == "complete":
+            locks.release(spec.uri)
             return ImageJob(image, spec, recipe, [], started, is_complete=True)
-    todo = blocks_to_do(spec, read_record(spec.uri), order)
-    return ImageJob(image, spec, recipe, todo, started, open_blocks=len(todo))
+        if status == "afresh":
+            locks.clear(spec.uri)
+        if status in {"absent", "afresh"}:
+            create_target(spec, attribute("running", recipe, _run_document(spec, started)))
+        spec = _with_layout(spec, (read_attributes(spec.uri) or {})["run"]["layout"])
+        todo = blocks_to_do(spec, read_record(spec.uri), _order(image))
+    except BaseException:
+        locks.release(spec.uri)
+        raise
+    return ImageJob(image, spec, recipe, todo, started, lock, open_blocks=len(todo))
+
+
+def _status(
+    uri: str, recipe: dict[str, Any], choices: Choices
+) -> Literal["absent", "afresh", "unfinished", "complete"]:
+    """Say what is to be done with what is there: create it, start it afresh, continue it, or leave it.
+
+    Raises
+    ------
+    TargetError
+        If it is no result, or one that was made otherwise and is not to be overwritten.
+    """
+    refuse_foreign(uri)
+    existing = read_attributes(uri)
+    if existing is None:
+        return "absent"
+    if "recipe" not in existing:
+        hint = "use another --output"
+        raise TargetError(uri, "holds a store of several results", "nothing, or one result", hint)
+    if choices.overwrite == "all" or not target_exists(uri):  # the latter was killed while it was created
+        return "afresh"
+    is_complete = existing["status"] == "complete"
+    _refuse_other(uri, existing["recipe"], recipe, is_complete=is_complete)
+    return "complete" if is_complete else "unfinished"
 
 
 def _order(image: ImagePlan) -> list[int]:
@@ -205,10 +237,13 @@ class FinishTask:
     """Torch device."""
     is_new_store: bool
     """Whether the result is a store of its own and not written back."""
+    lock: str
+    """Token of the run's lock on the result."""
 
 
 def finish(task: FinishTask) -> int:
     """Write pyramid, rendering windows and provenance; return the number of planes that failed."""
+    fence = Fence(task.spec.uri, task.lock)
     record = read_record(task.spec.uri)
     failed = count_failed(record)
     now = datetime.now(UTC)
@@ -226,7 +261,7 @@ def finish(task: FinishTask) -> int:
     if task.is_new_store:
         crate = json.dumps(run_crate(task.spec.name, recipe, run), indent=2)
         write_file(f"{task.spec.uri}/{FILE_NAME}", crate.encode())
-    finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run))
+    finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run), fence.check)
     return failed
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
 from autodip_zarr.errors import FitError, PixelError
+from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.statistics import describe
 from autodip_zarr.stores import (
     RECORD_FIELDS,
@@ -53,6 +54,8 @@ class BlockTask:
     """Depths to denoise; the others are copied."""
     device: str
     """Torch device."""
+    lock: str
+    """Token of the run's lock on the result, which is compared before every write."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +113,10 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
     Raises
     ------
     TargetError
-        If the result cannot be written.
+        If the result cannot be written, or is locked by another run by now.
     """
     started = time.perf_counter()
+    fence = Fence(task.spec.uri, task.lock)
     rows = _Rows()
     noisy = _read(task)
     results = _denoised(task, noisy, denoise)
@@ -120,7 +124,9 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
         _settle(task, position, plane, results, rows)
         for position, plane in zip(task.block.positions, noisy, strict=True)
     ]
+    fence.check()
     write_block(task.spec, task.block, np.stack(planes))
+    fence.check()
     if rows.failures:
         write_failures(task.spec, task.block, rows.failures)
     write_record(task.spec, task.block, np.array(rows.rows))

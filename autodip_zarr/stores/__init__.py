@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.collection import PlateLayout, read_plate, write_bf2raw_layout, write_plate_layout
-from autodip_zarr.stores.files import create_file, delete_file, read_file, write_file
+from autodip_zarr.stores.files import create_file, delete_file, read_file, seconds_unchanged, write_file
 from autodip_zarr.stores.layout import plan_layout
 from autodip_zarr.stores.pictures import encode_png, read_image, write_image, write_ome_tiff
 from autodip_zarr.stores.pyramid import finish_target
@@ -25,6 +25,7 @@ from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.write import (
     create_target,
     delete_target,
+    refuse_foreign,
     replace_attributes,
     target_exists,
     write_block,
@@ -54,10 +55,12 @@ __all__ = [
     "read_planes",
     "read_plate",
     "read_record",
+    "refuse_foreign",
     "register_nested_image",
     "register_well_image",
     "remove_target",
     "replace_attributes",
+    "seconds_unchanged",
     "target_exists",
     "walk",
     "walk_results",

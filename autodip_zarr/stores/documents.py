@@ -26,8 +26,9 @@ def write_group(place: Place, key: str, zarr_format: ZarrFormat, attributes: Map
         document: Json = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
         place.write(join(key, "zarr.json"), dump_json(document))
     else:
-        place.write(join(key, ".zgroup"), dump_json({"zarr_format": 2}))
+        # attributes first, so that half a group is known as ours
         place.write(join(key, ".zattrs"), dump_json(attributes))
+        place.write(join(key, ".zgroup"), dump_json({"zarr_format": 2}))
 
 
 def write_attributes(place: Place, node: Node, attributes: Mapping[str, object]) -> None:

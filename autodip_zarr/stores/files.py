@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import datetime
+
 from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.uris import is_remote, local_path, split_uri
 
@@ -54,6 +57,29 @@ def delete_file(uri: str) -> None:
     """
     place, name = _folder(uri)
     place.delete(name)
+
+
+def seconds_unchanged(uri: str) -> float | None:
+    """Return how long ago a small file was written, ``None`` where there is none.
+
+    The clock of the store decides, which is asked by writing another file beside it: the clocks of two
+    computers may be minutes apart.
+
+    Raises
+    ------
+    TargetError
+        Nothing can be written there.
+    """
+    place, name = _folder(uri)
+    probe = f"{name}.{uuid.uuid4().hex}.now"
+    place.write(probe, b"")
+    try:
+        now, then = place.stat(probe), place.stat(name)
+    finally:
+        place.delete(probe)
+    if now is None or then is None or now.modified is None or then.modified is None:
+        return None
+    return (datetime.fromisoformat(now.modified) - datetime.fromisoformat(then.modified)).total_seconds()
 
 
 def _folder(uri: str) -> tuple[Place, str]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,6 +32,7 @@ METADATA_LIMIT = 64 * 1024 * 1024
 
 _ARCHIVE_BLOCK_BYTES = 256 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -103,21 +104,24 @@ class LocalPlace:
         with target_errors(str(path)):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                partial.write_bytes(content)
+                _write_through(partial, content)
                 partial.replace(path)
             finally:
                 partial.unlink(missing_ok=True)
 
     def create(self, key: str, content: bytes) -> bool:
-        """Write a key only if there is none, and say whether it was written."""
+        """Write a key only if there is none, and say whether it was written; of two writers one succeeds."""
         path = Path(self.where(key))
+        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         with target_errors(str(path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                with path.open("xb") as file:
-                    file.write(content)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _write_through(partial, content)
+                _link(partial, path)
             except FileExistsError:
                 return False
+            finally:
+                partial.unlink(missing_ok=True)
         return True
 
     def delete(self, key: str) -> None:
@@ -255,15 +259,15 @@ class RemotePlace:
     def create(self, key: str, content: bytes) -> bool:
         """Write a key only if there is none, and say whether it was written.
 
-        S3 tells apart two writers at the same moment; elsewhere the check comes just before the write.
+        Of two writers at the same moment one succeeds where the store knows conditional writes (S3 itself,
+        MinIO); elsewhere the last one does, and the others find that out by reading it back.
         """
+        if self.stat(key) is not None:
+            return False
         path = self._path(key)
-        with target_errors(self.where(key)):
-            try:
-                ask(lambda: self.fs.pipe_file(path, content, mode="create"))
-            except FileExistsError:
-                return self.read(key) == content  # an attempt whose answer was lost may have written it
-        return True
+        with target_errors(self.where(key)), suppress(FileExistsError):
+            ask(lambda: self.fs.pipe_file(path, content, mode="create"))
+        return self.read(key) == content  # also where an attempt whose answer was lost has written it
 
     def delete(self, key: str) -> None:
         """Delete a key; nothing happens where there is none."""
@@ -349,6 +353,26 @@ def _open_zip(path: str) -> RemotePlace:
         found = f"is no zip archive: {words(error)}"
         raise SourceError(public_uri(path), found, "a zipped Zarr store") from error
     return RemotePlace(path, archive, "", listable=True, is_archive=True)
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    """Write a file so that it is whole on disk, even if the power fails afterwards."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _link(partial: Path, path: Path) -> None:
+    """Give a file its name if that is free; file systems without hard links check just before."""
+    try:
+        os.link(partial, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if path.exists():
+            raise FileExistsError(error.errno, "exists", str(path)) from error
+        partial.replace(path)
 
 
 @contextmanager

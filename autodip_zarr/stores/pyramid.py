@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,13 @@ _SAMPLE_TILES = 24
 _PERCENTILES = (0.1, 99.9)
 
 
-def finish_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
+def _always() -> None:
+    """Let everything be written."""
+
+
+def finish_target(
+    spec: TargetSpec, attributes: Mapping[str, object], may_write: Callable[[], None] = _always
+) -> None:
     """Build the pyramid, set the rendering windows, and replace the ``autodip`` attribute, in this order.
 
     Doing it again is harmless. Memory is bounded by a shard and a strip of rows, whatever the image.
@@ -33,6 +39,8 @@ def finish_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
         The result, all blocks written.
     attributes : mapping
         New ``autodip`` attribute, JSON.
+    may_write : callable
+        Called before each write; what it raises ends the work.
 
     Raises
     ------
@@ -50,15 +58,21 @@ def finish_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
             for level in spec.levels
         ]
         for fine, coarse in itertools.pairwise(arrays):
-            downscale(fine, coarse, names)
+            downscale(fine, coarse, names, may_write)
         windows = _windows(arrays[-1], names, read_record(spec.uri))
     ome = {**node.ome, "omero": omero(spec, windows)}
     ome.pop(RESULT_ATTRIBUTE, None)
     document = {**node.attributes, **with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}
+    may_write()
     write_attributes(place, node, document)
 
 
-def downscale(fine: Any, coarse: Any, names: list[str]) -> None:  # noqa: ANN401
+def downscale(
+    fine: Any,  # noqa: ANN401
+    coarse: Any,  # noqa: ANN401
+    names: list[str],
+    may_write: Callable[[], None] = _always,
+) -> None:
     """Fill one level with means of the level above.
 
     Parameters
@@ -67,9 +81,13 @@ def downscale(fine: Any, coarse: Any, names: list[str]) -> None:  # noqa: ANN401
         Neighbouring levels; `coarse` is no larger along any axis.
     names : list of str
         Axes of both.
+    may_write : callable
+        Called before each write.
     """
     for region in _regions(coarse):
-        coarse[region] = _means(fine, coarse, region, names)
+        means = _means(fine, coarse, region, names)
+        may_write()
+        coarse[region] = means
 
 
 def _regions(array: Any) -> Iterator[tuple[slice, ...]]:  # noqa: ANN401

@@ -43,14 +43,11 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
         Something else is there, the layout makes no sense, or it cannot be written.
     """
     check_spec(spec)
+    refuse_foreign(spec.uri)
     place = open_place(spec.uri)
     if target_exists(spec.uri):
         raise TargetError(spec.uri, "holds a result already", hint="continue it, or overwrite it")
-    existing = _existing(place)
-    if existing is not None:
-        if not existing.is_result:
-            hint = "choose another target; only what this program wrote is ever replaced"
-            raise TargetError(spec.uri, "holds something else already", "nothing there", hint)
+    if _existing(place) is not None:
         place.delete_tree("")
     with target_errors(spec.uri):
         ome = {"multiscales": [_multiscales(spec)], "omero": omero(spec, {})}
@@ -60,6 +57,20 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
             for index, level in enumerate(spec.levels):
                 _create_level(store, spec, index, level)
         create_record(place, spec)
+
+
+def refuse_foreign(uri: str) -> None:
+    """Refuse a place that holds a group or array which this program did not write.
+
+    Raises
+    ------
+    TargetError
+        It does, or its metadata cannot be read.
+    """
+    existing = _existing(open_place(uri))
+    if existing is not None and not existing.is_result:
+        hint = "choose another target; only what this program wrote is ever replaced"
+        raise TargetError(uri, "holds something else already", "nothing there", hint)
 
 
 def check_spec(spec: TargetSpec) -> None:

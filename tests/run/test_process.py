@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autodip_zarr.dip.planes import DenoisedPlane, FitJob
 from autodip_zarr.domain import Block, ImageRef
 from autodip_zarr.errors import FitError
+from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.process import BlockTask, process_block
 from autodip_zarr.stores import RECORD_FIELDS, read_failures, read_header, read_record, walk
 from autodip_zarr.stores.sample import write_sample_zarr
@@ -45,9 +46,10 @@ def test_a_plane_whose_fit_diverges_is_copied_and_recorded(tmp_path: Path) -> No
     create_target(spec, {"status": "running"})
     block = Block(0, range(1), range(4))
     chosen = frozenset({0, 1, 2})
-    task = BlockTask(header, spec, block, CONFIG, RECIPE, frozenset({0}), chosen, "cpu")
-
-    outcome = process_block(task, half)
+    with Locks() as locks:
+        lock = locks.acquire(spec.uri)
+        task = BlockTask(header, spec, block, CONFIG, RECIPE, frozenset({0}), chosen, "cpu", lock)
+        outcome = process_block(task, half)
 
     assert (outcome.denoised, outcome.copied, len(outcome.failures)) == (2, 1, 1)
     written = planes(tmp_path / "out.zarr")

@@ -1,0 +1,238 @@
+"""One run at a time on a result; the lock of a dead run is taken over, and its late writes are refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pytest
+
+from autodip_zarr.errors import TargetError
+from autodip_zarr.run import fence as fences
+from autodip_zarr.run.fence import Fence
+from autodip_zarr.run.lock import SILENCE_SECONDS, Holder, Locks, is_dead_here, lock_uri, read_holder
+from autodip_zarr.stores import read_file, write_file
+from autodip_zarr.stores.sample import write_sample_zarr
+
+from ..samples import make_sample
+from .results import Run, planes, statuses
+
+HOLD = (
+    "import sys, time\n"
+    "from autodip_zarr.run.lock import Locks\n"
+    "with Locks() as locks:\n"
+    "    print(locks.acquire(sys.argv[1]), flush=True)\n"
+    "    time.sleep(600)\n"
+)
+
+
+class Rival:
+    """Another process that holds the lock of a result."""
+
+    def __init__(self, target: Path) -> None:
+        self.process = subprocess.Popen([sys.executable, "-c", HOLD, str(target)], stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        self.token = self.process.stdout.readline().decode().strip()
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.communicate()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> str:
+    return str(tmp_path / "x.zarr")
+
+
+@pytest.fixture(params=["folder", "memory"])
+def any_target(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A result in a folder, and behind fsspec."""
+    if request.param == "folder":
+        yield str(tmp_path / "x.zarr")
+        return
+    uri = f"memory://{uuid.uuid4().hex}"
+    yield f"{uri}/x.zarr"
+    memory = fsspec.filesystem("memory")
+    if memory.exists(uri):
+        memory.rm(uri, recursive=True)
+
+
+def holder_of(target: str) -> Holder:
+    holder = read_holder(lock_uri(target))
+    assert holder is not None
+    return holder
+
+
+def names(folder: Path | str) -> list[str]:
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+def forge(target: str, **fields: object) -> None:
+    """Rewrite the lock as if another process, or another computer, had written it."""
+    document = json.loads(read_file(lock_uri(target)) or b"{}")
+    write_file(lock_uri(target), json.dumps({**document, **fields}).encode())
+
+
+def age(target: str, seconds: float) -> None:
+    """Make the lock as old as if it had not been renewed for so long."""
+    then = time.time() - seconds
+    os.utime(lock_uri(target), (then, then))
+
+
+def test_a_lock_is_refused_to_others_and_gone_after_release(any_target: str) -> None:
+    with Locks() as mine, Locks() as theirs:
+        token = mine.acquire(any_target)
+        with pytest.raises(TargetError, match=f"process {os.getpid()} on .*, since 20.*stop it") as refused:
+            theirs.acquire(any_target)
+        assert refused.value.where == any_target
+        theirs.release(any_target)
+        assert holder_of(any_target).token == token, "nobody releases the lock of another"
+        mine.release(any_target)
+        assert read_file(lock_uri(any_target)) is None
+        assert theirs.acquire(any_target) != token
+    assert read_file(lock_uri(any_target)) is None, "released at the end"
+
+
+def test_who_is_dead() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    with Locks() as locks:
+        locks.acquire("memory://who/x.zarr")
+        me = holder_of("memory://who/x.zarr")
+    assert is_dead_here(me, me) is False
+    assert is_dead_here(replace(me, process_started=me.process_started - 100), me) is True, "number reused"
+    assert is_dead_here(replace(me, host="elsewhere"), me) is None
+    assert is_dead_here(replace(me, machine="another boot"), me) is None
+    import psutil
+
+    other = replace(me, pid=child.pid, process_started=psutil.Process(child.pid).create_time())
+    assert is_dead_here(other, me) is False
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert is_dead_here(other, me) is True, "killed, but nobody has asked for its exit status"
+    child.wait()
+    assert is_dead_here(other, me) is True
+
+
+def test_the_lock_of_a_killed_process_is_taken_over_at_once(target: str) -> None:
+    rival = Rival(Path(target))
+    with Locks() as locks:
+        with pytest.raises(TargetError, match=f"process {rival.process.pid}"):
+            locks.acquire(target)
+        rival.kill()
+        assert holder_of(target).token == rival.token, "left behind"
+        assert locks.acquire(target) == holder_of(target).token
+    assert names(f"{target}/autodip") == []
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{ cut o"])
+def test_a_lock_from_elsewhere_is_taken_over_after_a_minute_of_silence(
+    target: str, content: bytes | None
+) -> None:
+    with Locks() as locks:
+        locks.acquire(target)
+        forge(target, host="elsewhere", token="theirs")
+    if content is not None:
+        write_file(lock_uri(target), content)
+    with Locks() as locks:
+        age(target, SILENCE_SECONDS - 10)
+        with pytest.raises(TargetError, match="elsewhere" if content is None else "an unknown computer"):
+            locks.acquire(target)
+        age(target, SILENCE_SECONDS + 1)
+        locks.acquire(target)
+    assert names(f"{target}/autodip") == []
+
+
+def test_of_many_that_take_over_one_succeeds(target: str) -> None:
+    Rival(Path(target)).kill()
+    start, tokens, refused = threading.Barrier(8), [], []
+
+    def take(locks: Locks) -> None:
+        start.wait()
+        try:
+            tokens.append(locks.acquire(target))
+        except TargetError as error:
+            refused.append(error)
+
+    everyone = [Locks() for _ in range(8)]
+    threads = [threading.Thread(target=take, args=(locks,)) for locks in everyone]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(tokens) == 1
+    assert len(refused) == 7
+    assert holder_of(target).token == tokens[0]
+    assert names(f"{target}/autodip") == ["lock.json"]
+
+
+def test_a_run_that_died_while_taking_over_is_no_hindrance(target: str) -> None:
+    dead = Rival(Path(target))
+    dead.kill()
+    write_file(f"{lock_uri(target)}.{dead.token}", read_file(lock_uri(target)) or b"")
+    with Locks() as locks:
+        locks.acquire(target)
+    assert names(f"{target}/autodip") == []
+
+
+def test_a_fence_lets_only_the_holder_through(any_target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Locks() as locks:
+        mine = Fence(any_target, locks.acquire(any_target))
+        mine.check()
+        with pytest.raises(TargetError, match="taken over by process"):
+            Fence(any_target, "a token of another run")
+        monkeypatch.setattr(fences, "SILENCE_SECONDS", 0.05)
+        monkeypatch.setattr(fences, "_LATE_BEAT_SECONDS", 0.1)
+        time.sleep(0.1)
+        with pytest.raises(TargetError, match="has been silent"):
+            mine.check()
+        forge(any_target, beat="renewed")
+        mine.check()
+        forge(any_target, token="another's")
+        with pytest.raises(TargetError, match="taken over by process"):
+            mine.check()
+    assert holder_of(any_target).token == "another's", "the lock of another stays"
+    mine_again = Locks()
+    with pytest.raises(TargetError, match="since"):
+        mine_again.acquire(any_target)
+
+
+def test_a_second_run_is_refused_the_image_and_does_the_others(tmp_path: Path, run: Run) -> None:
+    for name in "xyz":
+        write_sample_zarr(tmp_path / f"in/{name}.zarr", make_sample(name), "0.5")
+    rival = Rival(tmp_path / "out/y.zarr")
+    result = run(tmp_path / "in", "--output", tmp_path / "out")
+    assert result.exit_code == 1
+    assert statuses(result) == ["done", "failed", "done"]
+    (line,) = [line for line in result.stderr.splitlines() if "another run" in line]
+    assert f"process {rival.process.pid} on" in line
+    assert "run the same command again" in line
+    assert names(tmp_path / "out/y.zarr") == ["autodip"], "nothing but the lock of the other"
+    rival.kill()
+    again = run(tmp_path / "in", "--output", tmp_path / "out")
+    assert again.exit_code == 0, again.stderr
+    assert statuses(again) == ["unchanged", "done", "unchanged"]
+    assert not list((tmp_path / "out").rglob("*lock*"))
+
+
+def test_overwriting_keeps_the_lock(tmp_path: Path, run: Run) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x"), "0.5")
+    assert run(tmp_path / "x.zarr", "--output", tmp_path / "out").exit_code == 0
+    old = planes(tmp_path / "out/x.zarr")
+    rival = Rival(tmp_path / "out/x.zarr")
+    again = [tmp_path / "x.zarr", "--output", tmp_path / "out", "--seed", 1, "--overwrite"]
+    assert run(*again).exit_code == 1
+    np.testing.assert_array_equal(planes(tmp_path / "out/x.zarr"), old)
+    rival.kill()
+    assert run(*again).exit_code == 0
+    assert not np.array_equal(planes(tmp_path / "out/x.zarr"), old)
