@@ -39,7 +39,7 @@ _knowledge = _options(
     click.option("--patterns", metavar="FILE", help="TOML of what file and folder names mean; a guess."),
     click.option("--vocabulary", metavar="FILE", help="TOML of terms of your own."),
 )
-_method = _options(
+_transfer = _options(
     click.option(
         "--metric",
         metavar="NAME",
@@ -48,14 +48,8 @@ _method = _options(
     click.option(
         "--table", default="published", show_default=True, help="Calibration table: a name or a path."
     ),
-    click.option("--require-tier", metavar="TIER", help="Skip channels that match below this tier."),
-    click.option(
-        "--preset",
-        type=click.Choice(["reference", "standard", "best"]),
-        default="standard",
-        show_default=True,
-        help="How the prior is fitted.",
-    ),
+)
+_fit = _options(
     click.option(
         "--tile", "tile_px", default=512, show_default=True, metavar="PX", help="Largest side of a tile."
     ),
@@ -68,6 +62,18 @@ _method = _options(
         show_default=True,
         help="Arithmetic of the fit.",
     ),
+)
+_method = _options(
+    _transfer,
+    click.option("--require-tier", metavar="TIER", help="Skip channels that match below this tier."),
+    click.option(
+        "--preset",
+        type=click.Choice(["reference", "standard", "best"]),
+        default="standard",
+        show_default=True,
+        help="How the prior is fitted.",
+    ),
+    _fit,
 )
 _places = _options(
     click.option("--wells", metavar="LIST", help="Wells of plates: A01,B*."),
@@ -270,7 +276,7 @@ def inspect(
             images.append(item)
     inspection = Inspection(tuple(images), tuple(skipped), inspector.warnings())
     if table_path is not None:
-        _write(table_path, table.text())
+        _write("--table", table_path, table.text())
     if as_json:
         _print_json(inspection_document(inspection))
     elif table_path is None and images:
@@ -281,11 +287,11 @@ def inspect(
     sys.exit(_exit_code_of(skipped, found=table.images > 0))
 
 
-def _write(path: str, text: str) -> None:
+def _write(option: str, path: str, text: str) -> None:
     try:
         Path(path).write_text(text, encoding="utf-8", newline="")
     except OSError as error:
-        raise OptionError("--table", f"{path} cannot be written ({error.strerror})", "a file") from error
+        raise OptionError(option, f"{path} cannot be written ({error.strerror})", "a file") from error
 
 
 @main.command()
@@ -341,6 +347,85 @@ def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None
     compose([before_and_after(result.noisy, result.denoised)]).save(picture)
     click.echo(preview_text(result))
     click.echo(f"picture: {picture}")
+
+
+@main.command()
+@click.option(
+    "--noisy", multiple=True, required=True, metavar="P", help="Noisy image, or folder of them; repeatable."
+)
+@click.option(
+    "--clean", multiple=True, required=True, metavar="P", help="Clean image, or folder of the same names."
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    default=("noisy", "blur", "standard"),
+    show_default=True,
+    metavar="M",
+    help="noisy, blur (the best one by the clean image, an upper bound), original-dip, reference, standard, "
+    "best; repeatable.",
+)
+@click.option(
+    "--crop",
+    metavar="Y,X,HEIGHT,WIDTH",
+    help="Part of each plane, in pixels; or the side of the square in which the clean image varies most.",
+)
+@click.option(
+    "--lpips-range",
+    type=click.Choice(["unit", "signed"]),
+    default="unit",
+    show_default=True,
+    help="Give LPIPS values of 0 to 1, as the published calibration did, or of -1 to 1, as it was made for.",
+)
+@click.option("--page", metavar="FILE", help="Write a page of pictures and numbers, HTML.")
+@_knowledge
+@_transfer
+@_fit
+@_planes
+@_device
+@_json
+def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) -> None:  # noqa: ANN401
+    """Measure methods on pairs of noisy and clean images: PSNR, SSIM and LPIPS.
+
+    Images are PNG, TIFF, OME-TIFF or OME-Zarr; those of two folders are paired by name.
+    """
+    from autodip_zarr.domain import Skipped  # noqa: PLC0415
+    from autodip_zarr.report.evaluation import EvaluationReport  # noqa: PLC0415
+    from autodip_zarr.run.evaluate import Evaluation, Question  # noqa: PLC0415
+
+    report = EvaluationReport(with_pictures=page is not None)
+    question = Question(arguments["noisy"], arguments["clean"], arguments["methods"], arguments["crop"])
+    perceptual = _perceptual(report, signed=arguments["lpips_range"] == "signed")
+    for item in Evaluation(question, _choices(arguments), device, perceptual, _say):
+        if isinstance(item, Skipped):
+            report.skip(item)
+        else:
+            report.add(item)
+    _say_skipped(report.skipped)
+    if page is not None:
+        _write("--page", page, report.page())
+        _say(f"page: {page}")
+    if as_json:
+        _print_json(report.document())
+    elif not report.is_empty:
+        click.echo(report.text())
+    sys.exit(EXIT_USAGE if report.is_empty else EXIT_INCOMPLETE if report.skipped else EXIT_DONE)
+
+
+def _perceptual(report: Any, *, signed: bool) -> Callable[..., float] | None:  # noqa: ANN401
+    """Load LPIPS, or say why there is none."""
+    from functools import partial  # noqa: PLC0415
+
+    from autodip_zarr.errors import SourceError  # noqa: PLC0415
+    from autodip_zarr.metrics import Lpips  # noqa: PLC0415
+
+    try:
+        return partial(Lpips.load(), signed=signed)
+    except SourceError as error:
+        report.note(f"no LPIPS: {error}")
+        _say(f"warning: no LPIPS: {error}")
+        return None
 
 
 @main.command()

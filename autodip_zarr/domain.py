@@ -18,8 +18,8 @@ from typing import Literal
 Width = int | Literal["asc"]
 """Channels of the network per level; ``"asc"`` doubles from level to level and ends at 512."""
 
-Kind = Literal["ome-zarr", "ome-tiff"]
-"""Format of a source image."""
+Kind = Literal["ome-zarr", "ome-tiff", "picture"]
+"""Format of a source image; a picture (PNG) is read by ``evaluate`` alone, never denoised as a source."""
 
 TextKind = Literal["ome-xml", "omero-json", "ro-crate-json", "zarr-attributes-json"]
 """Kind of a metadata text: an OME-XML header, the ``omero`` attribute, or another JSON document."""

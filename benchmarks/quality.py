@@ -22,6 +22,7 @@ from autodip_zarr.dip.planes import FitJob, denoise_plane
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.metrics import Lpips, Scores, best_blur, score
+from autodip_zarr.run.crops import busiest_crop
 from autodip_zarr.stores import read_image
 
 Plane = NDArray[np.float64]
@@ -44,18 +45,6 @@ def read(folder: Path, name: str) -> Plane:
     """Read one image of a field."""
     (path,) = [*folder.glob(f"{name}.png"), *folder.glob(f"{name}.tif")]
     return read_image(str(path)).astype(np.float64)
-
-
-def busiest_crop(clean: Plane, side: int) -> tuple[slice, slice]:
-    """Return the crop, among those every 64 pixels, in which the clean image varies most."""
-    if side >= min(clean.shape):
-        return slice(None), slice(None)
-    corners = [
-        (slice(y, y + side), slice(x, x + side))
-        for y in range(0, clean.shape[0] - side + 1, 64)
-        for x in range(0, clean.shape[1] - side + 1, 64)
-    ]
-    return max(corners, key=lambda corner: float(clean[corner].std()))
 
 
 def report(name: str, method: str, found: list[Scores], seconds: float) -> None:

@@ -6,7 +6,9 @@ import hashlib
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
+from autodip_zarr.stores import write_image
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
 
 DAPI = SampleChannel("DAPI", "WideField")
@@ -30,6 +32,15 @@ def write_archive(folder: Path) -> Path:
     write_sample_zarr(folder / "a" / "two.zarr", make_sample("two", (1, 2, 1, 20, 20)), "0.4")
     write_sample_zarr(folder / "b" / "lapse.ome.zarr", make_sample("lapse", (2, 1, 1, 40, 24)), "0.5")
     return folder
+
+
+def write_pairs(folder: Path) -> None:
+    """Write two noisy planes as PNG and the clean ones as TIFF."""
+    for name in ("field1", "field2"):
+        noisy = make_sample(name).pixels[0, 0, 0]
+        for part, ending, plane in (("noisy", "png", noisy), ("clean", "tif", gaussian_filter(noisy, 2))):
+            (folder / part).mkdir(parents=True, exist_ok=True)
+            write_image(str(folder / part / f"{name}.{ending}"), plane)
 
 
 def digest(folder: Path) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -14,13 +15,14 @@ import pytest
 
 from autodip_zarr.cli import main as command_line
 
-from .samples import write_archive
+from .samples import write_archive, write_pairs
 from .stores.builders import write_plate
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([\w.]+)`:\n\n```(?:csv|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-FITTING = {"demo", "denoise", "plan", "preview"}
+FITTING = {"demo", "denoise", "evaluate", "plan", "preview"}
+OFFLINE = {**os.environ, "https_proxy": "http://127.0.0.1:9"}  # weights of LPIPS are not downloaded
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -49,6 +51,7 @@ def run_shell(line: str, folder: Path, table: str) -> None:
         capture_output=True,
         text=True,
         check=False,
+        env=OFFLINE,
     )
     assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
 
@@ -99,6 +102,7 @@ def test_what_the_tutorial_and_the_readme_show_runs(page: Path, folder: Path, qu
 def test_what_the_how_tos_show_runs(page: Path, tmp_path: Path, quick_table: str) -> None:
     write_archive(tmp_path / "archive")
     write_plate(tmp_path / "archive" / "plate.zarr", 3)
+    write_pairs(tmp_path / "pairs")
     write_files(page, tmp_path)
     for language, text in blocks(page):
         assert language == "sh"

@@ -8,8 +8,9 @@ are read from the package's own files instead, and the convolutions of AlexNet t
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -176,7 +177,7 @@ def _read_backbone() -> dict[str, Any]:
     )
     was_there = path.exists()
     try:
-        with _time_limit():
+        with _time_limit(), redirect_stdout(sys.stderr):  # it tells of a download where results belong
             weights: dict[str, Any] = torch.hub.load_state_dict_from_url(
                 BACKBONE_URL, map_location="cpu", progress=False, check_hash=True, weights_only=True
             )

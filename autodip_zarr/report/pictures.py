@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,9 +27,12 @@ class Panel:
 
 
 def display_window(plane: NDArray[np.generic]) -> tuple[float, float]:
-    """Return the values between which a plane is shown: its 0.5 and 99.7 percentiles."""
-    low, high = np.percentile(plane.astype(np.float64), [0.5, 99.7])
-    return float(low), float(max(high, low + 1e-12))
+    """Return the values between which a plane is shown: its 0.5 and 99.7 percentiles, where finite."""
+    values = plane[np.isfinite(plane)].astype(np.float64)
+    if not values.size:
+        return 0.0, 1.0
+    low, high = np.percentile(values, [0.5, 99.7])
+    return float(low), float(max(high, np.nextafter(low, np.inf)))
 
 
 def compose(rows: Sequence[Sequence[Panel]], zoom: int = 1) -> Image.Image:
@@ -55,10 +59,41 @@ def compose(rows: Sequence[Sequence[Panel]], zoom: int = 1) -> Image.Image:
     return sheet
 
 
+def encode_panel(panel: Panel, longest_px: int) -> bytes:
+    """Return a panel without its caption as the bytes of a PNG file.
+
+    Parameters
+    ----------
+    panel : Panel
+        What is shown.
+    longest_px : int
+        Longest side of the picture in pixels; a larger plane is averaged over blocks of pixels first.
+    """
+    factor = -(-max(panel.plane.shape) // longest_px)
+    buffer = io.BytesIO()
+    _grey(_averaged(panel.plane, factor), panel.window).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def _averaged(plane: NDArray[np.generic], factor: int) -> NDArray[np.generic]:
+    """Average blocks of pixels; what is left over at the edges is dropped."""
+    if factor == 1:
+        return plane
+    factors = [min(factor, length) for length in plane.shape]
+    rows, columns = (length // one for length, one in zip(plane.shape, factors, strict=True))
+    whole = plane[: rows * factors[0], : columns * factors[1]].astype(np.float32)
+    averaged: NDArray[np.float32] = whole.reshape(rows, factors[0], columns, factors[1]).mean(axis=(1, 3))
+    return averaged
+
+
+def _grey(plane: NDArray[np.generic], window: tuple[float, float]) -> Image.Image:
+    low, high = window
+    shown = np.clip((plane.astype(np.float64) - low) / (high - low), 0, 1) * 255
+    return Image.fromarray(np.round(np.nan_to_num(shown)).astype(np.uint8))
+
+
 def _draw(panel: Panel, zoom: int) -> Image.Image:
-    low, high = panel.window
-    shown = np.clip((panel.plane.astype(np.float64) - low) / (high - low), 0, 1) * 255
-    image = Image.fromarray(np.round(shown).astype(np.uint8))
+    image = _grey(panel.plane, panel.window)
     image = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
     framed = Image.new("L", (image.width, image.height + _CAPTION_PX), 255)
     framed.paste(image, (0, _CAPTION_PX))
@@ -70,7 +105,8 @@ def before_and_after(noisy: NDArray[np.generic], denoised: NDArray[np.generic]) 
     """Return noisy, denoised and residual of a plane, the first two on one scale."""
     window = display_window(noisy)
     residual = noisy.astype(np.float64) - denoised.astype(np.float64)
-    spread = float(3 * residual.std()) or 1.0
+    finite = residual[np.isfinite(residual)]
+    spread = (float(3 * finite.std()) if finite.size else 0.0) or 1.0
     return [
         Panel("noisy", noisy, window),
         Panel("denoised", denoised, window),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import ChannelMetadata, Header, Match, Skipped
 from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.crops import parse_crop
 from autodip_zarr.run.mapping import Reading
 from autodip_zarr.run.plan import Planner
 from autodip_zarr.run.selection import choose_channels, choose_indices
@@ -84,7 +85,7 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
         raise OptionError("--channel", f"{where.channel!r} names no channel", f"some of {names}")
     channel = acquisition.channels[min(chosen)]
     t, z = _position(header, where)
-    rows, columns = _crop(where.crop, (header.size("y"), header.size("x")))
+    rows, columns = parse_crop(where.crop, (header.size("y"), header.size("x")))
     ref = header.ref
     noisy = read_planes(header, channel.index, [(t, z)])[0][rows, columns]
     match = planner.match(channel)
@@ -109,15 +110,3 @@ def _position(header: Header, where: PlaneChoice) -> tuple[int, int]:
         chosen.append(indices)
     times, depths = chosen
     return times[0], depths[len(depths) // 2]
-
-
-def _crop(text: str | None, size: tuple[int, int]) -> tuple[slice, slice]:
-    if text is None:
-        return slice(None), slice(None)
-    try:
-        y, x, height, width = (int(part) for part in text.split(","))
-    except ValueError as error:
-        raise OptionError("--crop", repr(text), "Y,X,HEIGHT,WIDTH in pixels") from error
-    if not (0 <= y < y + height <= size[0] and 0 <= x < x + width <= size[1]):
-        raise OptionError("--crop", repr(text), f"a part of the plane of {size[0]} x {size[1]} pixels")
-    return slice(y, y + height), slice(x, x + width)

@@ -6,7 +6,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.collection import PlateLayout, read_plate, write_bf2raw_layout, write_plate_layout
 from autodip_zarr.stores.files import create_file, delete_file, read_file, seconds_unchanged, write_file
 from autodip_zarr.stores.layout import plan_layout
-from autodip_zarr.stores.pictures import encode_png, read_image, write_image, write_ome_tiff
+from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
 from autodip_zarr.stores.pyramid import finish_target
 from autodip_zarr.stores.read import read_header, read_planes
 from autodip_zarr.stores.record import (
@@ -63,6 +63,7 @@ __all__ = [
     "seconds_unchanged",
     "target_exists",
     "walk",
+    "walk_pictures",
     "walk_results",
     "write_bf2raw_layout",
     "write_block",

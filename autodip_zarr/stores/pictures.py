@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
 from autodip_zarr.errors import PixelError, SourceError, TargetError
 from autodip_zarr.stores.ome_xml import parse_ome
-from autodip_zarr.stores.place import target_errors
+from autodip_zarr.stores.place import LocalPlace, open_place, target_errors
 from autodip_zarr.stores.tiff import is_tiff_name, open_tiff
 
 
@@ -51,6 +54,58 @@ def write_ome_tiff(path: str, pixels: NDArray[Any], ome_xml: str | None = None) 
         tifffile.imwrite(
             path, planes, photometric="minisblack", metadata=None, description=ome_xml.encode(), ome=False
         )
+
+
+_PICTURE = ".png"
+_ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+
+
+def walk_pictures(source: str) -> Iterator[ImageRef]:
+    """Yield every PNG file of a local source: of a folder, its folders too, or the file itself.
+
+    Zarr stores are passed over, and so are hidden files; on a server nothing is found.
+    """
+    place = open_place(source)
+    if not isinstance(place, LocalPlace):
+        return
+    root = Path(place.uri)
+    if root.is_file() and root.suffix.lower() == _PICTURE:
+        yield ImageRef("picture", place.uri, "", None, 0, root.name)
+        return
+    for folder, folders, files in os.walk(root):
+        if any(name in files for name in _ZARR_FILES):
+            folders.clear()
+            continue
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if name.lower().endswith(_PICTURE) and not name.startswith("."):
+                path = Path(folder) / name
+                yield ImageRef("picture", str(path), "", None, 0, path.relative_to(root).as_posix())
+
+
+def read_picture_header(ref: ImageRef) -> Header:
+    """Return the header of a PNG file: its size and pixel type, and nothing else.
+
+    Raises
+    ------
+    SourceError
+        It is missing, cannot be read, or holds something else than one grey plane.
+    """
+    plane = read_image(ref.uri)
+    stamp = open_place(ref.uri).stat("")
+    return Header(
+        ref=ref,
+        name=Path(ref.uri).stem,
+        axes=(Axis("y", "space", None), Axis("x", "space", None)),
+        levels=(Level("0", plane.shape, (1.0, 1.0), None),),
+        dtype=plane.dtype.name,
+        chunk=plane.shape,
+        channels=(ChannelDisplay(None, None, None),),
+        zarr_format=None,
+        ome_version=None,
+        texts=(),
+        fingerprint=stamp or Fingerprint(None, None, None, None),
+    )
 
 
 def read_image(path: str) -> NDArray[Any]:

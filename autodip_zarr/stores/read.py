@@ -19,6 +19,7 @@ from autodip_zarr.stores.header_zarr import read_zarr_header
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import join
 from autodip_zarr.stores.ome_xml import TiffImage
+from autodip_zarr.stores.pictures import read_image, read_picture_header
 from autodip_zarr.stores.place import open_place
 from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place
 
@@ -36,6 +37,8 @@ def read_header(ref: ImageRef) -> Header:
     SourceError
         It is missing or cannot be read.
     """
+    if ref.kind == "picture":
+        return read_picture_header(ref)
     return read_zarr_header(ref) if ref.kind == "ome-zarr" else read_tiff_header(ref)
 
 
@@ -67,6 +70,8 @@ def read_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
             raise PixelError(_where(header, c, t, z), "lies outside the image", f"less than {sizes}")
     if header.ref.kind == "ome-zarr":
         return _zarr_planes(header, c, positions)
+    if header.ref.kind == "picture":
+        return np.stack([read_image(header.ref.uri)] * len(positions))
     return _tiff_planes(header, c, positions)
 
 
