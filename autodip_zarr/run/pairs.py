@@ -78,7 +78,7 @@ def _alone(ref: ImageRef, name: str, where: str) -> Skipped:
 def _pair(noisy: ImageRef, clean: ImageRef, knowledge: Knowledge) -> Pair:
     if noisy == clean:
         raise OptionError("--clean", "is the noisy image itself", "another image of the same scene")
-    reading, header = knowledge.read(noisy), read_header(clean)
+    reading, header = knowledge.understand(read_header(noisy)), read_header(clean)
     sizes, others = ({axis: one.size(axis) for axis in _AXES} for one in (reading.header, header))
     if sizes != others:
         found, expected = (
