@@ -322,7 +322,7 @@ class Recipe:
     seed: int
     """Seed from which that of each tile is derived."""
     precision: str
-    """Arithmetic of the fit, for example ``float32``."""
+    """Arithmetic of the fit: ``float32``, ``bfloat16``, or on a card ``tf32``."""
     threads: int
     """CPU threads of one fit; part of the recipe because it changes rounding."""
     fused: bool = True
@@ -341,6 +341,8 @@ class Recipe:
     """Distance to the noisy image that is minimised: ``mse``, ``l1``, ``poisson`` or ``ssim``."""
     tv_weight: float = 0.0
     """Weight of the total variation of the output in what is minimised."""
+    deterministic: bool = False
+    """Whether a card may use only kernels that give the same bits in every run; a CPU always does."""
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
         x = feed.convolve(x, stride=2, padding=1)  # (1, width, Y / 2 + 2, X / 2 + 2), rounded up
         x = feed.convolve(x, padding=int(level < config.depth - 1))
     for _ in range(config.depth):
-        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)  # (1, width, Y, X)
+        x = _double(x)  # (1, width, Y, X)
         x = feed.join(skips.pop() if config.skip else None, x)
         x = feed.convolve(x)
     logits: Tensor = _Output.apply(x, feed.take(), feed.take())  # type: ignore[no-untyped-call]
@@ -97,10 +97,53 @@ class _Feed:
 
 
 def _convolve(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
-    """Convolve without padding; float32 1x1 convolutions are faster as products of matrices."""
-    if weight.shape[-1] == 1 and x.dtype == torch.float32:
+    """Convolve without padding; on a CPU float32 1x1 convolutions are faster as products of matrices."""
+    if weight.shape[-1] == 1 and x.dtype == torch.float32 and not x.is_cuda:
         return (x.permute(0, 2, 3, 1) @ weight[:, :, 0, 0].t()).permute(0, 3, 1, 2)
     return F.conv2d(x, weight.contiguous(memory_format=_LAST), None, stride)
+
+
+def _double(x: Tensor) -> Tensor:
+    """Double the sides by bilinear interpolation; an output between two pixels lies a quarter from one."""
+    if x.is_cuda:
+        doubled: Tensor = _Double.apply(x)  # type: ignore[no-untyped-call]
+        return doubled
+    return _interpolate(x)
+
+
+def _interpolate(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+
+
+class _Double(Function):
+    """Bilinear interpolation whose gradient is gathered.
+
+    On a card PyTorch scatters it by atomic additions, which are slow in bfloat16 and come in another order,
+    hence with other rounding, each time.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401, ARG004
+        return _interpolate(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ANN401, ARG004
+        for axis in (-2, -1):  # (1, width, 2 Y, 2 X), then (1, width, Y, 2 X), then (1, width, Y, X)
+            grad = _halve(grad, axis)
+        return grad.contiguous(memory_format=_LAST)
+
+
+def _halve(grad: Tensor, axis: int) -> Tensor:
+    """Sum the gradients by the outputs 2i - 1 to 2i + 2, weighted 1, 3, 3, 1 quarters, for each input i."""
+    grad = grad.transpose(axis, -1)
+    even, odd = grad[..., ::2], grad[..., 1::2]
+    total = (even + odd).mul_(0.75)
+    total[..., 1:].add_(odd[..., :-1], alpha=0.25)
+    total[..., :-1].add_(even[..., 1:], alpha=0.25)
+    total[..., 0].add_(even[..., 0], alpha=0.25)  # beyond the border the outermost pixel is repeated
+    total[..., -1].add_(odd[..., -1], alpha=0.25)
+    return total.transpose(axis, -1)
 
 
 def _concatenate(skip: Tensor | None, deeper: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from autodip_zarr.dip.memory import keep_freed_memory
 from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
 from autodip_zarr.dip.perturbation import Generators, Noise
 from autodip_zarr.domain import DipConfig, Recipe
-from autodip_zarr.errors import FitError
+from autodip_zarr.errors import FitError, OptionError
 
 _Value = TypeVar("_Value", bound=np.generic)
 
@@ -29,7 +29,8 @@ COLLAPSE_DB: Final = 5.0
 """Loss of PSNR to the noisy image between two looks that counts as a collapse."""
 
 _INPUT_SCALE: Final = 0.1
-_DTYPES: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_DTYPES: Final = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
+_LEAST_CAPABILITY: Final = (8, 0)
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,9 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
     Iterations and perturbation are taken as they are; ``dip.iterations`` adapts them to the size.
     """
     on_card = torch.device(device).type == "cuda"
-    if not on_card:
+    if on_card:
+        _set_up_card(recipe, device)
+    else:
         torch.set_num_threads(recipe.threads)
         keep_freed_memory()
     generators = Generators.seeded(seed, device)
@@ -207,6 +210,22 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
     average = None if recipe.averaging is None else torch.zeros(shape, device=device)
     nothing = torch.zeros(shape, device=device)
     return Prior(config, parameters, adam, z, noise, forward, recipe, nothing, average=average)
+
+
+def _set_up_card(recipe: Recipe, device: str) -> None:
+    """Have convolutions computed as the recipe says."""
+    if not torch.cuda.is_available():
+        hint = "choose --device cpu, or install a build of torch for CUDA and its driver"
+        raise OptionError("device", f"{device}, but torch {torch.__version__} finds no card", "", hint)
+    capability = torch.cuda.get_device_capability(device)
+    if recipe.precision != "float32" and capability < _LEAST_CAPABILITY:
+        found = f"{recipe.precision} on {torch.cuda.get_device_name(device)}"
+        raise OptionError(
+            "precision", found, "a card of compute capability 8.0", "choose --precision float32"
+        )
+    torch.backends.cudnn.allow_tf32 = recipe.precision != "float32"
+    torch.backends.cudnn.deterministic = recipe.deterministic
+    torch.backends.cudnn.benchmark = not recipe.deterministic  # may choose otherwise in each process
 
 
 @dataclass
@@ -235,6 +254,23 @@ class Prior:
         with torch.no_grad():
             for parameter, weight in zip(self.parameters, weights, strict=True):
                 parameter.copy_(weight)
+
+    def become(self, fresh: Prior) -> None:
+        """Take over the state of a freshly prepared prior of the same shapes, in place.
+
+        Graphs that were captured of this prior, and the memory that they work on, stay valid.
+        """
+        self.load(fresh.parameters)
+        for state in self.adam.state.values():
+            for moment in state.values():  # number of steps, mean of the gradient and of its square
+                moment.zero_()
+        self.z.copy_(fresh.z)
+        if self.noise is not None and fresh.noise is not None:
+            self.noise.become(fresh.noise)
+        if self.average is not None:
+            self.average.zero_()
+        self.weight, self.kept, self.kept_average = 0.0, [], (None, 0.0)
+        self.kept_loss, self.collapses = float("inf"), 0
 
     def aim(self, target: Tensor, mask: Tensor | None) -> None:
         """Say what is fitted.
@@ -273,6 +309,11 @@ class Prior:
         if decay is None or self.average is None:
             return
         self.average.lerp_(output, 1 - decay)
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Count one more output in the weight of the average."""
+        decay = self.recipe.averaging or 0.0
         self.weight = decay * self.weight + 1 - decay
 
     def check(self, loss: float) -> None:

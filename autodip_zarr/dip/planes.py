@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,10 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autodip_zarr.dip.fit import Fit, Tile, fit_tile
+from autodip_zarr.dip.fit import Fit, Tile
 from autodip_zarr.dip.iterations import iterations_for, perturbation_for
-from autodip_zarr.dip.scaling import scale
-from autodip_zarr.dip.tiles import blend, cover, cut, tile_seed
+from autodip_zarr.dip.scaling import Scaled, scale
+from autodip_zarr.dip.side_by_side import TileJob, fit_tiles
+from autodip_zarr.dip.tiles import Cover, blend, cover, cut, tile_seed
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
 
@@ -60,7 +62,7 @@ class DenoisedPlane:
 def denoise_planes(
     noisy: Sequence[NDArray[np.generic]], job: FitJob, places: Sequence[Sequence[int]]
 ) -> Iterator[DenoisedPlane | FitError]:
-    """Denoise planes of one channel, one after the other.
+    """Denoise planes of one channel, one after the other; on a card side by side.
 
     Parameters
     ----------
@@ -76,11 +78,10 @@ def denoise_planes(
     DenoisedPlane or FitError
         One a plane, in their order; an error for a plane whose fit diverged twice.
     """
-    for plane, place in zip(noisy, places, strict=True):
-        try:
-            yield denoise_plane(plane, job, place)
-        except FitError as error:
-            yield error
+    together = len(noisy) if job.device.startswith("cuda") else 1  # a CPU is busy with the tiles of one
+    for first in range(0, len(noisy), together):
+        which = slice(first, first + together)
+        yield from _denoise_together(noisy[which], job, places[which])
 
 
 def denoise_plane(noisy: NDArray[np.generic], job: FitJob, place: Sequence[int]) -> DenoisedPlane:
@@ -108,86 +109,112 @@ def denoise_plane(noisy: NDArray[np.generic], job: FitJob, place: Sequence[int])
     FitError
         If a fit diverges twice.
     """
+    (result,) = _denoise_together([noisy], job, [place])
+    if isinstance(result, FitError):
+        raise result
+    return result
+
+
+def _denoise_together(
+    noisy: Sequence[NDArray[np.generic]], job: FitJob, places: Sequence[Sequence[int]]
+) -> Iterator[DenoisedPlane | FitError]:
+    """Denoise planes of one size, the tiles of all of them side by side."""
     started = time.perf_counter()
-    scaled = scale(noisy, job.recipe.scaling)
-    if scaled.low == scaled.high:
-        counts = noisy.astype(np.result_type(noisy.dtype, np.float32))
-        if scaled.hot_pixels:
-            counts = np.where(np.isfinite(counts), scaled.low, counts)
-        seconds = time.perf_counter() - started
-        return DenoisedPlane(counts, 0, 0.0, seconds, None, scaled.hot_pixels, scaled.missing_pixels)
-    height, width = scaled.image.shape
-    covering = cover((height, width), job.recipe.tile_px, job.recipe.halo_px)
-    masks = [None] * len(covering.corners) if scaled.usable is None else cut(scaled.usable, covering)
-    tiles = zip(cut(scaled.image, covering), masks, covering.corners, strict=True)
-    fits = [_fit_starts(Tile(image, usable), job, (*place, *corner)) for image, usable, corner in tiles]
-    plane = scaled.unscale(blend([fit.image for fit in fits], covering), noisy.dtype)
-    if scaled.missing_pixels:
-        plane = np.where(np.isfinite(noisy), plane, noisy).astype(plane.dtype)
-    spread = None
-    if job.recipe.starts > 1:
-        spread = blend([fit.spread for fit in fits], covering) * np.float32(scaled.high - scaled.low)
-    return DenoisedPlane(
-        plane,
-        fits[0].iterations,
-        float(np.mean([fit.loss for fit in fits])),
-        time.perf_counter() - started,
-        spread,
-        scaled.hot_pixels,
-        scaled.missing_pixels,
-        sum(fit.collapses for fit in fits),
-        sum(fit.restarts for fit in fits),
-    )
+    begun = [_Begun.of(plane, job.recipe) for plane in noisy]
+    jobs = [one.tile_jobs(job.recipe, place) for one, place in zip(begun, places, strict=True)]
+    outcomes = iter(_fit_or_restart([tile_job for of_plane in jobs for tile_job in of_plane], job))
+    seconds = (time.perf_counter() - started) / len(noisy)
+    for one, of_plane in zip(begun, jobs, strict=True):
+        found = list(itertools.islice(outcomes, len(of_plane)))
+        good = [outcome for outcome in found if not isinstance(outcome, FitError)]
+        errors = [outcome for outcome in found if isinstance(outcome, FitError)]
+        yield errors[0] if errors else one.finish(good, job.recipe.starts, seconds)
 
 
 @dataclass(frozen=True)
-class _Starts:
-    """The average of the fits from several starts."""
+class _Begun:
+    """A plane on the scale from 0 to 1, and how it is cut."""
 
-    image: NDArray[np.float32]
-    spread: NDArray[np.float32]
-    iterations: int
-    loss: float
-    collapses: int
-    restarts: int
+    noisy: NDArray[np.generic]
+    scaled: Scaled
+    covering: Cover
+
+    @classmethod
+    def of(cls, noisy: NDArray[np.generic], recipe: Recipe) -> _Begun:
+        scaled = scale(noisy, recipe.scaling)
+        height, width = scaled.image.shape
+        return cls(noisy, scaled, cover((height, width), recipe.tile_px, recipe.halo_px))
+
+    @property
+    def is_constant(self) -> bool:
+        return self.scaled.low == self.scaled.high
+
+    def tile_jobs(self, recipe: Recipe, place: Sequence[int]) -> list[TileJob]:
+        """Return all fits of the plane, tile by tile the starts; none where there is nothing to fit."""
+        if self.is_constant:
+            return []
+        usable = self.scaled.usable
+        masks = [None] * len(self.covering.corners) if usable is None else cut(usable, self.covering)
+        tiles = zip(cut(self.scaled.image, self.covering), masks, self.covering.corners, strict=True)
+        return [
+            TileJob(Tile(image, mask), tile_seed(recipe.seed, *place, *corner, start))
+            for image, mask, corner in tiles
+            for start in range(recipe.starts)
+        ]
+
+    def finish(self, outcomes: Sequence[_Outcome], starts: int, seconds: float) -> DenoisedPlane:
+        """Average the starts, blend the tiles, and scale back."""
+        hot, missing = self.scaled.hot_pixels, self.scaled.missing_pixels
+        if self.is_constant:
+            counts = self.noisy.astype(np.result_type(self.noisy.dtype, np.float32))
+            if hot:
+                counts = np.where(np.isfinite(counts), self.scaled.low, counts)
+            return DenoisedPlane(counts, 0, 0.0, seconds, None, hot, missing)
+        by_tile = [
+            np.stack([outcome.fit.image for outcome in outcomes[first : first + starts]])  # (starts, Y, X)
+            for first in range(0, len(outcomes), starts)
+        ]
+        means = [images.mean(axis=0, dtype=np.float32) for images in by_tile]
+        plane = self.scaled.unscale(blend(means, self.covering), self.noisy.dtype)
+        if missing:
+            plane = np.where(np.isfinite(self.noisy), plane, self.noisy).astype(plane.dtype)
+        spread = None
+        if starts > 1:
+            deviations = [images.std(axis=0, dtype=np.float32) for images in by_tile]
+            spread = blend(deviations, self.covering) * np.float32(self.scaled.high - self.scaled.low)
+        return DenoisedPlane(
+            plane,
+            outcomes[0].fit.iterations,
+            float(np.mean([outcome.fit.loss for outcome in outcomes])),
+            seconds,
+            spread,
+            hot,
+            missing,
+            sum(outcome.fit.collapses for outcome in outcomes),
+            sum(outcome.restarted for outcome in outcomes),
+        )
 
 
-def _fit_starts(tile: Tile, job: FitJob, place: tuple[int, ...]) -> _Starts:
-    """Average the fits from several independent starts."""
-    shape = (tile.image.shape[0], tile.image.shape[1])
+@dataclass(frozen=True)
+class _Outcome:
+    """A fit, and whether it is the second of its tile."""
+
+    fit: Fit
+    restarted: bool
+
+
+def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | FitError]:
+    """Fit tiles of one size; a fit that fails is begun once more, with another seed."""
+    if not jobs:
+        return []
+    shape = (jobs[0].tile.image.shape[0], jobs[0].tile.image.shape[1])
     config = replace(job.config, iterations=iterations_for(job.config, job.recipe, shape))
     recipe = replace(job.recipe, perturbation=perturbation_for(job.config, job.recipe, shape))
-    job = replace(job, config=config, recipe=recipe)
-    runs = [fit_or_restart(tile, job, (*place, start)) for start in range(job.recipe.starts)]
-    images = np.stack([fit.image for fit, _ in runs])  # (starts, Y, X)
-    return _Starts(
-        images.mean(axis=0, dtype=np.float32),
-        images.std(axis=0, dtype=np.float32),
-        runs[0][0].iterations,
-        float(np.mean([fit.loss for fit, _ in runs])),
-        sum(fit.collapses for fit, _ in runs),
-        sum(restarted for _, restarted in runs),
-    )
-
-
-def fit_or_restart(tile: Tile, job: FitJob, place: tuple[int, ...]) -> tuple[Fit, bool]:
-    """Fit a tile; if the fit diverges, begin once more with another seed.
-
-    Returns
-    -------
-    fit : Fit
-        What came out.
-    restarted : bool
-        Whether the first fit diverged.
-
-    Raises
-    ------
-    FitError
-        If the second fit diverges as well.
-    """
-    seed = tile_seed(job.recipe.seed, *place)
-    try:
-        return fit_tile(tile, job.config, job.recipe, seed, job.device), False
-    except FitError:
-        again = tile_seed(seed, RESTART)
-        return fit_tile(tile, job.config, job.recipe, again, job.device), True
+    fits = fit_tiles(jobs, config, recipe, job.device)
+    failed = [index for index, fit in enumerate(fits) if isinstance(fit, FitError)]
+    again = [replace(jobs[index], seed=tile_seed(jobs[index].seed, RESTART)) for index in failed]
+    for index, fit in zip(failed, fit_tiles(again, config, recipe, job.device), strict=True):
+        fits[index] = fit
+    return [
+        fit if isinstance(fit, FitError) else _Outcome(fit, index in failed) for index, fit in enumerate(fits)
+    ]

@@ -83,3 +83,15 @@ def test_norm_of_few_channels(shape: tuple[int, int, int]) -> None:
         found = normalise_backward(slope, last, gain, mean, rstd)
     for one, other in zip(found, (x.grad, gain.grad, bias.grad), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (5, 2), (7, 6)])
+def test_the_gathered_gradient_of_doubling(shape: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn((1, 3, *shape), generator=generator, dtype=torch.float64, requires_grad=True)
+    slope = torch.randn((1, 3, 2 * shape[0], 2 * shape[1]), generator=generator, dtype=torch.float64)
+    doubled = torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    (expected,) = torch.autograd.grad(doubled, x, slope)
+    found = fast._halve(fast._halve(slope, -2), -1)
+    torch.testing.assert_close(found, expected)
+    assert torch.autograd.gradcheck(fast._Double.apply, x)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -10,9 +11,10 @@ import pytest
 from numpy.typing import DTypeLike, NDArray
 
 from autodip_zarr.dip import planes
-from autodip_zarr.dip.fit import Fit, Tile, fit_tile
+from autodip_zarr.dip.fit import Fit
 from autodip_zarr.dip.planes import FitJob, denoise_plane
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
+from autodip_zarr.dip.side_by_side import TileJob, fit_tiles
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
 
@@ -154,12 +156,14 @@ def test_a_fit_that_diverges_twice_is_an_error() -> None:
 def test_a_fit_that_diverges_once_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds: list[int] = []
 
-    def fails_first(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
-        seeds.append(seed)
+    def fails_first(
+        jobs: Sequence[TileJob], config: DipConfig, recipe: Recipe, device: str
+    ) -> list[Fit | FitError]:
+        seeds.extend(one.seed for one in jobs)
         rate = float("inf") if len(seeds) == 1 else 0.01
-        return fit_tile(tile, config, replace(recipe, learning_rate=rate), seed, device)
+        return fit_tiles(jobs, config, replace(recipe, learning_rate=rate), device)
 
-    monkeypatch.setattr(planes, "fit_tile", fails_first)
+    monkeypatch.setattr(planes, "fit_tiles", fails_first)
     found = denoise_plane(noise(20, 20), job(), PLACE)
     assert found.restarts == 1
     assert len(set(seeds)) == 2
