@@ -109,8 +109,10 @@ class EvaluationReport:
             parts += [html.heading("Means over the planes"), html.table(_MEAN_COLUMNS, self._means())]
         parts += [html.heading("Every plane"), html.table(_COLUMNS, self._cells())]
         parts += [html.paragraph(remark, small=True) for remark in self._remarks()]
-        if len({row.label for row in self._rows}) > self._pictured:
-            parts.append(html.paragraph(f"Pictures of the first {self._pictured} planes:"))
+        if self._figures:
+            parts.append(html.heading("Side by side"))
+            if len({row.label for row in self._rows}) > self._pictured:
+                parts.append(html.paragraph(f"Pictures of the first {self._pictured} planes."))
         return html.page("Evaluation of denoising methods", [*parts, *self._figures])
 
     def _cells(self) -> list[list[object]]:
@@ -180,7 +182,7 @@ def _figures(plane: EvaluatedPlane) -> list[Html]:
     ]
     part = "" if max(plane.clean.shape) <= _SIDE_PX else f"A part of {_SIDE_PX} pixels of each plane. "
     known = f"{part}Microscope: {plane.channel.microscope or '-'}, specimen: {plane.channel.specimen or '-'}"
-    return [html.heading(plane.label), html.paragraph(known, small=True), html.pictures(figures)]
+    return [html.subheading(plane.label), html.paragraph(known, small=True), html.pictures(figures)]
 
 
 def _caption(measurement: Measurement) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import NewType
 
@@ -17,10 +18,13 @@ Html = NewType("Html", str)
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
+_NUMBER = re.compile(r"-?(\d[\d,]*(\.\d+)?|inf)")
+
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 90em; padding: 0 1em; }
-h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2em; overflow-wrap: anywhere; }
+h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2em; }
+h3 { font-size: 1em; } h2, h3 { overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: 0.7em 0; }
 .wide { overflow-x: auto; }
 th, td { text-align: left; vertical-align: top; padding: 0.25em 0.8em 0.25em 0; overflow-wrap: anywhere; }
@@ -47,6 +51,11 @@ def text(value: object) -> Html:
 def heading(value: object) -> Html:
     """Return a heading."""
     return Html(f"<h2>{text(value)}</h2>")
+
+
+def subheading(value: object) -> Html:
+    """Return a heading of lower rank."""
+    return Html(f"<h3>{text(value)}</h3>")
 
 
 def paragraph(value: object, *, small: bool = False) -> Html:
@@ -85,7 +94,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
 
 def _is_number_column(cells: Iterable[str | None]) -> bool:
     shown = [cell for cell in cells if cell is not None]
-    return bool(shown) and all(cell[:1] in set("0123456789-\N{INFINITY}") for cell in shown)
+    return bool(shown) and all(_NUMBER.fullmatch(cell) for cell in shown)
 
 
 def _class(name: str) -> str:

@@ -1,0 +1,222 @@
+"""The page about results: warnings first, then a table, numbers, failed planes, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from autodip_zarr.domain import Skipped
+from autodip_zarr.provenance import public_uri
+from autodip_zarr.report import html
+from autodip_zarr.report.html import Html
+from autodip_zarr.report.pictures import Panel, before_and_after, display_window, encode_panel
+from autodip_zarr.run.crops import busiest_crop
+from autodip_zarr.run.review import ReviewedChannel, ReviewedImage, ReviewedPlane, read_middle
+
+MOST_PICTURES: Final = 40
+"""Planes of which a page shows pictures."""
+MOST_FAILURES: Final = 1000
+"""Failed planes that a page lists."""
+
+_SIDE_PX: Final = 256
+_NAMED: Final = 3
+_COLUMNS: Final = (
+    *("source", "channel", "microscope", "specimen", "tier", "group", "config"),
+    *("planes", "denoised", "failed", "status"),
+)
+_NUMBERS: Final = {
+    "iterations": ("iterations", 0),
+    "seconds": ("seconds a plane", 1),
+    "noise_before": ("noise before", 2),
+    "noise_after": ("noise after", 2),
+    "residual_std": ("residual", 2),
+    "residual_lag1": ("its correlation", 3),
+    "hot_pixels": ("hot pixels", 1),
+    "missing_pixels": ("missing pixels", 1),
+    "restarts": ("restarts", 2),
+}
+_MEANING: Final = (
+    "Means over the denoised planes. Noise is estimated from the finest details, in detector counts; the "
+    "residual is what was taken away, by its standard deviation. Its correlation between neighbouring pixels "
+    "is near 0 for white noise, and higher where noise is correlated or structure was taken away."
+)
+
+
+class ResultsReport:
+    """Collects results, and writes a page about them; keeps no pixels but the pictures.
+
+    Parameters
+    ----------
+    target : str
+        Result or folder that was named.
+    remote_sources : bool
+        Whether sources on servers may be read for the pictures.
+    """
+
+    def __init__(self, target: str, *, remote_sources: bool) -> None:
+        self._target = public_uri(target)
+        self._remote_sources = remote_sources
+        self._images: list[ReviewedImage] = []
+        self._warnings: dict[str, list[str]] = {}
+        self._figures: list[Html] = []
+        self._pictured = 0
+        self.unreadable: list[Skipped] = []
+        """What could not be read."""
+
+    def add(self, image: ReviewedImage) -> None:
+        """Add a result, and read a plane of each denoised channel while there is room for pictures."""
+        self._images.append(image)
+        for warning in dict.fromkeys(image.warnings()):
+            self._warn(warning, image)
+        for c in image.middle:
+            if self._pictured < MOST_PICTURES:
+                self._pictured += 1
+                self._figures += self._pictures(image, c)
+
+    def _warn(self, warning: str, image: ReviewedImage) -> None:
+        self._warnings.setdefault(warning, []).append(image.label)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no result."""
+        return not self._images
+
+    def page(self) -> str:
+        """Return the page, whole in itself."""
+        every = [f"{skip.source}: {skip.reason}" for skip in self.unreadable]
+        every += [_told(warning, labels) for warning, labels in self._warnings.items()]
+        root = _common_folder([image.source for image in self._images])
+        parts = [html.paragraph(self._summary()), html.warnings(every)]
+        parts.append(html.heading("Images"))
+        parts += [html.paragraph(f"Sources are below {root}", small=True)] if root else []
+        parts.append(html.table(_COLUMNS, [row for image in self._images for row in _rows(image, root)]))
+        parts += self._failed(root)
+        parts += self._numbers(root)
+        if self._figures:
+            parts.append(html.heading("Before, after, and what was taken away"))
+            channels = sum(len(image.middle) for image in self._images)
+            if channels > self._pictured:
+                parts.append(html.paragraph(f"The first {self._pictured} of {channels} denoised channels."))
+        methods = dict.fromkeys(image.method for image in self._images)
+        made = [html.heading("Made with"), *(html.paragraph(method, small=True) for method in methods)]
+        return html.page(f"Denoised images in {self._target}", [*parts, *self._figures, *made])
+
+    def _summary(self) -> str:
+        planes = sum(channel.denoised for image in self._images for channel in image.channels)
+        failed = sum(len(image.failures) for image in self._images)
+        complete = sum(image.status == "complete" for image in self._images)
+        return (
+            f"{len(self._images)} images, {complete} of them complete; "
+            f"{planes} planes denoised, {failed} failed or not done."
+        )
+
+    def _failed(self, root: str) -> Iterator[Html]:
+        """Yield the failed planes with their reasons."""
+        rows: list[Sequence[object]] = [
+            (_short(image.label, root), failure.t, failure.c, failure.z, failure.reason)
+            for image in self._images
+            for failure in image.failures
+        ]
+        if not rows:
+            return
+        yield html.heading("Failed planes")
+        yield html.table(("source", "t", "c", "z", "reason"), rows[:MOST_FAILURES])
+        if len(rows) > MOST_FAILURES:
+            yield html.paragraph(f"... and {len(rows) - MOST_FAILURES} more; verify --json lists all.")
+        yield html.paragraph("The command that made the results tries just these planes again.", small=True)
+
+    def _numbers(self, root: str) -> Iterator[Html]:
+        """Yield what the record tells of the denoised planes."""
+        rows = [
+            [_short(image.label, root), _channel_name(channel), *_values(channel)]
+            for image in self._images
+            for channel in image.channels
+            if channel.numbers
+        ]
+        if rows:
+            yield html.heading("Numbers")
+            yield html.table(("source", "channel", *(title for title, _ in _NUMBERS.values())), rows)
+            yield html.paragraph(_MEANING, small=True)
+
+    def _pictures(self, image: ReviewedImage, c: int) -> list[Html]:
+        """Return the pictures of the middle plane of a channel, under a heading."""
+        t, z = image.middle[c]
+        channel = image.channels[c]
+        title = html.subheading(f"{image.label}, channel {_channel_name(channel)}, t={t} z={z}")
+        where = html.paragraph(f"Result: {image.target}", small=True)
+        found = read_middle(image, c, remote_sources=self._remote_sources)
+        if isinstance(found, str):
+            self._warn(found, image)
+            return [title, where, html.paragraph(found)]
+        if found.problem is not None:
+            self._warn("the source cannot be read, there is no picture of before", image)
+        return [title, where, *_figures(found)]
+
+
+def _told(warning: str, labels: Sequence[str]) -> str:
+    """Return a warning with the images that it is about, or the first few of them."""
+    named = ", ".join(labels[:_NAMED])
+    rest = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+    return f"{warning}: {named}{rest}"
+
+
+def _common_folder(sources: Sequence[str]) -> str:
+    """Return the folder that all sources lie in, with its slash; nothing where there is none worth naming."""
+    parts = [source.split("/")[:-1] for source in sources]
+    shared: list[str] = []
+    for names in zip(*parts, strict=False):
+        if len(set(names)) > 1:
+            break
+        shared.append(names[0])
+    return "/".join([*shared, ""]) if any(shared) else ""
+
+
+def _short(label: str, root: str) -> str:
+    return label.removeprefix(root)
+
+
+def _rows(image: ReviewedImage, root: str) -> Iterator[list[object]]:
+    for channel in image.channels:
+        is_copied = channel.treatment == "copied"
+        status = f"copied: {channel.reason or 'not chosen'}" if is_copied else image.status
+        yield [
+            _short(image.label, root),
+            _channel_name(channel),
+            channel.microscope,
+            channel.specimen,
+            channel.tier,
+            channel.group,
+            channel.config,
+            channel.planes,
+            channel.denoised,
+            channel.failed,
+            status,
+        ]
+
+
+def _channel_name(channel: ReviewedChannel) -> str:
+    return f"{channel.index} {channel.name or ''}".strip()
+
+
+def _values(channel: ReviewedChannel) -> list[object]:
+    return [
+        f"{channel.numbers[name]:.{digits}f}" if name in channel.numbers else None
+        for name, (_, digits) in _NUMBERS.items()
+    ]
+
+
+def _figures(plane: ReviewedPlane) -> Iterator[Html]:
+    """Yield the pictures of a plane: its busiest part before and after, and where it lies in the whole."""
+    crop = busiest_crop(plane.denoised, _SIDE_PX)
+    after = plane.denoised[crop]
+    panels = (
+        [Panel("denoised", after, display_window(after))]
+        if plane.noisy is None
+        else before_and_after(plane.noisy[crop], after)
+    )
+    if max(plane.denoised.shape) > _SIDE_PX:
+        size = " x ".join(str(length) for length in plane.denoised.shape)
+        panels.append(Panel(f"denoised, all {size} pixels", plane.denoised, display_window(plane.denoised)))
+    yield html.pictures(html.figure(panel.caption, encode_panel(panel, _SIDE_PX)) for panel in panels)
+    if plane.problem is not None:
+        yield html.paragraph(f"No picture of before: {plane.problem}")
