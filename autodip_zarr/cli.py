@@ -57,11 +57,12 @@ _fit = _options(
     click.option("--seed", default=0, show_default=True, help="Seed from which all others are derived."),
     click.option(
         "--precision",
-        type=click.Choice(["auto", "float32", "bfloat16"]),
+        type=click.Choice(["auto", "float32", "tf32", "bfloat16"]),
         default="auto",
         show_default=True,
         help="Arithmetic of the fit.",
     ),
+    click.option("--deterministic", is_flag=True, help="Same bits in every run on a GPU, too; slower."),
 )
 _method = _options(
     _transfer,

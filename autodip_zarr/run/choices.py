@@ -43,8 +43,10 @@ class Choices:
     """Overlap of tiles, in pixels."""
     seed: int = 0
     """Seed from which all others are derived."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Arithmetic of the fit; ``auto`` is settled when planning."""
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    """Arithmetic of the fit; ``auto`` is settled when planning, ``tf32`` is for cards."""
+    deterministic: bool = False
+    """Whether a card gives the same bits in every run, a little slower; a CPU always does."""
     wells: str | None = None
     """Wells of plates, by name or pattern, comma-separated: ``A01,B*``; ``None`` for everything."""
     fields: str | None = None

@@ -7,6 +7,9 @@ import platform
 import re
 from pathlib import Path
 
+from autodip_zarr.domain import Recipe
+from autodip_zarr.errors import OptionError
+
 _FAST_BFLOAT16 = re.compile(r"\b(amx_bf16|avx512_bf16)\b")
 
 
@@ -21,13 +24,31 @@ def resolve_device(device: str) -> str:
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """Settle the arithmetic of the fit: ``bfloat16`` where the processor multiplies it in hardware.
+    """Settle the arithmetic of the fit: ``bfloat16`` on a card, and where the CPU multiplies it in hardware.
 
     Planning settles it, never a worker, so that all planes of a run are computed alike.
     """
     if precision != "auto":
         return precision
-    return "bfloat16" if device == "cpu" and _has_fast_bfloat16() else "float32"
+    return "bfloat16" if device != "cpu" or _has_fast_bfloat16() else "float32"
+
+
+def check_arithmetic(recipe: Recipe, device: str) -> None:
+    """Refuse what a device cannot do.
+
+    Raises
+    ------
+    OptionError
+        For ``tf32`` without a card, and for the plain network with bits that never change on one.
+    """
+    if recipe.precision == "tf32" and device == "cpu":
+        raise OptionError(
+            "--precision", "tf32 on a CPU", "float32 or bfloat16", "tf32 is arithmetic of cards"
+        )
+    if recipe.deterministic and not recipe.fused and device != "cpu":
+        hint = "use --device cpu for the same bits in every run, or another preset"
+        found = f"given with --preset {recipe.preset} on {device}: PyTorch pads by atomic additions there"
+        raise OptionError("--deterministic", found, "", hint)
 
 
 def _has_fast_bfloat16() -> bool:

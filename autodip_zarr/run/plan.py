@@ -28,7 +28,7 @@ from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.run.affordable import affordable
 from autodip_zarr.run.blocks import block_shape, estimated_seconds
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.machine import resolve_device, resolve_precision
+from autodip_zarr.run.machine import check_arithmetic, resolve_device, resolve_precision
 from autodip_zarr.run.mapping import Knowledge, Reading
 from autodip_zarr.run.planned import PlannedImages
 from autodip_zarr.run.selection import check_selection, choose_channels, choose_indices
@@ -82,6 +82,8 @@ class Planner:
             halo_px=choices.halo_px,
             precision=resolve_precision(choices.precision, device),
         )
+        recipe = replace(recipe, deterministic=choices.deterministic)
+        check_arithmetic(recipe, device)
         options = MatchOptions(metric=choices.metric, relations=knowledge.vocabulary.relations())
         _check(choices, options, table)
         return cls(choices, recipe, table, knowledge, options, device)
