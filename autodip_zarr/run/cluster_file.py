@@ -156,7 +156,7 @@ def _job_range(fields: _Fields) -> tuple[int, int]:
     if "maximum_jobs" not in fields.left:
         hint = "jobs for a fixed number; minimum_jobs and maximum_jobs for as many as there is work for"
         raise OptionError(fields.where, "jobs is missing", "how many jobs are wanted", hint)
-    least, most = fields.take("minimum_jobs", _count_or_none, 0), fields.take("maximum_jobs", _count)
+    least, most = fields.take("minimum_jobs", _count, 1), fields.take("maximum_jobs", _count)
     if least > most:
         raise OptionError(f"{fields.where}: minimum_jobs", str(least), f"at most maximum_jobs, {most}")
     return least, most
@@ -252,10 +252,6 @@ def _number(value: object, least: int) -> int:
 
 def _count(value: object) -> int:
     return _number(value, 1)
-
-
-def _count_or_none(value: object) -> int:
-    return _number(value, 0)
 
 
 def _line(value: object) -> str:

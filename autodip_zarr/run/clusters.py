@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
@@ -16,7 +16,8 @@ from autodip_zarr.run.cluster_file import Cards, Cluster, SlurmJobs
 if TYPE_CHECKING:
     from distributed import Client
 
-_LOOK_SECONDS: Final = 5.0
+_FIRST_LOOKS_SECONDS: Final = 5.0
+_LOOK_SECONDS: Final = 15.0
 _SLOWEST_LOOK_SECONDS: Final = 600.0
 _FAILED_ROUNDS: Final = 3
 _NEVER_PAUSE: Final = ("target", "spill", "pause")
@@ -80,7 +81,8 @@ def connect_slurm(jobs: SlurmJobs) -> Iterator[Client]:
             keeper.wait_for_worker()
             yield client
         finally:
-            looking.cancel()
+            cluster.loop.add_callback(keeper.ended.set)
+            looking.result()
 
 
 def slurm_options(jobs: SlurmJobs) -> dict[str, Any]:
@@ -126,8 +128,9 @@ class Keeper:
     def __init__(self, cluster: Any, jobs: SlurmJobs) -> None:  # noqa: ANN401 - SLURMCluster is optional
         self.cluster = cluster
         self.jobs = jobs
-        self.pause = _LOOK_SECONDS
+        self.pause = _FIRST_LOOKS_SECONDS
         self.failed_rounds = 0
+        self.ended = asyncio.Event()
 
     def begin(self) -> None:
         """Submit the first jobs.
@@ -137,18 +140,15 @@ class Keeper:
         OptionError
             Slurm is not installed here, or takes no such job.
         """
+        where = _where(self.jobs)
         try:
-            self.cluster.sync(self._submit, max(self.jobs.least_jobs, 1))
+            self.cluster.sync(self._submit, self.jobs.least_jobs)
         except FileNotFoundError as error:
             hint = "run this where jobs are submitted, on a login node"
-            raise OptionError(
-                _where(self.jobs), f"{error.filename} is not installed here", "Slurm", hint
-            ) from error
+            raise OptionError(where, f"{error.filename} is not installed here", "Slurm", hint) from error
         except RuntimeError as error:
             refusal = str(error).rpartition("stderr:")[2].strip().splitlines() or [str(error)]
-            raise OptionError(
-                _where(self.jobs), f"sbatch refused: {refusal[0]}", "a job that Slurm takes"
-            ) from error
+            raise OptionError(where, f"Slurm refused: {refusal[0]}", "a job that it takes") from error
 
     def wait_for_worker(self) -> None:
         """Wait until a job has started and a worker is there, however long the queue is.
@@ -167,25 +167,24 @@ class Keeper:
             self.cluster.sync(asyncio.sleep, 0.2)
 
     async def keep(self) -> None:
-        """Look again and again, until cancelled."""
-        while True:
-            await asyncio.sleep(self.pause)
+        """Look again and again, until the end; what is being submitted then is submitted first."""
+        while not self.ended.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.ended.wait(), self.pause)
+                return
             with suppress(RuntimeError, OSError):  # Slurm does not answer for a while: look again later
                 await self.look()
 
     async def look(self) -> None:
         """Compare the jobs with those that Slurm knows, and submit or give back."""
         known = await _job_ids()
-        lost = [name for name, job in self.cluster.workers.items() if job.job_id not in known]
-        for name in lost:
-            del self.cluster.workers[name]
-            self.cluster.worker_spec.pop(name, None)
-        has_workers = bool(self.cluster.scheduler.workers)
-        if lost and not has_workers:  # do not flood Slurm with jobs that cannot work
-            self.failed_rounds += 1
-            self.pause = min(2 * self.pause, _SLOWEST_LOOK_SECONDS)
-        elif has_workers:
+        lost = self._forget(lambda job: job.job_id not in known)
+        if self.cluster.scheduler.workers:
             self.failed_rounds, self.pause = 0, _LOOK_SECONDS
+        elif lost:
+            self.failed_rounds += 1
+        if self.failed_rounds > _FAILED_ROUNDS:  # do not flood Slurm with jobs that cannot work
+            self.pause = min(2 * self.pause, _SLOWEST_LOOK_SECONDS)
         wanted = self._wanted()
         self._give_back(len(self.cluster.worker_spec) - wanted)
         await self._submit(max(wanted, len(self.cluster.worker_spec)))
@@ -205,8 +204,23 @@ class Keeper:
                 count -= 1
 
     async def _submit(self, jobs: int) -> None:
-        self.cluster.scale(jobs=jobs)
-        await self.cluster
+        """Submit until there are as many jobs, and take off the list what Slurm refused."""
+        while len(self.cluster.worker_spec) < jobs:
+            self.cluster.worker_spec.update(self.cluster.new_worker_spec())
+        try:
+            await self.cluster
+        finally:
+            self._forget(lambda job: job.job_id is None)
+
+    def _forget(self, is_gone: Callable[[Any], bool]) -> int:
+        """Take jobs that are gone off the list, and return how many."""
+        from distributed import Status  # noqa: PLC0415 - see connect_slurm
+
+        gone = [name for name, job in self.cluster.workers.items() if is_gone(job)]
+        for name in gone:
+            self.cluster.workers.pop(name).status = Status.failed
+            self.cluster.worker_spec.pop(name, None)
+        return len(gone)
 
 
 async def _job_ids() -> set[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from autodip_zarr.cli import main
@@ -17,14 +20,17 @@ from autodip_zarr.run.clusters import card_options, connect_cluster, slurm_optio
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample
+from ..test_docs import write_files
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples" / "clusters").glob("*.toml"))
+HOW_TO = EXAMPLES[0].parents[2] / "docs" / "how-to" / "run-on-a-cluster.md"
+RENAMED = {"path", "memory_bytes", "least_jobs", "most_jobs"}
 JOBS = {"kind": '"slurm"', "jobs": "2", "cores": "4", "memory": '"16 GB"', "walltime": '"04:00:00"'}
 
 
-def write(path: Path, **fields: str | None) -> str:
+def write(path: Path, **changes: str | None) -> str:
     """Write a file of Slurm jobs with some fields changed or, by ``None``, left out."""
-    known = {name: text for name, text in (JOBS | fields).items() if text is not None}
+    known = {name: text for name, text in (JOBS | changes).items() if text is not None}
     path.write_text("\n".join(f"{name} = {text}" for name, text in known.items()))
     return str(path)
 
@@ -37,10 +43,10 @@ def test_the_examples_are_valid(path: Path) -> None:
 
 
 def test_a_range_of_jobs_and_one_thread_a_process(tmp_path: Path) -> None:
-    path = write(tmp_path / "c.toml", jobs=None, minimum_jobs="0", maximum_jobs="40", partition='"long"')
+    path = write(tmp_path / "c.toml", jobs=None, minimum_jobs="3", maximum_jobs="40", partition='"long"')
     jobs = read_cluster(path)
     assert isinstance(jobs, SlurmJobs)
-    assert (jobs.least_jobs, jobs.most_jobs, jobs.processes) == (0, 40, 4)
+    assert (jobs.least_jobs, jobs.most_jobs, jobs.processes) == (3, 40, 4)
     options = slurm_options(jobs)
     assert options["cores"] == options["processes"] == 4
     assert options["worker_extra_args"] == []
@@ -102,11 +108,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "field", "found", "expected"), WRONG, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("changes", "field", "found", "expected"), WRONG, ids=lambda value: str(value)[:40])
 def test_a_wrong_field_is_named_with_what_is_expected(
-    tmp_path: Path, fields: dict[str, str | None], field: str, found: str, expected: str
+    tmp_path: Path, changes: dict[str, str | None], field: str, found: str, expected: str
 ) -> None:
-    path = write(tmp_path / "c.toml", **fields)
+    path = write(tmp_path / "c.toml", **changes)
     with pytest.raises(OptionError) as caught:
         read_cluster(path)
     message = str(caught.value)
@@ -170,3 +176,17 @@ def test_what_is_not_installed_is_named_with_the_command_that_installs_it(tmp_pa
     ):
         pass
     assert "pip install 'autodip-zarr[cuda]'" in str(caught.value)
+
+
+def test_the_files_that_the_how_to_shows_are_valid(tmp_path: Path) -> None:
+    write_files(HOW_TO, tmp_path)
+    kinds = [type(read_cluster(str(path))) for path in sorted(tmp_path.glob("*.toml"))]
+    assert kinds == [Cards, SlurmJobs]
+    text = HOW_TO.read_text(encoding="utf-8")
+    assert all(f"`{field.name}`" in text for field in fields(SlurmJobs) if field.name not in RENAMED)
+    (manifest,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    document = yaml.safe_load(manifest)
+    assert document["kind"] == "DaskCluster"
+    (worker,) = document["spec"]["worker"]["spec"]["containers"]
+    assert worker["args"][0] == "dask-worker"
+    assert all(variable["value"] == "False" for variable in worker["env"])
