@@ -398,11 +398,16 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
     report = EvaluationReport(with_pictures=page is not None)
     question = Question(arguments["noisy"], arguments["clean"], arguments["methods"], arguments["crop"])
     perceptual = _perceptual(report, signed=arguments["lpips_range"] == "signed")
-    for item in Evaluation(question, _choices(arguments), device, perceptual, _say):
-        if isinstance(item, Skipped):
-            report.skip(item)
-        else:
-            report.add(item)
+    interrupted = False
+    try:
+        for item in Evaluation(question, _choices(arguments), device, perceptual, _say):
+            if isinstance(item, Skipped):
+                report.skip(item)
+            else:
+                report.add(item)
+    except KeyboardInterrupt:  # a fit takes hours: what is measured already is not thrown away
+        interrupted = True
+        _say("interrupted; this is what was measured so far")
     _say_skipped(report.skipped)
     if page is not None:
         _write("--page", page, report.page())
@@ -411,6 +416,8 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
         _print_json(report.document())
     elif not report.is_empty:
         click.echo(report.text())
+    if interrupted:
+        sys.exit(EXIT_INTERRUPTED)
     sys.exit(EXIT_USAGE if report.is_empty else EXIT_INCOMPLETE if report.skipped else EXIT_DONE)
 
 

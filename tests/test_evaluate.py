@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +19,7 @@ from autodip_zarr.run.evaluate import METHODS, Evaluation, Question
 from autodip_zarr.stores import write_image
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
 
+from .metrics.test_metrics import network_through
 from .pages import check_page
 from .test_cli import call
 
@@ -29,8 +33,7 @@ DAPI = SampleChannel("DAPI", "WideField")
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep the tests of this file from the network, and without the weights of LPIPS."""
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "no-weights"))
-    for name in ("http_proxy", "https_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    network_through(9, monkeypatch)
 
 
 def planes(shape: tuple[int, ...] = (40, 48)) -> tuple[np.ndarray, np.ndarray]:
@@ -134,7 +137,7 @@ def test_what_cannot_be_measured_does_not_stop_the_rest(tmp_path: Path) -> None:
     code, out, err = call(*command)
     assert code == 1
     assert [Path(row["noisy"]).name for row in json.loads(out)["pairs"]] == ["a.png"]
-    assert "flat.png, channel 0: noisy: noisy: all pixels are 7" in err
+    assert "flat.png, channel 0: noisy: all pixels are 7" in err
     assert "lonely.png: has no partner" in err
     text, _ = check_page(page.read_text(encoding="utf-8"))
     assert text.index("lonely.png: has no partner") < text.index("Every plane")
@@ -172,6 +175,21 @@ def test_equal_images_have_no_number_in_json(tmp_path: Path) -> None:
     assert code == 0
     row = json.loads(out)["pairs"][0]
     assert (row["psnr"], row["ssim"]) == (None, pytest.approx(1.0))
+
+
+def test_an_interrupted_evaluation_shows_what_it_has(tmp_path: Path) -> None:
+    noisy, clean = write_pngs(tmp_path)
+    pair = ["--noisy", str(noisy), "--clean", str(clean), "--method", "noisy", "--method", "original-dip"]
+    command = [sys.executable, "-m", "autodip_zarr.cli", "evaluate", *pair, "--json"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert running.stderr is not None
+    while "noisy: PSNR" not in running.stderr.readline():  # then the fit begins, which takes minutes
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert [row["method"] for row in json.loads(out)["pairs"]] == ["noisy"]
+    assert "this is what was measured so far" in err
 
 
 @pytest.mark.soak

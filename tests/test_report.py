@@ -182,4 +182,6 @@ def test_numbers_stand_to_the_right_and_texts_to_the_left() -> None:
     page = html.page("t", [html.table(("a", "b"), [("1.5", "2 DAPI"), (None, "3")])])
     assert '<td class="number">1.5</td><td>2 DAPI</td>' in page
     assert html.warnings([]) == ""
+    assert "... and 4 more" in html.warnings(range(204))
+    assert len(html.text("<" * 1_000_000)) < 10_000
     assert html.text("a\x00\u202eb") == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b"

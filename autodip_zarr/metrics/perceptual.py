@@ -25,11 +25,13 @@ from autodip_zarr.metrics.scaling import Plane, scaled_by_noisy
 BACKBONE_URL: Final = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
 """Where ``torch.hub`` finds the convolutions of AlexNet, trained on ImageNet."""
 
+TIMEOUT_S: Final = 20.0
+"""Longest silence of the server of the weights, in seconds."""
+
 LEAST_SIDE_PX: Final = 31
 """Shortest side of an image that all five layers can see."""
 
 _HEADS: Final = "lpips/weights/v0.1/alex.pth"
-_TIMEOUT_S: Final = 20.0
 _SHIFT: Final = (-0.030, -0.088, -0.188)
 _SCALE: Final = (0.458, 0.448, 0.450)
 _EPSILON: Final = 1e-10
@@ -203,12 +205,12 @@ def _checked(
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
-    """Let no connection that is opened meanwhile be silent for longer than `_TIMEOUT_S`.
+    """Let no connection that is opened meanwhile be silent for longer than `TIMEOUT_S`.
 
     ``torch.hub`` takes no time-out of its own, and waits for ever where a firewall swallows packets.
     """
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT_S)
+    socket.setdefaulttimeout(TIMEOUT_S)
     try:
         yield
     finally:

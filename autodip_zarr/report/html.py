@@ -18,6 +18,8 @@ Html = NewType("Html", str)
 
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
+_LONGEST = 2000
+_MOST = 200
 _NUMBER = re.compile(r"-?(\d[\d,]*(\.\d+)?|inf)")
 
 _STYLE = """
@@ -27,7 +29,8 @@ h1 { font-size: 1.5em; } h2 { font-size: 1.2em; margin-top: 2em; }
 h3 { font-size: 1em; } h2, h3 { overflow-wrap: anywhere; }
 table { border-collapse: collapse; margin: 0.7em 0; }
 .wide { overflow-x: auto; }
-th, td { text-align: left; vertical-align: top; padding: 0.25em 0.8em 0.25em 0; overflow-wrap: anywhere; }
+th, td { text-align: left; vertical-align: top; padding: 0.25em 0.8em 0.25em 0; }
+td { max-width: 26em; overflow-wrap: break-word; }
 th { border-bottom: 1px solid #888; white-space: nowrap; } td { border-bottom: 1px solid #8884; }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .warnings { border-left: 4px solid #c60; padding: 0.1em 1em; background: #c601; }
@@ -40,8 +43,12 @@ img { width: 16em; max-width: 100%; image-rendering: pixelated; display: block; 
 
 
 def text(value: object) -> Html:
-    """Return any value as escaped text; ``None`` as a dash, control characters made visible."""
+    """Return any value as escaped text.
+
+    ``None`` is a dash, control characters are made visible, and what is longer than any honest text is cut.
+    """
     shown = "-" if value is None else str(value)
+    shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} ..."
     visible = "".join(
         char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in shown
     )
@@ -64,8 +71,10 @@ def paragraph(value: object, *, small: bool = False) -> Html:
 
 
 def warnings(values: Iterable[object]) -> Html:
-    """Return a list of things that a person should look at; nothing for none."""
-    items = "".join(f"<li>{text(value)}</li>" for value in values)
+    """Return a list of things that a person should look at, the first 200 of them; nothing for none."""
+    every = list(values)
+    shown = every if len(every) <= _MOST else [*every[:_MOST], f"... and {len(every) - _MOST} more"]
+    items = "".join(f"<li>{text(value)}</li>" for value in shown)
     return Html(f'<section class="warnings"><h2>Warnings</h2><ul>{items}</ul></section>' if items else "")
 
 

@@ -16,6 +16,7 @@ from autodip_zarr.domain import ChannelMetadata, DipConfig, Skipped
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.metadata import NamePattern
 from autodip_zarr.metrics import Scores, best_blur, score
+from autodip_zarr.metrics.scaling import scaled_by_noisy
 from autodip_zarr.metrics.scores import Perceptual
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices
@@ -113,6 +114,8 @@ class EvaluatedPlane:
 class Evaluation:
     """Yields plane after plane, with what the methods made of it, and what could not be done.
 
+    Interrupted, it yields what was measured of the plane at hand before it gives way.
+
     Parameters
     ----------
     question : Question
@@ -182,16 +185,20 @@ class Evaluation:
         noisy, clean = (read_planes(one, channel.index, [position])[0] for one in images)
         crop = choose_crop(self._question.crop, clean)
         empty = EvaluatedPlane(pair, channel, *position, noisy[crop], clean[crop], ())
+        scaled_by_noisy(empty.noisy, empty.clean, empty.noisy)  # refuses before hours are spent on a fit
         made: list[Measurement] = []
-        for method in self._question.methods:
-            try:
-                measurement = self._measure(method, empty)
-            except AutodipError as error:
-                yield _failed(pair, channel, f"{method}: {error}")
-                continue
-            made.append(measurement)
-            scores = measurement.scores
-            self._watch(f"{empty.label}, {method}: PSNR {scores.psnr:.2f} dB, {measurement.seconds:.0f} s")
+        try:
+            for method in self._question.methods:
+                try:
+                    made.append(self._measure(method, empty))
+                except AutodipError as error:
+                    yield _failed(pair, channel, f"{method}: {error}")
+                    continue
+                reached, seconds = made[-1].scores.psnr, made[-1].seconds
+                self._watch(f"{empty.label}, {method}: PSNR {reached:.2f} dB, {seconds:.0f} s")
+        except KeyboardInterrupt:
+            yield replace(empty, measurements=tuple(made))
+            raise
         if made:
             yield replace(empty, measurements=tuple(made))
 

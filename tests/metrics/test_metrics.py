@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from autodip_zarr.errors import OptionError, SourceError
-from autodip_zarr.metrics import Lpips, best_blur, psnr, psnr_data_range, score, ssim
+from autodip_zarr.metrics import Lpips, best_blur, perceptual, psnr, psnr_data_range, score, ssim
 from autodip_zarr.metrics.perceptual import BACKBONE_URL, LEAST_SIDE_PX
 from autodip_zarr.stores import read_image
 
@@ -35,6 +37,13 @@ def weights(shared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folder of the weights beside the checkout, as the cache of torch.hub."""
     monkeypatch.setenv("TORCH_HOME", str(shared / "torch_home"))
     return shared / "torch_home"
+
+
+def network_through(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send what goes to the network to a port of this machine."""
+    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("no_proxy", "")
+    monkeypatch.setattr("urllib.request._opener", None)  # it remembers the proxy of its first use
 
 
 def test_psnr_is_scaled_by_the_noisy_image() -> None:
@@ -172,15 +181,27 @@ def test_lpips_never_loads_torchvision(weights: Path) -> None:
 
 def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")  # nobody listens there: offline, whatever the machine
-    monkeypatch.setenv("no_proxy", "")
+    network_through(9, monkeypatch)  # nobody listens there: offline, whatever the machine
     with pytest.raises(SourceError) as caught:
         Lpips.load()
     assert caught.value.where == str(tmp_path / "hub/checkpoints" / Path(BACKBONE_URL).name)
     assert caught.value.found.startswith("is missing and could not be downloaded: ")
     assert "TORCH_HOME" in caught.value.hint
     assert BACKBONE_URL in caught.value.hint
+
+
+def test_a_network_that_swallows_everything_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(perceptual, "TIMEOUT_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and never says a word
+        network_through(silent.getsockname()[1], monkeypatch)
+        started = time.monotonic()
+        with pytest.raises(SourceError, match="timed out"):
+            Lpips.load()
+    assert time.monotonic() - started < 30
+    assert socket.getdefaulttimeout() is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights"])
