@@ -76,6 +76,16 @@ _method = _options(
     ),
     _fit,
 )
+_sequence = _options(
+    click.option(
+        "--sequence",
+        type=click.Choice(["none", "z", "t"]),
+        default="none",
+        show_default=True,
+        help="Fit planes on from their neighbours along this axis.",
+    ),
+    click.option("--both-ways", is_flag=True, help="Along --sequence forward and backward, averaged."),
+)
 _places = _options(
     click.option("--wells", metavar="LIST", help="Wells of plates: A01,B*."),
     click.option("--fields", metavar="LIST", help="Fields of wells: 0,2:4."),
@@ -159,6 +169,7 @@ def main() -> None:
 @_knowledge
 @_method
 @_max_cost
+@_sequence
 @_selection
 @_destination
 @_device
@@ -198,6 +209,7 @@ def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
 @_knowledge
 @_method
 @_max_cost
+@_sequence
 @_selection
 @_device
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")

@@ -302,6 +302,28 @@ class Match:
 
 
 @dataclass(frozen=True)
+class WarmStart:
+    """How planes of a stack or a time-lapse are fitted on from the networks of their neighbours."""
+
+    axis: Literal["z", "t"]
+    """Axis along which planes are neighbours."""
+    both_ways: bool
+    """Whether planes are fitted forward and then backward, and the two results averaged."""
+    longest: int
+    """Most planes in a chain; each chain begins with a fresh network."""
+    share: float
+    """Iterations of a plane that is fitted on from its neighbour, relative to those of a fresh fit."""
+    least_iterations: int
+    """Iterations that such a plane takes at least, so that its neighbour does not show through."""
+    learning_rate: float
+    """Step size of Adam for such a plane."""
+    averaging: float
+    """Decay per iteration of the exponential average of the outputs for such a plane."""
+    least_correlation: float
+    """Correlation with its neighbour, noise discounted, below which a plane begins with a fresh network."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything besides the configuration that may change a pixel; hashed into the provenance."""
 
@@ -343,6 +365,8 @@ class Recipe:
     """Weight of the total variation of the output in what is minimised."""
     deterministic: bool = False
     """Whether a card may use only kernels that give the same bits in every run; a CPU always does."""
+    sequence: WarmStart | None = None
+    """How planes are fitted on from their neighbours; ``None`` fits each on its own."""
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from autodip_zarr.dip.fit import Fit, Tile
 from autodip_zarr.dip.iterations import iterations_for, perturbation_for
 from autodip_zarr.dip.scaling import Scaled, scale
+from autodip_zarr.dip.sequence import fit_run, runs, warm_iterations
 from autodip_zarr.dip.side_by_side import TileJob, fit_tiles
 from autodip_zarr.dip.tiles import Cover, blend, cover, cut, tile_seed
-from autodip_zarr.domain import DipConfig, Recipe
+from autodip_zarr.domain import DipConfig, Recipe, WarmStart
 from autodip_zarr.errors import FitError
 
 RESTART: Final = 1
@@ -42,7 +44,7 @@ class DenoisedPlane:
     plane: NDArray[np.floating[Any]]
     """(Y, X), in detector counts as the noisy plane; float32, or float64 for types that exceed it."""
     iterations: int
-    """Adam steps of each fit; 0 where nothing had to be fitted."""
+    """Adam steps of each fit, of both passes where there are two; 0 where nothing had to be fitted."""
     loss: float
     """Mean over the tiles of the last mean squared error, on the scale of 0 to 1."""
     seconds: float
@@ -64,6 +66,9 @@ def denoise_planes(
 ) -> Iterator[DenoisedPlane | FitError]:
     """Denoise planes of one channel, one after the other; on a card side by side.
 
+    With ``recipe.sequence`` they are a chain: each is fitted on from the networks of the one before, unless
+    the two are too unlike.
+
     Parameters
     ----------
     noisy : sequence of ndarray
@@ -78,6 +83,9 @@ def denoise_planes(
     DenoisedPlane or FitError
         One a plane, in their order; an error for a plane whose fit diverged twice.
     """
+    if job.recipe.sequence is not None:
+        yield from _denoise_chain(noisy, job, places, job.recipe.sequence)
+        return
     together = len(noisy) if job.device.startswith("cuda") else 1  # a CPU is busy with the tiles of one
     for first in range(0, len(noisy), together):
         which = slice(first, first + together)
@@ -129,6 +137,50 @@ def _denoise_together(
         good = [outcome for outcome in found if not isinstance(outcome, FitError)]
         errors = [outcome for outcome in found if isinstance(outcome, FitError)]
         yield errors[0] if errors else one.finish(good, job.recipe.starts, seconds)
+
+
+@dataclass(frozen=True)
+class _Network:
+    """A fitted network that the same tile of a neighbouring plane may be fitted on from."""
+
+    seed: int
+    """Seed of its input, which a chain keeps."""
+    weights: Sequence[Tensor]
+    """Its parameters."""
+
+
+def _denoise_chain(
+    noisy: Sequence[NDArray[np.generic]], job: FitJob, places: Sequence[Sequence[int]], warm: WarmStart
+) -> Iterator[DenoisedPlane | FitError]:
+    """Denoise neighbouring planes, each on from the networks of the one before."""
+
+    def fit(index: int, networks: Sequence[_Network] | None) -> tuple[DenoisedPlane, Sequence[_Network]]:
+        started = time.perf_counter()
+        begun = _Begun.of(noisy[index], job.recipe)
+        outcomes = _fit_on(begun.tile_jobs(job.recipe, places[index]), job, networks or (), warm)
+        plane = begun.finish(outcomes, job.recipe.starts, time.perf_counter() - started)
+        return plane, [_Network(outcome.seed, outcome.fit.weights) for outcome in outcomes]
+
+    for run in runs((scale(plane, job.recipe.scaling).image for plane in noisy), warm.least_correlation):
+        for found in fit_run(run, fit, both_ways=warm.both_ways):
+            yield found if isinstance(found, FitError) else _mean(found)
+
+
+def _mean(passes: Sequence[DenoisedPlane]) -> DenoisedPlane:
+    """Join the results of the passes over one plane."""
+    if len(passes) == 1:
+        return passes[0]
+    spreads = [one.spread for one in passes if one.spread is not None]
+    return replace(
+        passes[0],
+        plane=np.mean([one.plane for one in passes], axis=0, dtype=passes[0].plane.dtype),
+        iterations=sum(one.iterations for one in passes),
+        loss=float(np.mean([one.loss for one in passes])),
+        seconds=sum(one.seconds for one in passes),
+        spread=np.mean(spreads, axis=0, dtype=np.float32) if spreads else None,
+        collapses=sum(one.collapses for one in passes),
+        restarts=sum(one.restarts for one in passes),
+    )
 
 
 @dataclass(frozen=True)
@@ -184,37 +236,77 @@ class _Begun:
             spread = blend(deviations, self.covering) * np.float32(self.scaled.high - self.scaled.low)
         return DenoisedPlane(
             plane,
-            outcomes[0].fit.iterations,
+            max(outcome.fit.iterations for outcome in outcomes),
             float(np.mean([outcome.fit.loss for outcome in outcomes])),
             seconds,
             spread,
             hot,
             missing,
             sum(outcome.fit.collapses for outcome in outcomes),
-            sum(outcome.restarted for outcome in outcomes),
+            sum(outcome.restarts for outcome in outcomes),
         )
 
 
 @dataclass(frozen=True)
 class _Outcome:
-    """A fit, and whether it is the second of its tile."""
+    """A fit, the seed of its input, and how many fits of its tile diverged before."""
 
     fit: Fit
-    restarted: bool
+    seed: int
+    restarts: int
+
+
+def _adapted(job: FitJob, jobs: Sequence[TileJob]) -> FitJob:
+    """Settle iterations and perturbation for tiles of one size."""
+    shape = (jobs[0].tile.image.shape[0], jobs[0].tile.image.shape[1])
+    config = replace(job.config, iterations=iterations_for(job.config, job.recipe, shape))
+    recipe = replace(job.recipe, perturbation=perturbation_for(job.config, job.recipe, shape))
+    return replace(job, config=config, recipe=recipe)
 
 
 def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | FitError]:
     """Fit tiles of one size; a fit that fails is begun once more, with another seed."""
     if not jobs:
         return []
-    shape = (jobs[0].tile.image.shape[0], jobs[0].tile.image.shape[1])
-    config = replace(job.config, iterations=iterations_for(job.config, job.recipe, shape))
-    recipe = replace(job.recipe, perturbation=perturbation_for(job.config, job.recipe, shape))
-    fits = fit_tiles(jobs, config, recipe, job.device)
+    job = _adapted(job, jobs)
+    fits = fit_tiles(jobs, job.config, job.recipe, job.device)
+    seeds = [one.seed for one in jobs]
     failed = [index for index, fit in enumerate(fits) if isinstance(fit, FitError)]
     again = [replace(jobs[index], seed=tile_seed(jobs[index].seed, RESTART)) for index in failed]
-    for index, fit in zip(failed, fit_tiles(again, config, recipe, job.device), strict=True):
-        fits[index] = fit
+    for index, fit in zip(failed, fit_tiles(again, job.config, job.recipe, job.device), strict=True):
+        fits[index], seeds[index] = fit, tile_seed(jobs[index].seed, RESTART)
     return [
-        fit if isinstance(fit, FitError) else _Outcome(fit, index in failed) for index, fit in enumerate(fits)
+        fit if isinstance(fit, FitError) else _Outcome(fit, seed, int(index in failed))
+        for index, (fit, seed) in enumerate(zip(fits, seeds, strict=True))
     ]
+
+
+def _fit_on(
+    jobs: Sequence[TileJob], job: FitJob, networks: Sequence[_Network], warm: WarmStart
+) -> list[_Outcome]:
+    """Fit the tiles of a plane on from those of its neighbour, and afresh where there is none or that fails.
+
+    Raises
+    ------
+    FitError
+        If a tile fails both ways.
+    """
+    jobs = [replace(one, keep_weights=True) for one in jobs]
+    found: dict[int, _Outcome] = {}
+    if networks and jobs:
+        adapted = _adapted(job, jobs)
+        config = replace(adapted.config, iterations=warm_iterations(adapted.config.iterations, warm))
+        recipe = replace(adapted.recipe, learning_rate=warm.learning_rate, averaging=warm.averaging)
+        begun = [
+            replace(one, tile=replace(one.tile, weights=network.weights), seed=network.seed)
+            for one, network in zip(jobs, networks, strict=True)
+        ]
+        for index, fit in enumerate(fit_tiles(begun, config, recipe, job.device)):
+            if not isinstance(fit, FitError):
+                found[index] = _Outcome(fit, networks[index].seed, 0)
+    left = [index for index in range(len(jobs)) if index not in found]
+    for index, outcome in zip(left, _fit_or_restart([jobs[index] for index in left], job), strict=True):
+        if isinstance(outcome, FitError):
+            raise outcome
+        found[index] = replace(outcome, restarts=outcome.restarts + bool(networks))
+    return [found[index] for index in range(len(jobs))]

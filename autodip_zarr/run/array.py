@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.domain import ChannelMetadata
-from autodip_zarr.errors import OptionError
+from autodip_zarr.errors import FitError, OptionError
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.plan import Planner
 
@@ -26,7 +26,8 @@ def denoise_array(
     Parameters
     ----------
     noisy : ndarray
-        (..., Y, X) of any integer or float type, in detector counts; each plane is fitted on its own.
+        (..., Y, X) of any integer or float type, in detector counts. Each plane is fitted on its own, or with
+        ``choices.sequence`` on from the one before, in the order in which the array holds them.
     microscope, specimen : str, optional
         What took it and what it shows, for example ``"confocal"`` and ``"nucleus"``; decides the
         configuration. Without them the global one is used.
@@ -45,7 +46,7 @@ def denoise_array(
     OptionError
         If a term is unknown, or the array has no plane.
     FitError
-        If a plane holds values that are not finite.
+        If a fit diverges twice.
 
     Examples
     --------
@@ -55,7 +56,7 @@ def denoise_array(
     >>> denoise_array(flat, microscope="widefield", specimen="nucleus").max()
     np.float32(100.0)
     """
-    from autodip_zarr.dip.planes import FitJob, denoise_plane  # noqa: PLC0415 - torch, not for planning
+    from autodip_zarr.dip.planes import FitJob, denoise_planes  # noqa: PLC0415 - torch, not for planning
 
     if noisy.ndim < 2 or noisy.size == 0 or noisy.dtype.kind not in "uif":
         found = f"an array of shape {noisy.shape} and type {noisy.dtype}"
@@ -65,6 +66,10 @@ def denoise_array(
     unknown = ChannelMetadata(0, None, microscope=None, contrast=None, specimen=None, organism=None)
     match = planner.match(unknown)
     job = FitJob(match.config, planner.recipe, planner.device)
-    planes = noisy.reshape(-1, *noisy.shape[-2:])
-    denoised = [denoise_plane(plane, job, (0, 0, 0, index)).plane for index, plane in enumerate(planes)]
+    planes = list(noisy.reshape(-1, *noisy.shape[-2:]))
+    denoised = []
+    for result in denoise_planes(planes, job, [(0, 0, 0, index) for index in range(len(planes))]):
+        if isinstance(result, FitError):
+            raise result
+        denoised.append(result.plane)
     return np.stack(denoised).reshape(noisy.shape)

@@ -47,6 +47,10 @@ class Choices:
     """Arithmetic of the fit; ``auto`` is settled when planning, ``tf32`` is for cards."""
     deterministic: bool = False
     """Whether a card gives the same bits in every run, a little slower; a CPU always does."""
+    sequence: Literal["none", "z", "t"] = "none"
+    """Axis along which planes are fitted on from their neighbours."""
+    both_ways: bool = False
+    """Whether such planes are fitted forward and backward, and the two averaged."""
     wells: str | None = None
     """Wells of plates, by name or pattern, comma-separated: ``A01,B*``; ``None`` for everything."""
     fields: str | None = None

@@ -10,6 +10,7 @@ import numpy as np
 from autodip_zarr.calibration import MatchOptions, Table, find_match, load_table, relative_cost
 from autodip_zarr.dip.iterations import iterations_for
 from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.sequence import relative_work, warm_start
 from autodip_zarr.dip.tiles import cover
 from autodip_zarr.domain import (
     Acquisition,
@@ -26,7 +27,7 @@ from autodip_zarr.domain import (
 )
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.run.affordable import affordable
-from autodip_zarr.run.blocks import block_shape, estimated_seconds
+from autodip_zarr.run.blocks import block_shape, chain_shape, chains, estimated_seconds
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.machine import check_arithmetic, resolve_device, resolve_precision
 from autodip_zarr.run.mapping import Knowledge, Reading
@@ -84,6 +85,8 @@ class Planner:
         )
         recipe = replace(recipe, deterministic=choices.deterministic)
         check_arithmetic(recipe, device)
+        if choices.sequence != "none":
+            recipe = replace(recipe, sequence=warm_start(choices.sequence, both_ways=choices.both_ways))
         options = MatchOptions(metric=choices.metric, relations=knowledge.vocabulary.relations())
         _check(choices, options, table)
         return cls(choices, recipe, table, knowledge, options, device)
@@ -153,7 +156,7 @@ class Planner:
             return None
         size = (header.size("y"), header.size("x"))
         channels = tuple(
-            self.plan_channel(channel, len(t) * len(z), size)
+            self._in_chains(self.plan_channel(channel, len(t) * len(z), size), header, (t, z))
             if channel.index in wanted
             else ChannelPlan(channel, None, _NOT_CHOSEN, 0, 0.0)
             for channel in acquisition.channels
@@ -163,9 +166,27 @@ class Planner:
             return Skipped(header.ref.source, "; ".join(sorted(reason for reason in reasons if reason)))
         target = None
         if target_uri(header.ref, self.choices) is not None:
-            block = block_shape(header, max(self._plane_seconds(c) for c in channels if c.match))
+            block = self._block(header, channels)
             target = target_spec(header, acquisition, self.choices, block)
         return ImagePlan(header, channels, t, z, self.recipe, target, acquisition.plate)
+
+    def _in_chains(
+        self, channel: ChannelPlan, header: Header, chosen: tuple[Sequence[int], Sequence[int]]
+    ) -> ChannelPlan:
+        """Lower the cost of a channel whose planes are fitted on from one another."""
+        warm = self.recipe.sequence
+        if warm is None or channel.match is None:
+            return channel
+        covering = cover((header.size("y"), header.size("x")), self.recipe.tile_px, self.recipe.halo_px)
+        fresh = iterations_for(channel.match.config, self.recipe, covering.tile)
+        work = relative_work(channel.planes, chains(chosen, chain_shape(header, warm)), fresh, warm)
+        return replace(channel, relative_cost=channel.relative_cost * work / channel.planes)
+
+    def _block(self, header: Header, channels: Sequence[ChannelPlan]) -> tuple[int, int]:
+        """Return how many time points and depths are worked on together: a chain, or about a minute."""
+        if self.recipe.sequence is not None:
+            return chain_shape(header, self.recipe.sequence)
+        return block_shape(header, max(self._plane_seconds(c) for c in channels if c.match))
 
     def _plane_seconds(self, channel: ChannelPlan) -> float:
         iterations = channel.match.config.iterations if channel.match else 0
@@ -213,6 +234,11 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
         raise OptionError("--tile, --halo", found, "a halo smaller than the tile")
     if choices.max_cost is not None and not choices.max_cost > 0:
         raise OptionError("--max-cost", f"{choices.max_cost}", "a number above 0")
+    if choices.both_ways and choices.sequence == "none":
+        raise OptionError("--both-ways", "given without --sequence", "--sequence z or --sequence t with it")
+    if choices.sequence != "none" and choices.preset == "reference":
+        hint = "use --preset standard or best"
+        raise OptionError("--sequence", "with --preset reference", "a preset that is not the letter", hint)
     if choices.dtype not in {None, "float32"}:
         raise OptionError("--dtype", repr(choices.dtype), "float32, or nothing for that of the source")
 
