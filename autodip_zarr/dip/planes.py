@@ -222,18 +222,14 @@ class _Begun:
             if hot:
                 counts = np.where(np.isfinite(counts), self.scaled.low, counts)
             return DenoisedPlane(counts, 0, 0.0, seconds, None, hot, missing)
-        by_tile = [
-            np.stack([outcome.fit.image for outcome in outcomes[first : first + starts]])  # (starts, Y, X)
-            for first in range(0, len(outcomes), starts)
-        ]
-        means = [images.mean(axis=0, dtype=np.float32) for images in by_tile]
-        plane = self.scaled.unscale(blend(means, self.covering), self.noisy.dtype)
+        by_tile = [outcomes[first : first + starts] for first in range(0, len(outcomes), starts)]
+        plane = self.scaled.unscale(blend(map(_mean_of_starts, by_tile), self.covering), self.noisy.dtype)
         if missing:
             plane = np.where(np.isfinite(self.noisy), plane, self.noisy).astype(plane.dtype)
         spread = None
         if starts > 1:
-            deviations = [images.std(axis=0, dtype=np.float32) for images in by_tile]
-            spread = blend(deviations, self.covering) * np.float32(self.scaled.high - self.scaled.low)
+            spread = blend(map(_deviation_of_starts, by_tile), self.covering)
+            spread *= np.float32(self.scaled.high - self.scaled.low)
         return DenoisedPlane(
             plane,
             max(outcome.fit.iterations for outcome in outcomes),
@@ -262,6 +258,19 @@ def _adapted(job: FitJob, jobs: Sequence[TileJob]) -> FitJob:
     config = replace(job.config, iterations=iterations_for(job.config, job.recipe, shape))
     recipe = replace(job.recipe, perturbation=perturbation_for(job.config, job.recipe, shape))
     return replace(job, config=config, recipe=recipe)
+
+
+def _mean_of_starts(starts: Sequence[_Outcome]) -> NDArray[np.float32]:
+    if len(starts) == 1:
+        return starts[0].fit.image
+    mean: NDArray[np.float32] = np.stack([start.fit.image for start in starts]).mean(axis=0, dtype=np.float32)
+    return mean
+
+
+def _deviation_of_starts(starts: Sequence[_Outcome]) -> NDArray[np.float32]:
+    images = np.stack([start.fit.image for start in starts])
+    deviation: NDArray[np.float32] = images.std(axis=0, dtype=np.float32)
+    return deviation
 
 
 def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | FitError]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +11,10 @@ from numpy.typing import NDArray
 
 _BULK_PERCENTILES: Final = (0.1, 99.9)
 _HOT_RANGES: Final = 3.0
+_STRIP_PX: Final = 4 * 2**20
+
+Plane = NDArray[Any]
+"""(Y, X), any integer or float type, in detector counts."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,20 @@ class Scaled:
         like : dtype
             Of the plane: float32 comes back where it holds all values of that type to rounding, else float64.
         """
-        counts = image.astype(np.float64) * (self.high - self.low) + self.low
-        return counts.astype(np.result_type(like, np.float32))
+        counts = np.empty(image.shape, np.result_type(like, np.float32))
+        for rows in strips(image.shape):
+            counts[rows] = image[rows].astype(np.float64) * (self.high - self.low) + self.low
+        return counts
+
+
+def strips(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Yield slices of whole rows of a plane, of at most four million pixels each.
+
+    What is computed in float64 is computed strip by strip, so that it costs no memory of a whole plane.
+    """
+    step = max(_STRIP_PX // max(shape[-1], 1), 1)
+    for top in range(0, shape[0], step):
+        yield slice(top, min(top + step, shape[0]))
 
 
 def scale(plane: NDArray[np.generic], method: str) -> Scaled:
@@ -56,42 +73,75 @@ def scale(plane: NDArray[np.generic], method: str) -> Scaled:
         between the percentiles 0.1 and 99.9 of the plane. A pixel a hundred times brighter than the rest
         would else press the rest into a hundredth of the scale.
     """
-    counts = plane.astype(np.float64)
-    usable = np.isfinite(counts)
-    missing = counts.size - int(usable.sum())
-    if missing == counts.size:
-        return Scaled(np.zeros(counts.shape, np.float32), usable, 0.0, 0.0, 0, missing)
+    usable = np.ones(plane.shape, bool) if plane.dtype.kind in "ui" else np.isfinite(plane)
+    missing = plane.size - int(usable.sum())
+    if missing == plane.size:
+        return Scaled(np.zeros(plane.shape, np.float32), usable, 0.0, 0.0, 0, missing)
     hot = 0
     if method == "robust":
-        lone = _lone_outliers(counts, usable)
+        lone = _lone_outliers(plane, usable)
         hot = int(lone.sum())
         usable &= ~lone
-    low, high = float(counts[usable].min()), float(counts[usable].max())
+    low, high = _extremes(plane, usable)
     if low == high:
-        return Scaled(np.zeros(counts.shape, np.float32), usable, low, high, hot, missing)
+        return Scaled(np.zeros(plane.shape, np.float32), usable, low, high, hot, missing)
+    image = np.empty(plane.shape, np.float32)
+    for rows in strips(plane.shape):
+        counts = plane[rows].astype(np.float64)
+        if missing + hot:
+            counts[~usable[rows]] = low  # filled below; a NaN must not meet the arithmetic
+        image[rows] = (counts - low) / (high - low)
     if missing + hot:
-        counts[~usable] = _neighbour_medians(counts, usable, ~usable)
-    image = ((counts - low) / (high - low)).astype(np.float32)
-    return Scaled(image, None if usable.all() else usable, low, high, hot, missing)
+        for where in _pieces(~usable):
+            image[where] = (_neighbour_medians(plane, usable, where) - low) / (high - low)
+    return Scaled(image, usable if missing + hot else None, low, high, hot, missing)
 
 
-def _lone_outliers(counts: NDArray[np.float64], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _used(plane: Plane, usable: NDArray[np.bool_]) -> Plane:
+    """Return the usable pixels, one after the other; all of them without a copy."""
+    return plane.ravel() if usable.all() else plane[usable]
+
+
+def _extremes(plane: Plane, usable: NDArray[np.bool_]) -> tuple[float, float]:
+    used = _used(plane, usable)
+    return float(used.min()), float(used.max())
+
+
+def _lone_outliers(plane: Plane, usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Find pixels far outside the range of the plane that stand alone among their neighbours."""
-    bottom, top = np.percentile(counts[usable], _BULK_PERCENTILES)
+    used = np.array(_used(plane, usable), np.result_type(plane.dtype, np.float32))  # differences must fit
+    bottom, top = np.percentile(used, _BULK_PERCENTILES, overwrite_input=True).astype(np.float64)
+    del used
     limit = _HOT_RANGES * (top - bottom)
-    lone: NDArray[np.bool_] = usable & ((counts > top + limit) | (counts < bottom - limit))
     if top == bottom:  # a plane of a few photons is nothing but lone pixels
-        return np.zeros(counts.shape, bool)
-    lone[lone] = np.abs(counts[lone] - _neighbour_medians(counts, usable, lone)) > limit
+        return np.zeros(plane.shape, bool)
+    lone: NDArray[np.bool_] = usable & ((plane > top + limit) | (plane < bottom - limit))
+    for where in _pieces(lone):
+        distance = np.abs(plane[where] - _neighbour_medians(plane, usable, where))
+        lone[where] = distance > limit
     return lone
 
 
+def _pieces(mask: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield the places where a mask holds, some at a time."""
+    for rows in strips(mask.shape):
+        y, x = np.nonzero(mask[rows])
+        if y.size:
+            yield y + rows.start, x
+
+
 def _neighbour_medians(
-    counts: NDArray[np.float64], usable: NDArray[np.bool_], where: NDArray[np.bool_]
+    plane: Plane, usable: NDArray[np.bool_], where: tuple[NDArray[np.intp], NDArray[np.intp]]
 ) -> NDArray[np.float64]:
-    """Return, for each pixel in ``where``, the median of its usable neighbours, or else of the plane."""
-    known = np.pad(np.where(usable, counts, np.nan), 1, constant_values=np.nan)
-    y, x = np.nonzero(where)
-    around = np.stack([known[y + j, x + i] for j in range(3) for i in range(3) if (j, i) != (1, 1)])  # (8, n)
-    around[:, np.isnan(around).all(axis=0)] = np.median(counts[usable])
+    """Return, for each place, the median of its usable neighbours, or else of the plane."""
+    around = np.full((8, where[0].size), np.nan)
+    steps = [(j, i) for j in (-1, 0, 1) for i in (-1, 0, 1) if (j, i) != (0, 0)]
+    for values, (j, i) in zip(around, steps, strict=True):
+        y, x = where[0] + j, where[1] + i
+        inside = (y >= 0) & (y < plane.shape[0]) & (x >= 0) & (x < plane.shape[1])
+        known = np.flatnonzero(inside)[usable[y[inside], x[inside]]]
+        values[known] = plane[y[known], x[known]]
+    alone = np.isnan(around).all(axis=0)
+    if alone.any():
+        around[:, alone] = np.median(_used(plane, usable))
     return np.asarray(np.nanmedian(around, axis=0))

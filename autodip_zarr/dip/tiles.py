@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -94,13 +94,13 @@ def cut(plane: NDArray[_Value], covering: Cover) -> Iterator[NDArray[_Value]]:
         yield plane[y : y + height, x : x + width]
 
 
-def blend(tiles: Sequence[NDArray[np.float32]], covering: Cover) -> NDArray[np.float32]:
+def blend(tiles: Iterable[NDArray[np.float32]], covering: Cover) -> NDArray[np.float32]:
     """Join tiles to a plane, fading each into its neighbours.
 
     Parameters
     ----------
-    tiles : sequence of ndarray
-        One (Y, X) float32 a tile, in the order of :func:`cut`.
+    tiles : iterable of ndarray
+        One (Y, X) float32 a tile, in the order of :func:`cut`; each is taken when its turn comes.
     covering : Cover
         How the plane was cut.
 
@@ -113,12 +113,19 @@ def blend(tiles: Sequence[NDArray[np.float32]], covering: Cover) -> NDArray[np.f
         axis_weights(covering.shape[axis], covering.tile[axis], covering.halo_px, covering.starts[axis])
         for axis in (0, 1)
     )
-    weights = (np.outer(v, h) for v in down for h in across)
-    plane = np.zeros(covering.shape)
     height, width = covering.tile
-    for tile, weight, (y, x) in zip(tiles, weights, covering.corners, strict=True):
-        plane[y : y + height, x : x + width] += tile * weight
-    return plane.astype(np.float32)
+    plane = np.empty(covering.shape, np.float32)
+    band = np.zeros((height, covering.shape[1]))  # float64 sums of the rows that are not done yet
+    source = iter(tiles)
+    ys = covering.starts[0]
+    for y, below, weight_down in zip(ys, (*ys[1:], covering.shape[0]), down, strict=True):
+        for x, weight_across in zip(covering.starts[1], across, strict=True):
+            band[:, x : x + width] += next(source) * np.outer(weight_down, weight_across)
+        done = below - y
+        plane[y:below] = band[:done]
+        band[: height - done] = band[done:]
+        band[height - done :] = 0
+    return plane
 
 
 def tile_seed(seed: int, *place: int) -> int:

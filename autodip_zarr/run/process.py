@@ -19,6 +19,7 @@ from autodip_zarr.stores import (
     STATUS_COPIED,
     STATUS_DENOISED,
     STATUS_FAILED,
+    converted,
     read_planes,
     write_block,
     write_failures,
@@ -120,12 +121,12 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
     rows = _Rows()
     noisy = _read(task)
     results = _denoised(task, noisy, denoise)
-    planes = [
-        _settle(task, position, plane, results, rows)
-        for position, plane in zip(task.block.positions, noisy, strict=True)
-    ]
+    pixels = np.empty((len(noisy), task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
+    for index, (position, plane) in enumerate(zip(task.block.positions, noisy, strict=True)):
+        settled = _settle(task, position, plane, results, rows)
+        pixels[index] = converted(settled, task.spec.dtype, f"{task.spec.uri}: {_name(task.block, position)}")
     fence.check()
-    write_block(task.spec, task.block, np.stack(planes))
+    write_block(task.spec, task.block, pixels)
     fence.check()
     if rows.failures:
         write_failures(task.spec, task.block, rows.failures)
@@ -137,7 +138,12 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
 
 def failure_lines(block: Block, reasons: Mapping[tuple[int, int], str]) -> list[str]:
     """Say which planes of a block failed, and why."""
-    return [f"c={block.c} t={t} z={z}: {reason}" for (t, z), reason in reasons.items()]
+    return [f"{_name(block, position)}: {reason}" for position, reason in reasons.items()]
+
+
+def _name(block: Block, position: tuple[int, int]) -> str:
+    t, z = position
+    return f"c={block.c} t={t} z={z}"
 
 
 def _read(task: BlockTask) -> Sequence[NDArray[np.generic] | PixelError]:

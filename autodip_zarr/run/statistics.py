@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
+
+_STRIP_PX: Final = 4 * 2**20
 
 Plane = NDArray[np.float64]
 
@@ -71,16 +77,55 @@ def _finite(plane: NDArray[np.generic]) -> Plane:
 def describe(noisy: NDArray[np.generic], denoised: NDArray[np.generic]) -> dict[str, float]:
     """Return the entries of the quality record that compare a plane before and after.
 
+    A plane of more than four million pixels is described strip by strip of its rows: levels of noise are
+    the median over the strips, the correlation their mean. Everything else is exact.
+
     Parameters
     ----------
     noisy, denoised : ndarray
-        (Y, X), in detector counts. Pixels that are NaN or infinite count as the median of the others.
+        (Y, X), in detector counts. Pixels that are NaN or infinite count as the median of the others of
+        their strip.
 
     Returns
     -------
     dict
         All NaN but for a plane with at least one finite pixel.
     """
+    step = max(_STRIP_PX // noisy.shape[1], 1)
+    tops = range(0, noisy.shape[0], step)
+    strips = [_describe_strip(noisy[top : top + step], denoised[top : top + step]) for top in tops]
+    return strips[0] if len(strips) == 1 else _of_all(strips, [len(noisy[top : top + step]) for top in tops])
+
+
+def _of_all(strips: Sequence[Mapping[str, float]], rows: Sequence[int]) -> dict[str, float]:
+    """Return the numbers of a plane from those of its strips, which have so many rows."""
+    known = {name: np.array([strip[name] for strip in strips]) for name in strips[0]}
+    weight = np.array(rows) * np.isfinite(known["minimum"])
+    if not weight.any():
+        return dict(strips[0])
+
+    def mean(name: str, values: NDArray[np.float64]) -> float:
+        usable = np.isfinite(known[name]) & (weight > 0)
+        return float(np.average(values[usable], weights=weight[usable])) if usable.any() else math.nan
+
+    def median(name: str) -> float:
+        usable = known[name][np.isfinite(known[name])]
+        return float(np.median(usable)) if usable.size else math.nan
+
+    residual_mean = mean("residual_mean", known["residual_mean"])
+    squares = known["residual_std"] ** 2 + (known["residual_mean"] - residual_mean) ** 2
+    return {
+        "noise_before": median("noise_before"),
+        "noise_after": median("noise_after"),
+        "minimum": float(np.nanmin(known["minimum"])),
+        "maximum": float(np.nanmax(known["maximum"])),
+        "residual_mean": residual_mean,
+        "residual_std": math.sqrt(mean("residual_std", squares)),
+        "residual_lag1": mean("residual_lag1", known["residual_lag1"]),
+    }
+
+
+def _describe_strip(noisy: NDArray[np.generic], denoised: NDArray[np.generic]) -> dict[str, float]:
     before, after = _finite(noisy), _finite(denoised)
     residual = before - after
     return {

@@ -23,6 +23,7 @@ from autodip_zarr.stores.record import (
 )
 from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.write import (
+    converted,
     create_target,
     delete_target,
     refuse_foreign,
@@ -39,6 +40,7 @@ __all__ = [
     "STATUS_FAILED",
     "Failure",
     "PlateLayout",
+    "converted",
     "create_file",
     "create_target",
     "delete_file",

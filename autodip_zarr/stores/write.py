@@ -21,6 +21,7 @@ PRISTINE = f"{RESULT_ATTRIBUTE}/pristine"
 """Group that keeps the original bytes of documents changed when a result was written back."""
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+_STRIP_PX = 4 * 1024 * 1024
 _LEVEL_BYTES = 16 * 1024 * 1024
 
 
@@ -259,11 +260,17 @@ def converted(pixels: NDArray[Any], dtype: str, where: str) -> NDArray[Any]:
         return pixels.astype(target, copy=False)
     limits = np.iinfo(target)
     if pixels.dtype.kind == "f":
-        if not np.isfinite(pixels).all():
-            raise TargetError(where, "found a pixel that is no number", f"finite values for {dtype}")
         # float32(2**32 - 1) is 2**32, which does not fit: clip in float64, and below the limit in 64 bits
         high = np.nextafter(np.float64(limits.max), 0) if target.itemsize == 8 else np.float64(limits.max)
-        return np.clip(np.rint(pixels.astype(np.float64)), np.float64(limits.min), high).astype(target)
+        rounded = np.empty(pixels.shape, target)
+        rows, rounded_rows = pixels.reshape(-1, pixels.shape[-1]), rounded.reshape(-1, pixels.shape[-1])
+        step = max(_STRIP_PX // pixels.shape[-1], 1)  # float64 costs memory of a strip alone
+        for strip in (slice(top, top + step) for top in range(0, len(rows), step)):
+            values = rows[strip].astype(np.float64)
+            if not np.isfinite(values).all():
+                raise TargetError(where, "found a pixel that is no number", f"finite values for {dtype}")
+            rounded_rows[strip] = np.clip(np.rint(values), np.float64(limits.min), high)
+        return rounded
     if pixels.dtype.kind == "b":
         return pixels.astype(target)
     own = np.iinfo(pixels.dtype)
