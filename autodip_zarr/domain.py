@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 Width = int | Literal["asc"]
 """Channels of the network per level; ``"asc"`` doubles from level to level and ends at 512."""
@@ -26,6 +26,9 @@ TextKind = Literal["ome-xml", "omero-json", "ro-crate-json", "zarr-attributes-js
 
 Treatment = Literal["denoised", "copied", "failed"]
 """What became of a channel in a result."""
+
+MAX_CHANNELS: Final = 10_000
+"""Channels above which a header is taken for broken or hostile."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal
@@ -25,7 +26,10 @@ def public_uri(uri: str) -> str:
     """Return a URI without user, password and query, for messages, logs and provenance; a path as it is."""
     if "://" not in uri or uri.startswith("file://"):
         return uri
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # no address at all, such as http://[
+        return re.sub(r"//[^/]*@|[?#].*", lambda found: found[0][:2] if found[0][0] == "/" else "", uri)
     return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
 
 

@@ -15,6 +15,7 @@ from autodip_zarr.errors import OptionError
 
 from .clues import FIELDS, Trust
 from .plates import is_field, is_well
+from .units import whole_number
 from .vocabulary import Vocabulary
 
 __all__ = ["KEYS", "NOTES", "UNKNOWN", "ChannelMapping", "ImagePlace", "Terms", "literal", "read_mapping"]
@@ -105,8 +106,9 @@ class MappingRow:
         """Whether it speaks about a channel; a number is an index where there are so many channels."""
         if self.channel == "*":
             return True
-        if self.channel.isdecimal() and int(self.channel) < count:
-            return int(self.channel) == channel.index
+        number = whole_number(self.channel)
+        if number is not None and number < count:
+            return number == channel.index
         return self.channel.casefold() == (channel.name or "").strip().casefold()
 
 
@@ -244,13 +246,18 @@ def _row(cells: list[str], columns: list[str], line: _Line, terms: Terms) -> Map
     source, series = row.get("source", ""), row.get("series", "")
     if not source:
         raise line.error("source", "an empty cell", "a path or a pattern of paths; ** for all images")
-    if series not in {"", "*"} and not series.isdecimal():
+    number = whole_number(series)
+    if series not in {"", "*"} and number is None:
         raise line.error("series", repr(series), "an index counted from 0, or nothing for any")
+    try:
+        re.compile(_regular(source))
+    except re.error as error:
+        raise line.error("source", f"{source!r:.100} ({error})", "ranges such as [a-z] or [0-9]") from error
     texts = [(field, row[field]) for field in FIELDS if row.get(field)]
     return MappingRow(
         line=line.number,
         source=source.rstrip("/") or "/",
-        series=int(series) if series.isdecimal() else None,
+        series=number,
         well=row.get("well", ""),
         field=row.get("field", ""),
         channel=row.get("channel", "") or "*",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from xml.etree.ElementTree import Element
 
-from autodip_zarr.domain import MetadataText, PixelSize
+from autodip_zarr.domain import MAX_CHANNELS, MetadataText, PixelSize
 
-from .units import length_um, time_s
+from .units import length_um, time_s, whole_number
 from .xml_tree import attribute, children, local_name, parse_ome_xml, text_of
 
 __all__ = ["ImageNode", "Located", "OmeDocument", "open_ome_xml"]
@@ -61,9 +61,9 @@ class ImageNode:
     @property
     def size_c(self) -> int:
         """Number of channels: ``SizeC``, or what the elements sum up to."""
-        stated = self.pixels.get("SizeC") if self.pixels else None
-        if stated is not None and stated.strip().isdigit() and 0 < int(stated) < 100_000:
-            return int(stated)
+        stated = whole_number(self.pixels.get("SizeC")) if self.pixels else None
+        if stated is not None and 0 < stated <= MAX_CHANNELS:
+            return stated
         return sum(samples(channel) for channel in self.channels) or 1
 
     @property
@@ -124,8 +124,8 @@ def open_ome_xml(text: MetadataText) -> OmeDocument:
 
 def samples(channel: Located) -> int:
     """Return how many channels of the array one element describes (three for RGB)."""
-    stated = (channel.get("SamplesPerPixel") or "1").strip()
-    return int(stated) if stated.isdigit() and 0 < int(stated) <= 64 else 1
+    stated = whole_number(channel.get("SamplesPerPixel"))
+    return stated if stated is not None and 0 < stated <= 64 else 1
 
 
 def _image(index: int, image: Located) -> ImageNode:

@@ -17,11 +17,11 @@ from .xml_tree import local_name, text_of
 __all__ = ["Original", "original_pairs", "pairs_for"]
 
 MAX_LEAVES = 200_000
-SERIES = re.compile(r"^(?:Series|Image)[ _](\d+)[ :_|]+(.+)$", re.IGNORECASE)
-NUMBERED = re.compile(r"^(.*?)\s*#\s*(\d+)$")
+SERIES = re.compile(r"^(?:Series|Image)[ _](\d{1,9})[ :_|]+(.+)$", re.IGNORECASE)
+NUMBERED = re.compile(r"^(.*?)\s*#\s*(\d{1,9})$")
 OF_THE_STAND = ("model", "organism", "cell_line")
 """Fields that are not numbered by channel."""
-OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d+)\b", re.IGNORECASE)
+OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)

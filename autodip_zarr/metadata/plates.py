@@ -10,6 +10,7 @@ from functools import lru_cache
 from autodip_zarr.domain import FieldOfPlate
 
 from .ome_xml import ImageNode, Located, OmeDocument
+from .units import whole_number
 
 __all__ = ["field_in_header", "is_field", "is_well", "well_name"]
 
@@ -61,11 +62,16 @@ def is_field(plate: FieldOfPlate, patterns: Sequence[str]) -> bool:
         ends = RANGE.match(typed)
         if fnmatchcase(field, typed):
             return True
-        if not field.isdecimal():
+        number = whole_number(field)
+        if number is None:
             continue
-        if typed.isdecimal() and int(typed) == int(field):
+        if whole_number(typed) == number:
             return True
-        if ends and int(ends[1] or 0) <= int(field) and (not ends[2] or int(field) < int(ends[2])):
+        if (
+            ends
+            and (whole_number(ends[1]) or 0) <= number
+            and (not ends[2] or number < (whole_number(ends[2]) or 0))
+        ):
             return True
     return False
 
@@ -84,13 +90,13 @@ def field_in_header(document: OmeDocument, node: ImageNode) -> FieldOfPlate | No
     if places is None:
         return None
     plate, well, sample = places
-    row, column = well.get("Row"), well.get("Column")
-    if row is None or column is None or not (row.isdecimal() and column.isdecimal()):
+    row, column = whole_number(well.get("Row")), whole_number(well.get("Column"))
+    if row is None or column is None:
         return None
     fields = [one.element for one in well.find("WellSample")]
     return FieldOfPlate(
-        row=_named(int(row), plate.get("RowNamingConvention") or "letter"),
-        column=_named(int(column), plate.get("ColumnNamingConvention") or "number"),
+        row=_named(row, plate.get("RowNamingConvention") or "letter"),
+        column=_named(column, plate.get("ColumnNamingConvention") or "number"),
         field=str(fields.index(sample.element)),
         acquisition=_acquisitions(document).get(sample.get("ID") or ""),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["length_um", "time_s", "wavelength_nm"]
+__all__ = ["length_um", "time_s", "wavelength_nm", "whole_number"]
 
 LENGTH_UM = {
     "m": 1e6,
@@ -53,6 +53,7 @@ TIME_S = {
 }
 """Seconds of each unit."""
 
+MOST_DIGITS = 15
 VISIBLE_NM = (200.0, 3000.0)
 
 
@@ -85,6 +86,15 @@ def wavelength_nm(value: str | None, unit: str | None) -> float | None:
 def _convert(value: str | None, unit: str, factors: dict[str, float]) -> float | None:
     number, factor = _number(value), factors.get(_unit(unit))
     return number * factor if number is not None and factor is not None else None
+
+
+def whole_number(text: str | None) -> int | None:
+    """Return a number counted from 0 that is written in digits alone, or ``None``.
+
+    Digits of other scripts count; more than 15 of them are no count of anything.
+    """
+    stripped = (text or "").strip()
+    return int(stripped) if stripped.isdecimal() and len(stripped) <= MOST_DIGITS else None
 
 
 def _number(value: str | None) -> float | None:

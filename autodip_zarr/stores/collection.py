@@ -202,8 +202,8 @@ def _present(place: Place, paths: Sequence[str]) -> list[str]:
     found: list[str] = []
     for path in paths:
         try:
-            node = read_node(place, path)
-        except SourceError:  # a broken result is not listed again
+            node = read_node(place, safe_key(path, place.where("")))
+        except SourceError:  # a broken result is not listed again, nor a path that leaves the store
             continue
         if node is not None and node.is_result:
             found.append(path)

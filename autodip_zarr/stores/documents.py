@@ -11,7 +11,10 @@ from autodip_zarr.stores.place import Place
 
 def dump_json(document: Mapping[str, object]) -> bytes:
     """Return a JSON document as bytes."""
-    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    try:
+        return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError:  # halves of characters, of broken names: they have no form but the escaped one
+        return (json.dumps(document, indent=2) + "\n").encode()
 
 
 def write_group(place: Place, key: str, zarr_format: ZarrFormat, attributes: Mapping[str, object]) -> None:

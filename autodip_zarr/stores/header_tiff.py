@@ -12,13 +12,13 @@ from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, Image
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.ome_xml import TiffImage
+from autodip_zarr.stores.sizes import check_sizes
 from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place
 
 AXES = ("t", "c", "z", "y", "x")
 """Axes of a TIFF image, as it is presented."""
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
-_CHANNELS = 1_000_000
 
 
 def read_tiff_header(ref: ImageRef) -> Header:
@@ -37,10 +37,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
     if not 0 <= number < len(source.images):
         raise SourceError(where, f"has {len(source.images)} images", f"an image with the number {number}")
     image = source.images[number]
-    if image.sizes["c"] > _CHANNELS:
-        raise HeaderError(
-            f"{where}: Image[{number}]/Pixels/@SizeC", f"found {image.sizes['c']}", f"at most {_CHANNELS}"
-        )
+    check_sizes(image.sizes, f"{where}: Image[{number}]/Pixels")
     warnings: list[str] = []
     with _first_file(ref.uri, image, warnings) as tif:
         file, page_number, _ = image.locate(0, 0, 0)

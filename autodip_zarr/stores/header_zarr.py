@@ -12,6 +12,7 @@ from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, Image
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.stores.nodes import Json, Node, as_object, as_objects, join, read_node, read_nodes
 from autodip_zarr.stores.place import Place, open_place
+from autodip_zarr.stores.sizes import check_chunk, check_sizes
 from autodip_zarr.stores.texts import metadata_texts
 from autodip_zarr.stores.uris import safe_key
 
@@ -66,6 +67,7 @@ def read_zarr_header(ref: ImageRef) -> Header:
     arrays = _arrays(place, node, paths)
     axes = _axes(image, len(arrays[0].shape), f"{where}: multiscales[0].axes", warnings)
     _check_arrays(arrays, axes, f"{where}: multiscales[0]")
+    check_sizes(dict(zip((axis.name for axis in axes), arrays[0].shape, strict=True)), where)
     outer = _transform(image.get("coordinateTransformations"), len(axes), where, warnings)
     levels: list[Level] = []
     for path, dataset, array in zip(paths, datasets, arrays, strict=True):
@@ -140,9 +142,9 @@ def array_info(node: Node, where: str) -> ArrayInfo:
     chunks = _sizes(chunk, f"{where}: chunk shape", least=1)
     if len(chunks) != len(shape):
         raise HeaderError(f"{where}: chunk shape", f"found {list(chunks)}", f"{len(shape)} numbers")
-    return ArrayInfo(
-        shape, _dtype(kind, where), tuple(min(c, max(s, 1)) for c, s in zip(chunks, shape, strict=True))
-    )
+    dtype = _dtype(kind, where)
+    check_chunk(chunks, dtype, f"{where}: chunk shape")
+    return ArrayInfo(shape, dtype, tuple(min(c, max(s, 1)) for c, s in zip(chunks, shape, strict=True)))
 
 
 def _sizes(value: object, where: str, least: int) -> tuple[int, ...]:
@@ -243,7 +245,10 @@ def _numbers(value: object, ndim: int) -> tuple[float, ...] | None:
     if not isinstance(value, list) or len(value) != ndim:
         return None
     ok = all(isinstance(item, int | float) and not isinstance(item, bool) for item in value)
-    numbers = tuple(float(item) for item in value) if ok else ()
+    try:
+        numbers = tuple(float(item) for item in value) if ok else ()
+    except OverflowError:
+        return None
     return numbers if ok and all(math.isfinite(number) for number in numbers) else None
 
 
@@ -259,7 +264,7 @@ def _compose(inner: _Transform, outer: _Transform) -> _Transform:
 def _channels(omero: object, count: int) -> tuple[ChannelDisplay, ...]:
     raw = omero.get("channels") if isinstance(omero, dict) else None
     entries: list[object] = raw[:count] if isinstance(raw, list) else []
-    entries += [None] * (min(count, 1_000_000) - len(entries))
+    entries += [None] * (count - len(entries))
     return tuple(_channel(entry if isinstance(entry, dict) else {}) for entry in entries)
 
 

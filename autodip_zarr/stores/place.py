@@ -349,7 +349,7 @@ def _open_zip(path: str) -> RemotePlace:
         archive = ZipFileSystem(fo=content, mode="r")
     except FileNotFoundError:
         raise
-    except (OSError, BadZipFile) as error:
+    except (OSError, BadZipFile, ValueError) as error:
         found = f"is no zip archive: {words(error)}"
         raise SourceError(public_uri(path), found, "a zipped Zarr store") from error
     return RemotePlace(path, archive, "", listable=True, is_archive=True)

@@ -158,7 +158,10 @@ def read_record(uri: str) -> NDArray[np.float64]:
     import zarr  # noqa: PLC0415
 
     place = open_place(uri)
-    node = read_node(place, RECORD)
+    try:
+        node = read_node(place, RECORD)
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint) from error
     if node is None:
         raise TargetError(place.where(RECORD), "is missing", "the record of a result of this program")
     try:

@@ -10,7 +10,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.provenance import public_uri
@@ -183,7 +182,7 @@ def open_file_system(uri: str, *, asynchronous: bool = False) -> tuple[Any, str]
     from fsspec.core import url_to_fs  # noqa: PLC0415
 
     protocol = uri.partition("://")[0].lower()
-    if protocol in ("s3", "s3a") and "@" in urlsplit(uri).netloc:
+    if protocol in ("s3", "s3a") and "@" in uri.partition("://")[2].partition("/")[0]:
         hint = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
         raise SourceError(public_uri(uri), "carries credentials", "credentials in the environment", hint)
     options = _options(protocol)

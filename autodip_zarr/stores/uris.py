@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from autodip_zarr.errors import HeaderError
 
@@ -28,7 +28,7 @@ def is_zip(uri: str) -> bool:
 def local_path(uri: str) -> str:
     """Return the absolute path of a local path or ``file://`` URI."""
     if uri.startswith("file://"):
-        uri = unquote(urlsplit(uri).path)
+        uri = "/" + unquote(uri.removeprefix("file://").partition("/")[2])
     return str(Path(uri).absolute()) if ".." not in Path(uri).parts else os.path.abspath(uri)  # noqa: PTH100
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import ValidationError
 
 from autodip_zarr.errors import TargetError
+from autodip_zarr.provenance import public_uri
+from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.place import open_place
 
 
@@ -24,7 +26,7 @@ def model_problems(uri: str) -> list[str]:
     Raises
     ------
     TargetError
-        If there is no Zarr group.
+        There is no Zarr group, or its documents are broken.
     """
     import zarr  # noqa: PLC0415
     from ome_zarr_models.v04 import Image as Image04  # noqa: PLC0415 - half a second, for this only
@@ -33,11 +35,13 @@ def model_problems(uri: str) -> list[str]:
     with open_place(uri).zarr_store(read_only=True) as store:
         try:
             group = zarr.open_group(store, mode="r")
-        except (OSError, KeyError, ValueError) as error:
-            raise TargetError(uri, f"cannot be opened ({error})", "a Zarr group") from error
-        model = Image05 if group.metadata.zarr_format == 3 else Image04
-        try:
+            model = Image05 if group.metadata.zarr_format == 3 else Image04
             model.from_zarr(group)
         except ValidationError as error:
             return [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()]
+        except MemoryError:
+            raise
+        except Exception as error:  # zarr and the models meet broken documents with errors of every kind
+            found = f"cannot be opened: {words(error)}"
+            raise TargetError(public_uri(uri), found, "an OME-Zarr image") from error
     return []

@@ -1,0 +1,59 @@
+"""Sizes above which a header is taken for broken or hostile, so that no later step drowns in it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from autodip_zarr.domain import MAX_CHANNELS
+from autodip_zarr.errors import HeaderError
+
+MAX_PLANES = 10_000_000
+"""Planes of an image: its record has a row for each."""
+
+MAX_PLANE_PIXELS = 2**34
+"""Pixels of a plane: 131,072 squared."""
+
+MAX_CHUNK_BYTES = 2**32
+"""Uncompressed bytes that are read at once."""
+
+
+def check_sizes(sizes: Mapping[str, int], where: str) -> None:
+    """Refuse an image that is larger than any honest one.
+
+    Parameters
+    ----------
+    sizes : mapping of str to int
+        Size along each named axis.
+    where : str
+        Header, for messages.
+
+    Raises
+    ------
+    HeaderError
+        It has more channels, planes or pixels in a plane than the limits above.
+    """
+    size = {axis: sizes.get(axis, 1) for axis in "tczyx"}
+    counts = (
+        ("channels", size["c"], MAX_CHANNELS),
+        ("planes", size["t"] * size["c"] * size["z"], MAX_PLANES),
+        ("pixels in a plane", size["y"] * size["x"], MAX_PLANE_PIXELS),
+    )
+    for what, count, most in counts:
+        if count > most:
+            raise HeaderError(where, f"found {count:.3g} {what}", f"at most {most:,}")
+
+
+def check_chunk(chunk: Sequence[int], dtype: str, where: str) -> None:
+    """Refuse chunks that are larger than any honest ones.
+
+    Raises
+    ------
+    HeaderError
+        One holds more than 4 GiB.
+    """
+    size = math.prod(chunk) * np.dtype(dtype).itemsize
+    if size > MAX_CHUNK_BYTES:
+        raise HeaderError(where, f"found chunks of {size:.3g} bytes", f"at most {MAX_CHUNK_BYTES:,}")

@@ -1,0 +1,1 @@
+"""Hostile and damaged inputs for everything that reads what others wrote."""
