@@ -79,7 +79,7 @@ def read_patterns(content: str, where: str) -> tuple[NamePattern, ...]:
     """
     try:
         document = tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # broken TOML, numbers or nesting beyond all bounds
         hint = "write expressions in single quotes"
         raise OptionError(where, f"no TOML ({error})", "tables [[pattern]]", hint) from error
     entries = document.pop("pattern", None)

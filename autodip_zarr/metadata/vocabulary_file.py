@@ -66,7 +66,7 @@ def _read(content: bytes, where: str) -> tuple[_Entry, ...]:
     """Check one file and return its entries; keys of annotations come as entries of the section ``keys``."""
     try:
         document = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # broken TOML, no UTF-8, nesting beyond all bounds
         raise TableError(where, f"no TOML ({error})", "a vocabulary in TOML") from error
     entries: list[_Entry] = []
     for section, value in document.items():

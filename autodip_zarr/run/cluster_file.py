@@ -106,7 +106,7 @@ def read_cluster(path: str) -> Cluster:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise OptionError(where, f"cannot be read ({error.strerror})", "a TOML file") from error
-    except ValueError as error:  # broken TOML, or no UTF-8
+    except (ValueError, RecursionError) as error:  # broken TOML, no UTF-8, nesting beyond all bounds
         raise OptionError(where, f"is no TOML ({error})", 'lines such as kind = "slurm"') from error
     fields = _Fields(where, document)
     kind = fields.take("kind", _one_of("slurm", "cuda"))

@@ -103,7 +103,7 @@ def parse_holder(content: bytes) -> Holder:
     try:
         document = json.loads(content)
         return Holder(**{field.name: document[field.name] for field in fields(Holder)})
-    except (ValueError, TypeError, KeyError):  # cut off when the power failed
+    except (ValueError, TypeError, KeyError, RecursionError):  # cut off when the power failed
         return _UNKNOWN
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
 from autodip_zarr.errors import FitError, PixelError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.statistics import describe
 from autodip_zarr.stores import (
@@ -20,6 +21,7 @@ from autodip_zarr.stores import (
     STATUS_DENOISED,
     STATUS_FAILED,
     converted,
+    is_unanswered,
     read_planes,
     write_block,
     write_failures,
@@ -28,6 +30,9 @@ from autodip_zarr.stores import (
 
 if TYPE_CHECKING:
     from autodip_zarr.dip.planes import DenoisedPlane, FitJob
+
+_SILENT_PLANES = 2
+_NOT_ASKED = "not asked for, because the server did not answer for the planes before; run again later"
 
 Denoise = Callable[
     [Sequence[NDArray[np.generic]], "FitJob", Sequence[Sequence[int]]], Iterable["DenoisedPlane | FitError"]
@@ -147,7 +152,10 @@ def _name(block: Block, position: tuple[int, int]) -> str:
 
 
 def _read(task: BlockTask) -> Sequence[NDArray[np.generic] | PixelError]:
-    """Read the planes together, and one by one where that fails."""
+    """Read the planes together, and one by one where that fails.
+
+    A server that does not answer for two planes in turn is not asked for the rest of the block.
+    """
     try:
         return list(read_planes(task.header, task.block.c, task.block.positions))
     except PixelError as error:
@@ -155,6 +163,12 @@ def _read(task: BlockTask) -> Sequence[NDArray[np.generic] | PixelError]:
             return [error]
     planes: list[NDArray[np.generic] | PixelError] = []
     for position in task.block.positions:
+        before = planes[-_SILENT_PLANES:]
+        if len(before) == _SILENT_PLANES and all(
+            isinstance(p, PixelError) and is_unanswered(p) for p in before
+        ):
+            planes.append(PixelError(public_uri(task.header.ref.source), _NOT_ASKED))
+            continue
         try:
             planes.append(read_planes(task.header, task.block.c, [position])[0])
         except PixelError as error:

@@ -21,6 +21,7 @@ from autodip_zarr.stores.record import (
     write_failures,
     write_record,
 )
+from autodip_zarr.stores.remote import is_unanswered
 from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.write import (
     converted,
@@ -47,6 +48,7 @@ __all__ = [
     "delete_target",
     "encode_png",
     "finish_target",
+    "is_unanswered",
     "plan_layout",
     "public_uri",
     "read_attributes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from autodip_zarr.stores.uris import safe_key
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _BY_TYPE = {"time": "t", "channel": "c"}
 _LEVELS = 64
+_NUMBER_TYPE = re.compile(r"[<>|=]?[buifc]\d{1,2}|bool|u?int\d{1,2}|(float|complex)\d{2,3}")
 
 
 @dataclass(frozen=True)
@@ -155,10 +157,10 @@ def _sizes(value: object, where: str, least: int) -> tuple[int, ...]:
 
 def _dtype(kind: object, where: str) -> str:
     try:
-        dtype = np.dtype(kind) if isinstance(kind, str) else None
+        dtype = np.dtype(kind) if isinstance(kind, str) and _NUMBER_TYPE.fullmatch(kind) else None
     except (TypeError, ValueError):
         dtype = None
-    if dtype is None or dtype.kind not in "buifc":
+    if dtype is None:
         raise HeaderError(f"{where}: data type", f"found {kind!r:.100}", "a number type")
     return dtype.newbyteorder("=").name
 

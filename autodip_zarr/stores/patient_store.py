@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest, SuffixByteRequest
@@ -44,6 +44,13 @@ class PatientStore(WrapperStore[FsspecStore]):
         """Replace a key; object stores do so in one step, so that doing it again is harmless."""
         await ask_async(lambda: self._store.set(key, value))
 
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Write a key unless there is one."""
+        await ask_async(lambda: self._store.set_if_not_exists(key, value))
+
+    async def _set_many(self, values: Iterable[tuple[str, Buffer]]) -> None:
+        await asyncio.gather(*(self.set(key, value) for key, value in values))
+
     async def delete(self, key: str) -> None:
         """Delete a key."""
         await ask_async(lambda: self._store.delete(key))
@@ -51,6 +58,15 @@ class PatientStore(WrapperStore[FsspecStore]):
     async def delete_dir(self, prefix: str) -> None:
         """Delete everything below a prefix."""
         await ask_async(lambda: self._store.delete_dir(prefix))
+
+    async def list_dir(self, prefix: str) -> AsyncIterator[str]:
+        """Yield the names below a prefix."""
+
+        async def names() -> list[str]:
+            return [name async for name in self._store.list_dir(prefix)]
+
+        for name in await ask_async(names):
+            yield name
 
     async def exists(self, key: str) -> bool:
         """Return whether there is a key."""

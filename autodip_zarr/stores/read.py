@@ -21,6 +21,7 @@ from autodip_zarr.stores.nodes import join
 from autodip_zarr.stores.ome_xml import TiffImage
 from autodip_zarr.stores.pictures import read_image, read_picture_header
 from autodip_zarr.stores.place import open_place
+from autodip_zarr.stores.remote import is_unanswered
 from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place
 
 Positions = Sequence[tuple[int, int]]
@@ -93,7 +94,7 @@ def _zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
             except MemoryError:
                 raise
             except Exception as error:  # see above; a corrupt chunk is met here
-                if count == 1:
+                if count == 1 or is_unanswered(error):  # the others would wait just as long
                     raise _unreadable(header, c, run[0], error) from error
                 stack[start : start + count] = _one_by_one(array, header, c, run)
             start += count

@@ -35,7 +35,8 @@ _PASSING_ERRNO = {
     errno.EREMOTEIO,  # what s3fs makes of 500, "internal error"
     errno.ETIMEDOUT,
 }
-_TRUNCATED = ("IncompleteRead", "ClientPayloadError", "ResponseParserError")
+_BROKEN_OFF = {"ClientConnectionError", "ClientPayloadError"}  # of aiohttp
+_BROKEN_OFF |= {"ConnectionError", "HTTPClientError", "IncompleteRead", "ResponseParserError"}  # of botocore
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,6 @@ class Patience:
     """Times that a request is made before it counts as failed."""
     timeout_s: float = 20.0
     """Seconds without a byte after which an attempt is broken off."""
-    first_wait_s: float = 0.5
-    """Wait before the second attempt; each further one is twice as long."""
     whole_s: float = 300.0
     """Seconds after which an attempt is broken off even if bytes still trickle in."""
 
@@ -62,6 +61,11 @@ class Patience:
         """
         attempts = _number(ATTEMPTS_VARIABLE, cls.attempts)
         return cls(attempts=max(int(attempts), 1), timeout_s=_number(TIMEOUT_VARIABLE, cls.timeout_s))
+
+    @property
+    def first_wait_s(self) -> float:
+        """Seconds before the second attempt: a fortieth of the time-out; each further wait is doubled."""
+        return self.timeout_s / 40
 
     def waits(self) -> Iterator[float]:
         """Yield the seconds to wait before each further attempt; workers that failed together spread out."""
@@ -83,6 +87,13 @@ def _number(variable: str, default: float) -> float:
 
 class NoAnswerError(OSError):
     """A server failed to answer a request as often as it was asked."""
+
+
+def is_unanswered(error: BaseException | None) -> bool:
+    """Return whether an error comes down to a server that did not answer."""
+    while error is not None and not isinstance(error, NoAnswerError):
+        error = error.__cause__
+    return error is not None
 
 
 def ask(call: Callable[[], Answer]) -> Answer:
@@ -150,7 +161,7 @@ def _passes(error: BaseException) -> bool:
     if isinstance(response, dict):  # botocore
         return response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _PASSING_STATUS
     names = {kind.__name__ for kind in type(error).__mro__}
-    if names & {"ClientConnectionError", "HTTPClientError", *_TRUNCATED}:  # of aiohttp and botocore
+    if names & _BROKEN_OFF:
         return not names & {"ClientConnectorCertificateError", "SSLError", "ProxyConnectionError"}
     if isinstance(error, TimeoutError | ConnectionError):
         return True

@@ -10,6 +10,7 @@ from autodip_zarr.domain import Fingerprint, ImageRef, MetadataText
 from autodip_zarr.errors import SourceError
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, join, read_node
 from autodip_zarr.stores.place import Place, open_place
+from autodip_zarr.stores.remote import is_unanswered
 from autodip_zarr.stores.uris import has_parent, split_uri
 
 OME_XML = "METADATA.ome.xml"
@@ -44,6 +45,8 @@ def metadata_texts(
         if crate is not None:
             texts.append(MetadataText("ro-crate-json", place.where(RO_CRATE), crate))
     except SourceError as error:
+        if is_unanswered(error):  # what is not read now would be taken for what is not known
+            raise
         warnings.append(str(error))
     omero = node.ome.get("omero")
     if isinstance(omero, dict):
@@ -124,6 +127,8 @@ def _owners(place: Place, node: Node, warnings: list[str]) -> Iterator[Node]:
         try:
             root = read_node(place, "", node.zarr_format)
         except SourceError as error:
+            if is_unanswered(error):
+                raise
             warnings.append(str(error))
             return
         if root is not None:

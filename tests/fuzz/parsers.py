@@ -23,7 +23,8 @@ from autodip_zarr.metadata.acquisition import read_acquisition, read_ome_xml
 from autodip_zarr.metadata.json_texts import read_json_text
 from autodip_zarr.provenance import differences, public_uri
 from autodip_zarr.run.cluster_file import read_cluster
-from autodip_zarr.run.preview import _crop
+from autodip_zarr.run.crops import parse_crop
+from autodip_zarr.run.lock import parse_holder
 from autodip_zarr.run.selection import check_selection, choose_channels, choose_indices, is_chosen_place
 from autodip_zarr.run.verify import verify_target
 from autodip_zarr.stores import (
@@ -365,7 +366,7 @@ def _selection(content: str) -> None:
 
 
 def _a_crop(content: str) -> None:
-    _crop(content, (100, 100))
+    parse_crop(content, (100, 100))
 
 
 def _address(content: str) -> None:
@@ -381,6 +382,8 @@ def _recipes(pair: Any) -> None:
         differences(old, new, software=True)
 
 
+LOCK = {"host": "a", "pid": 12, "started": "2026-01-01T00:00:00", "beat": "2026-01-01T00:00:10"}
+
 RECIPE = {
     "source": {"uri": "s3://b/x.zarr", "series": None, "checksum": "sha256:0"},
     "channels": [{"index": 0, "evidence": [{"field": "microscope"}], "config": {"depth": 4, "width": "asc"}}],
@@ -388,6 +391,11 @@ RECIPE = {
 }  # fmt: skip
 
 ONLY_HEADERS = (HeaderError,)
+
+
+def _lock(content: str) -> None:
+    str(parse_holder(content.encode("utf-8", "surrogatepass")))
+
 
 PARSERS = (
     Parser("ome_xml", lambda: headers(_corpus()), _ome, ONLY_HEADERS, 9000),
@@ -413,5 +421,6 @@ PARSERS = (
     Parser("crop", lambda: texts(["0,0,20,30"]), _a_crop, (OptionError,), 2000),
     Parser("address", lambda: texts(["s3://b/x.zarr", "https://me:pw@h/x?token=1", "/a b.tif", "file:///a%20b"]),
            _address, ONLY_HEADERS, 5000),
+    Parser("lock", lambda: documents([LOCK]), _lock, (), 2000),
     Parser("recipe", lambda: trees([[RECIPE, RECIPE]]), _recipes, (), 3000),
 )  # fmt: skip

@@ -1,0 +1,169 @@
+"""Servers that are busy, drop connections, stall and send half: asked again, then named as the reason."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autodip_zarr.errors import OptionError, PixelError, SourceError, TargetError
+from autodip_zarr.stores import is_unanswered, read_file, read_header, read_planes, walk, write_file
+from autodip_zarr.stores.remote import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, Patience, ask
+from autodip_zarr.stores.sample import write_sample_zarr
+
+from ..run.results import Run, planes, statuses
+from ..samples import make_sample, write_archive
+from ..stores.builders import ome_xml, only, pixels, write_image, write_pages
+from .conftest import upload
+from .servers import Fault, Proxy, Request, proxy_of, web_server
+
+FAULTS: tuple[Fault, ...] = ("busy", "reset", "half", "stall")
+
+
+def at_first(*faults: Fault) -> Callable[[int, Request], Fault | None]:
+    """Answer each request badly when it is made for the first time, with the faults by turns."""
+    seen: Counter[Request] = Counter()
+
+    def fault(number: int, request: Request) -> Fault | None:
+        seen[request] += 1
+        return faults[number % len(faults)] if seen[request] == 1 else None
+
+    return fault
+
+
+def always(word: str, fault: Fault, method: str = "GET") -> Callable[[int, Request], Fault | None]:
+    """Answer requests whose key contains a word badly, and all others well."""
+    return lambda _, request: fault if word in request.key and request.method == method else None
+
+
+def test_a_run_survives_a_server_that_fails_every_request_once(
+    tmp_path: Path, bucket: str, s3: Proxy, run: Run
+) -> None:
+    upload(write_archive(tmp_path / "in"), f"{bucket}/in")
+    assert run(f"{bucket}/in", "--output", tmp_path / "calm").exit_code == 0
+    s3.fault = at_first("busy", "reset", "half")
+    done = run(f"{bucket}/in", "--output", f"{bucket}/out")
+    assert (done.exit_code, statuses(done)) == (0, ["done"] * 3), done.stderr
+    s3.fault = lambda _number, _request: None
+    for name in ("a/stack.ome.zarr", "a/two.zarr", "b/lapse.ome.zarr"):
+        np.testing.assert_array_equal(planes(f"{bucket}/out/{name}"), planes(tmp_path / "calm" / name))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_chunk_that_cannot_be_fetched_is_one_failed_plane(
+    tmp_path: Path, bucket: str, s3: Proxy, run: Run, fault: Fault
+) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 3, 20, 24)), "0.5")
+    upload(tmp_path, f"{bucket}/in")
+    s3.fault = always("in/x.zarr/0/c/0/0/2", fault)
+    done = run(f"{bucket}/in", "--output", f"{bucket}/out")
+    assert (done.exit_code, statuses(done)) == (1, ["partial"])
+    (image,) = json.loads(done.stdout)["images"]
+    assert (image["planes_done"], image["planes_failed"]) == (2, 1)
+    assert "z=2" in done.stderr
+    assert "asked 3 times" in done.stderr
+    s3.clear()
+    again = run(f"{bucket}/in", "--output", f"{bucket}/out")
+    assert (again.exit_code, statuses(again)) == (0, ["done"])
+
+
+def test_a_server_that_is_gone_is_not_asked_for_every_plane(
+    tmp_path: Path, bucket: str, s3: Proxy, run: Run
+) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 9, 20, 24)), "0.5")
+    upload(tmp_path, f"{bucket}/in")
+    s3.fault = always("in/x.zarr/0/c/", "busy")
+    done = run(f"{bucket}/in", "--output", f"{bucket}/out")
+    assert (done.exit_code, statuses(done)) == (1, ["partial"])
+    assert "not asked for" in done.stderr
+    asked = Counter(request.key for request in s3.requests if s3.fault(0, request))
+    assert len(asked) == 9
+    assert set(asked.values()) == {3, 6}, "all planes of a block together, then two of them"
+
+
+def test_a_result_that_cannot_be_written_is_named_and_continued(
+    tmp_path: Path, bucket: str, s3: Proxy, run: Run
+) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x"), "0.5")
+    write_sample_zarr(tmp_path / "y.zarr", make_sample("y"), "0.5")
+    s3.fault = always("out/x.zarr/0/c/", "busy", "PUT")
+    done = run(tmp_path, "--output", f"{bucket}/out")
+    assert (done.exit_code, statuses(done)) == (1, ["failed", "done"])
+    assert "cannot be written: asked 3 times" in done.stderr
+    s3.clear()
+    again = run(tmp_path, "--output", f"{bucket}/out")
+    assert (again.exit_code, statuses(again)) == (0, ["done", "unchanged"])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_files_and_pages_on_a_web_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    monkeypatch.setenv(ATTEMPTS_VARIABLE, "2")
+    monkeypatch.setenv(TIMEOUT_VARIABLE, "0.5")
+    data = pixels((3, 64, 64))
+    write_image(tmp_path / "x.zarr", data, "zyx")
+    for name in ("y.ome.tif", "z.ome.tif"):
+        write_pages(tmp_path / name, data, ome_xml([(1, 1, 3, 64, 64)]))
+    with web_server(tmp_path) as web, proxy_of(web) as proxy:
+        for name in ("x.zarr", "y.ome.tif"):
+            proxy.fault = at_first(fault)
+            header = read_header(only(f"{proxy.address}/{name}"))
+            np.testing.assert_array_equal(read_planes(header, 0, [(0, z) for z in range(3)]), data)
+        proxy.fault = always("x.zarr/0/c/1", fault)
+        header = read_header(only(f"{proxy.address}/x.zarr"))
+        np.testing.assert_array_equal(read_planes(header, 0, [(0, 2)])[0], data[2])
+        with pytest.raises(PixelError, match="asked 2 times") as caught:
+            read_planes(header, 0, [(0, 1)])
+        assert is_unanswered(caught.value)
+        proxy.fault = lambda _, request: fault if request.key == "/z.ome.tif" else None
+        (skipped,) = walk([f"{proxy.address}/z.ome.tif"])
+        assert "asked 2 times" in str(skipped)
+
+
+def test_metadata_that_a_server_is_too_busy_for_is_not_missing(
+    tmp_path: Path, bucket: str, s3: Proxy
+) -> None:
+    """An image whose header cannot be read now must not be taken for one without a header."""
+    upload(write_archive(tmp_path), bucket)
+    s3.fault = lambda _, request: "busy" if "METADATA.ome.xml" in f"{request.key}{request.query}" else None
+    with pytest.raises(SourceError, match="asked 3 times"):
+        read_header(only(f"{bucket}/b/lapse.ome.zarr"))
+
+
+def test_small_files_are_written_and_read_in_spite_of_faults(bucket: str, s3: Proxy) -> None:
+    s3.fault = at_first(*FAULTS[:3])
+    write_file(f"{bucket}/x.json", b"{}")
+    assert read_file(f"{bucket}/x.json") == b"{}"
+    s3.fault = always("x.json", "busy", "PUT")
+    with pytest.raises(TargetError, match="asked 3 times"):
+        write_file(f"{bucket}/x.json", b"{}")
+
+
+def test_the_policy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ATTEMPTS_VARIABLE, "4")
+    monkeypatch.setenv(TIMEOUT_VARIABLE, "8")
+    patience = Patience.from_environment()
+    waits = list(patience.waits())
+    assert (patience.attempts, patience.timeout_s, len(waits)) == (4, 8.0, 3)
+    assert all(0.75 * w <= wait <= 1.25 * w for wait, w in zip(waits, (0.2, 0.4, 0.8), strict=True))
+    monkeypatch.setenv(TIMEOUT_VARIABLE, "soon")
+    with pytest.raises(OptionError, match=TIMEOUT_VARIABLE):
+        Patience.from_environment()
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("x"), PermissionError("x"), ValueError("x")])
+def test_what_will_not_pass_is_asked_once(error: Exception) -> None:
+    asked = []
+
+    def fail() -> None:
+        asked.append(1)
+        raise error
+
+    with pytest.raises(type(error)):
+        ask(fail)
+    assert len(asked) == 1
