@@ -188,7 +188,7 @@ class Evaluation:
         scaled_by_noisy(empty.noisy, empty.clean, empty.noisy)  # refuses before hours are spent on a fit
         made: list[Measurement] = []
         try:
-            for method in self._question.methods:
+            for method in dict.fromkeys(self._question.methods):
                 try:
                     made.append(self._measure(method, empty))
                 except AutodipError as error:

@@ -35,7 +35,7 @@ def find_pairs(noisy: Sequence[str], clean: Sequence[str], knowledge: Knowledge)
     noisy, clean : sequence of str
         Files (PNG, TIFF, OME-TIFF), OME-Zarr images and folders of these; the first of the one belongs to
         the first of the other. Images of folders are paired by their path below the folder, apart from
-        the ending.
+        the ending; one clean image beside a folder is the partner of all images in it but itself.
     knowledge : Knowledge
         Reads the metadata of the noisy images.
 
@@ -56,8 +56,7 @@ def _pairs_of(noisy: str, clean: str, knowledge: Knowledge) -> Iterator[Pair | S
     yield from (*left.skipped, *right.skipped)
     if not (left.refs and right.refs):
         return
-    if len(left.refs) == len(right.refs) == 1 and "" in (*left.refs, *right.refs):
-        right = _Images(dict(zip(left.refs, right.refs.values(), strict=True)), ())  # names do not matter
+    left, right = _by_one(left, right)
     for name, ref in left.refs.items():
         partner = right.refs.get(name)
         if partner is None:
@@ -68,6 +67,17 @@ def _pairs_of(noisy: str, clean: str, knowledge: Knowledge) -> Iterator[Pair | S
         except AutodipError as error:
             yield Skipped(public_uri(ref.source), str(error), is_error=True)
     yield from (_alone(ref, name, noisy) for name, ref in right.refs.items() if name not in left.refs)
+
+
+def _by_one(left: _Images, right: _Images) -> tuple[_Images, _Images]:
+    """Let one image that was named itself be the partner of all on the other side, whatever their names."""
+    if list(right.refs) == [""]:
+        clean = right.refs[""]
+        captures = {name: ref for name, ref in left.refs.items() if ref != clean} or left.refs
+        return _Images(captures, ()), _Images(dict.fromkeys(captures, clean), ())
+    if list(left.refs) == [""] and len(right.refs) == 1:
+        return left, _Images({"": next(iter(right.refs.values()))}, ())
+    return left, right
 
 
 def _alone(ref: ImageRef, name: str, where: str) -> Skipped:

@@ -61,6 +61,15 @@ def test_two_files_are_a_pair_whatever_their_names(tmp_path: Path, knowledge: Kn
     assert (len(pairs), skipped) == (1, [])
 
 
+def test_captures_of_one_scene_share_their_clean_image(tmp_path: Path, knowledge: Knowledge) -> None:
+    for name in ("raw_1", "raw_2", "gt"):
+        write_png(tmp_path / f"{name}.png")
+    pairs, skipped = found(tmp_path, tmp_path / "gt.png", knowledge)
+    assert not skipped
+    names = [(pair.noisy.header.ref.relative, pair.clean.ref.relative) for pair in pairs]
+    assert names == [("raw_1.png", "gt.png"), ("raw_2.png", "gt.png")]
+
+
 def test_what_has_no_partner_is_said_and_the_rest_goes_on(tmp_path: Path, knowledge: Knowledge) -> None:
     for name in ("noisy/a.png", "noisy/b.png", "clean/b.png", "clean/c.png"):
         write_png(tmp_path / name)
