@@ -13,7 +13,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.domain import DipConfig
+from autodip_zarr.domain import ChannelMetadata, DipConfig
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.evaluate import METHODS, Evaluation, Question
 from autodip_zarr.stores import write_image
@@ -192,15 +192,23 @@ def test_an_interrupted_evaluation_shows_what_it_has(tmp_path: Path) -> None:
     assert "this is what was measured so far" in err
 
 
-@pytest.mark.soak
-def test_the_original_prior_is_fitted_by_the_reference_protocol(tmp_path: Path) -> None:
-    from autodip_zarr.dip.planes import FitJob, denoise_plane
+def test_the_original_prior_is_fitted_by_the_reference_protocol() -> None:
+    asked = Question(("a.png",), ("b.png",), ("original-dip",), crop=None)
+    evaluation = Evaluation(asked, Choices(seed=3), "cpu", None, print)
+    channel = ChannelMetadata(0, None, "confocal", "fluorescence", "nucleus", None)
+    config, recipe, group = evaluation.fitted_with("original-dip", channel)
+    assert config == DipConfig(depth=5, width=128, skip=4, iterations=1800)
+    assert recipe == preset_recipe("reference", seed=3, precision="float32")
+    assert group == ""
+    config, recipe, group = evaluation.fitted_with("reference", channel)
+    assert recipe == preset_recipe("reference", seed=3, precision="float32")
+    assert (config, group) == (DipConfig(4, 32, 4, 1200), "confocal+nucleus")
 
+
+@pytest.mark.soak
+def test_the_original_prior_on_a_small_part(tmp_path: Path) -> None:
     noisy, clean = write_pngs(tmp_path)
-    question = Question((str(noisy),), (str(clean),), ("original-dip",), "4,4,16,16")
-    (plane,) = Evaluation(question, Choices(seed=3), "cpu", None, print)
-    assert not isinstance(plane, str)
-    recipe = preset_recipe("reference", seed=3, precision="float32")
-    job = FitJob(DipConfig(5, 128, 4, 1800), recipe, "cpu")
-    expected = denoise_plane(planes()[0][4:20, 4:20], job, (0, 0, 0, 0)).plane
-    np.testing.assert_array_equal(plane.measurements[0].plane, expected)  # type: ignore[union-attr]
+    pair = ["--noisy", noisy, "--clean", clean, "--crop", "4,4,16,16"]
+    code, out, err = call("evaluate", *pair, "--method", "original-dip")
+    assert code == 0, err
+    assert "5/128/4/1800" in out

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.dip.presets import PRESETS
-from autodip_zarr.domain import ChannelMetadata, DipConfig, Skipped
+from autodip_zarr.domain import ChannelMetadata, DipConfig, Recipe, Skipped
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.metadata import NamePattern
 from autodip_zarr.metrics import Scores, best_blur, score
@@ -218,17 +218,27 @@ class Evaluation:
             return blur.plane, f"sigma {blur.sigma_px:.2f} px"
         from autodip_zarr.dip.planes import FitJob, denoise_plane  # noqa: PLC0415 - torch, not for blurs
 
-        if method == ORIGINAL:
-            config, group, recipe = ORIGINAL_CONFIG, "", self._recipes["reference"]
-        else:
-            match = self._planner.match(planes.channel)
-            config, group = match.config, "+".join(match.group.values()) or "global"
-            recipe = self._recipes[method]
+        config, recipe, group = self.fitted_with(method, planes.channel)
         series = planes.pair.noisy.header.ref.series or 0
         job = FitJob(config, recipe, self._planner.device)
         result = denoise_plane(planes.noisy, job, (series, planes.t, planes.channel.index, planes.z))
         network = f"{config.depth}/{config.width}/{config.skip}/{result.iterations}"
         return result.plane, f"{network}, {group}" if group else network
+
+    def fitted_with(self, method: str, channel: ChannelMetadata) -> tuple[DipConfig, Recipe, str]:
+        """Return configuration, recipe, and calibration group of a method that fits a prior.
+
+        Parameters
+        ----------
+        method : str
+            ``original-dip``, whose group is empty, or a preset.
+        channel : ChannelMetadata
+            What is known of the channel.
+        """
+        if method == ORIGINAL:
+            return ORIGINAL_CONFIG, self._recipes["reference"], ""
+        match = self._planner.match(channel)
+        return match.config, self._recipes[method], "+".join(match.group.values()) or "global"
 
 
 def choose_crop(text: str | None, clean: Plane) -> Crop:
