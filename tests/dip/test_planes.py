@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import DTypeLike, NDArray
 
 from autodip_zarr.dip import planes
 from autodip_zarr.dip.fit import Fit
-from autodip_zarr.dip.planes import FitJob, denoise_plane
+from autodip_zarr.dip.planes import FitJob, denoise_plane, denoise_planes
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
 from autodip_zarr.dip.side_by_side import TileJob, fit_tiles
 from autodip_zarr.domain import DipConfig, Recipe
@@ -137,6 +138,10 @@ def test_the_same_recipe_gives_the_same_bits(preset: str) -> None:
         both = workers.map(lambda place: denoise_plane(plane, one, place).plane, [PLACE, PLACE])
     for other in both:
         np.testing.assert_array_equal(other, alone)
+    torch.set_num_threads(2)  # as the environment may say: threads belong to the recipe
+    np.testing.assert_array_equal(denoise_plane(plane, one, PLACE).plane, alone)
+    among_others = denoise_planes([noise(32, 40) + 1, plane], one, [(0, 5, 0, 0), PLACE])
+    np.testing.assert_array_equal(list(among_others)[1].plane, alone)  # type: ignore[union-attr]
     assert not np.array_equal(denoise_plane(plane, one, (0, 0, 0, 1)).plane, alone)
 
 
