@@ -128,6 +128,17 @@ def test_the_table_says_that_the_blur_is_an_upper_bound(tmp_path: Path) -> None:
     assert f"{noisy / 'b.png'}, blur: PSNR" in err
 
 
+def test_a_part_that_does_not_fit_costs_its_image_alone(tmp_path: Path) -> None:
+    noisy, clean = write_pngs(tmp_path, ("a.png", "b.png"))
+    for folder in (noisy, clean):
+        write_image(str(folder / "a.png"), planes((20, 20))[folder == clean])
+    command = ["evaluate", "--noisy", noisy, "--clean", clean, "--method", "noisy", "--crop", "32", "--json"]
+    code, out, err = call(*command)
+    assert code == 1
+    assert [Path(row["noisy"]).name for row in json.loads(out)["pairs"]] == ["b.png"]
+    assert "a.png, channel 0: --crop: 32; expected at most the shorter side of 20 x 20 pixels" in err
+
+
 def test_what_cannot_be_measured_does_not_stop_the_rest(tmp_path: Path) -> None:
     noisy, clean = write_pngs(tmp_path, ("a.png", "flat.png", "lonely.png"))
     write_image(str(noisy / "flat.png"), np.full((40, 48), 7, np.uint16))
@@ -149,9 +160,21 @@ def test_nothing_to_measure_is_an_error(tmp_path: Path) -> None:
     assert code == 2
     assert json.loads(out) == {"pairs": []}
     assert "nowhere: is missing" in err
+    code, _, err = call("evaluate", "--noisy", noisy, "--clean", noisy, "--crop", "1,2")
+    assert code == 2
+    assert "--crop: '1,2'; expected Y,X,HEIGHT,WIDTH or a side" in err
     code, _, err = call("evaluate", "--noisy", noisy, "--clean", noisy, "--method", "magic")
     assert code == 2
     assert "--method: magic; expected some of noisy, blur" in err
+
+
+@pytest.mark.skipif(Path("/proc/driver/nvidia/version").exists(), reason="this machine has a card")
+def test_a_card_that_is_not_there_is_said(tmp_path: Path, quick_table: str) -> None:
+    noisy, clean = write_pngs(tmp_path)
+    command = ["evaluate", "--noisy", noisy, "--clean", clean, "--table", quick_table, "--device", "cuda"]
+    code, _, err = call(*command, "--method", "standard")
+    assert code == 2
+    assert "finds no card; choose --device cpu" in err
 
 
 def test_names_of_files_cannot_write_into_the_page(tmp_path: Path) -> None:

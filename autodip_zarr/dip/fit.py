@@ -188,7 +188,7 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
     """
     on_card = torch.device(device).type == "cuda"
     if on_card:
-        _set_up_card(recipe, device)
+        set_up_card(recipe, device)
     else:
         torch.set_num_threads(recipe.threads)
         keep_freed_memory()
@@ -212,8 +212,14 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
     return Prior(config, parameters, adam, z, noise, forward, recipe, nothing, average=average)
 
 
-def _set_up_card(recipe: Recipe, device: str) -> None:
-    """Have convolutions computed as the recipe says."""
+def set_up_card(recipe: Recipe, device: str) -> None:
+    """Have convolutions computed as the recipe says.
+
+    Raises
+    ------
+    OptionError
+        There is no card, or it cannot compute so.
+    """
     if not torch.cuda.is_available():
         hint = "choose --device cpu, or install a build of torch for CUDA and its driver"
         raise OptionError("device", f"{device}, but torch {torch.__version__} finds no card", "", hint)

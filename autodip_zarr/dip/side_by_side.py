@@ -22,7 +22,7 @@ from typing import Final
 
 import torch
 
-from autodip_zarr.dip.fit import Fit, Prior, Tile, padded_shape, prepare, steps_of
+from autodip_zarr.dip.fit import Fit, Prior, Tile, padded_shape, prepare, set_up_card, steps_of
 from autodip_zarr.dip.graphs import SWITCH, CapturedPrior, capture
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
@@ -94,6 +94,7 @@ def fit_tiles(
     kind = Kind(config, replace(recipe, seed=0), shape, device)
     if torch.device(device).type != "cuda":
         return Bench(kind, at_once or 1).fit(jobs)
+    set_up_card(recipe, device)  # says so where there is none
     with _ONE_AT_A_TIME, torch.cuda.device(device):
         bench = _kept_bench(kind)
         bench.at_once = at_once or bench.at_once

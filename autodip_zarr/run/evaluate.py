@@ -38,6 +38,7 @@ ORIGINAL_CONFIG: Final = DipConfig(depth=5, width=128, skip=4, iterations=1800)
 UPPER_BOUND: Final = "the clean image chose its width: an upper bound for blurs, not a method"
 """What is to be said wherever the blur is shown."""
 
+_CROP = re.compile(r"\d+(,\d+,\d+,\d+)?")
 _FOLDERS = tuple(
     NamePattern(rf"(?P<{field}>[^/]+)(?:/[^/]+){{{above}}}$")
     for above in range(1, 4)
@@ -146,6 +147,8 @@ class Evaluation:
         unknown = [method for method in question.methods if method not in METHODS]
         if unknown:
             raise OptionError("--method", ", ".join(unknown), f"some of {', '.join(METHODS)}")
+        if question.crop is not None and not _CROP.fullmatch(question.crop):
+            raise OptionError("--crop", repr(question.crop), "Y,X,HEIGHT,WIDTH or a side, in pixels")
         self._question, self._choices = question, choices
         self._perceptual, self._watch = perceptual, watch
         planner = Planner.prepare(choices, device)
@@ -165,8 +168,6 @@ class Evaluation:
                 try:
                     yield from self._plane(item, channel, (t, z))
                 except AutodipError as error:
-                    if error.where.startswith("--"):
-                        raise
                     yield _failed(item, channel, str(error))
 
     def _places(self, pair: Pair) -> Iterator[tuple[ChannelMetadata, int, int]]:
@@ -256,7 +257,7 @@ def choose_crop(text: str | None, clean: Plane) -> Crop:
     OptionError
         If it is neither, or does not fit into the plane.
     """
-    if text is None or not re.fullmatch(r"\s*\d+\s*", text):
+    if text is None or "," in text:
         return parse_crop(text, (clean.shape[0], clean.shape[1]))
     side = int(text)
     if not 0 < side <= min(clean.shape):

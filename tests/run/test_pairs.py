@@ -139,7 +139,7 @@ def test_crops_are_read() -> None:
     assert choose_crop(None, plane) == (slice(None), slice(None))
     assert choose_crop("3,4,10,20", plane) == (slice(3, 13), slice(4, 24))
     assert choose_crop("40", plane) == (slice(0, 40), slice(0, 40))
-    for text in ("41", "0", "3,4", "a", "0,0,41,1", "-1,0,2,2"):
+    for text in ("41", "0", "3,4", "0,0,41,1", "-1,0,2,2"):
         with pytest.raises(OptionError, match="--crop"):
             choose_crop(text, plane)
     with pytest.raises(OptionError, match="--crop"):
