@@ -67,6 +67,21 @@ def perturbation_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) 
     return recipe.perturbation / min(1.0, max(_LEAST_NOISE_SIDE, _relative_side(shape)))
 
 
+def averaging_for(iterations: int, recipe: Recipe) -> float | None:
+    """Return the decay per iteration of the average of outputs, ``None`` for no average.
+
+    Parameters
+    ----------
+    iterations : int
+        Steps of the fit. The longer it is, the slower it moves, and the further back an average may reach.
+    recipe : Recipe
+        ``averaging`` is the least decay; ``averaged_share`` the share of the steps to reach back over.
+    """
+    if recipe.averaging is None:
+        return None
+    return max(recipe.averaging, 1 - 1 / max(1.0, recipe.averaged_share * iterations))
+
+
 def _is_narrow(config: DipConfig) -> bool:
     outermost = _WIDEST >> (config.depth - 1) if config.width == "asc" else config.width
     return outermost < _LEAST_PERTURBED_WIDTH

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autodip_zarr.dip.fit import Fit, Tile
-from autodip_zarr.dip.iterations import iterations_for, perturbation_for
-from autodip_zarr.dip.scaling import Scaled, scale
+from autodip_zarr.dip.iterations import averaging_for, iterations_for, perturbation_for
+from autodip_zarr.dip.scaling import Scaled, scale, scale_and_stabilise
 from autodip_zarr.dip.sequence import fit_run, runs, warm_iterations
 from autodip_zarr.dip.side_by_side import TileJob, fit_tiles
 from autodip_zarr.dip.tiles import Cover, blend, cover, cut, tile_seed
@@ -193,7 +193,7 @@ class _Begun:
 
     @classmethod
     def of(cls, noisy: NDArray[np.generic], recipe: Recipe) -> _Begun:
-        scaled = scale(noisy, recipe.scaling)
+        scaled = scale_and_stabilise(noisy, recipe.scaling, recipe.stabilisation)
         height, width = scaled.image.shape
         return cls(noisy, scaled, cover((height, width), recipe.tile_px, recipe.halo_px))
 
@@ -223,13 +223,15 @@ class _Begun:
                 counts = np.where(np.isfinite(counts), self.scaled.low, counts)
             return DenoisedPlane(counts, 0, 0.0, seconds, None, hot, missing)
         by_tile = [outcomes[first : first + starts] for first in range(0, len(outcomes), starts)]
-        plane = self.scaled.unscale(blend(map(_mean_of_starts, by_tile), self.covering), self.noisy.dtype)
+        image = blend(map(_mean_of_starts, by_tile), self.covering)
+        plane = self.scaled.unscale(image, self.noisy.dtype)
         if missing:
             plane = np.where(np.isfinite(self.noisy), plane, self.noisy).astype(plane.dtype)
         spread = None
         if starts > 1:
-            spread = blend(map(_deviation_of_starts, by_tile), self.covering)
-            spread *= np.float32(self.scaled.high - self.scaled.low)
+            spread = self.scaled.unscale_spread(
+                blend(map(_deviation_of_starts, by_tile), self.covering), image
+            )
         return DenoisedPlane(
             plane,
             max(outcome.fit.iterations for outcome in outcomes),
@@ -256,7 +258,9 @@ def _adapted(job: FitJob, jobs: Sequence[TileJob]) -> FitJob:
     """Settle iterations and perturbation for tiles of one size."""
     shape = (jobs[0].tile.image.shape[0], jobs[0].tile.image.shape[1])
     config = replace(job.config, iterations=iterations_for(job.config, job.recipe, shape))
-    recipe = replace(job.recipe, perturbation=perturbation_for(job.config, job.recipe, shape))
+    perturbation = perturbation_for(job.config, job.recipe, shape)
+    averaging = averaging_for(config.iterations, job.recipe)
+    recipe = replace(job.recipe, perturbation=perturbation, averaging=averaging)
     return replace(job, config=config, recipe=recipe)
 
 

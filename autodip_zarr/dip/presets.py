@@ -38,6 +38,8 @@ _STANDARD: Final = replace(
     size_exponent=0.5,
     perturb_from=1000,
     unperturbed_exponent=1.4,
+    averaged_share=1 / 6,
+    stabilisation=1.0,
 )
 """Averaged outputs and a perturbed input: nearly indifferent to the stop, and higher on all sets measured."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+from autodip_zarr.dip.noise import Stabiliser, noise_model, stabiliser
 
 _BULK_PERCENTILES: Final = (0.1, 99.9)
 _HOT_RANGES: Final = 3.0
@@ -33,6 +35,8 @@ class Scaled:
     """Lone pixels far outside the range of all others, which were left out."""
     missing_pixels: int
     """Pixels that are NaN or infinite, which were left out."""
+    stabiliser: Stabiliser | None = None
+    """What was done to the scaled counts so that noise is alike everywhere; ``None`` for nothing."""
 
     def unscale(self, image: NDArray[np.floating[Any]], like: np.dtype[Any]) -> NDArray[np.floating[Any]]:
         """Return an image in the units of the plane.
@@ -44,10 +48,60 @@ class Scaled:
         like : dtype
             Of the plane: float32 comes back where it holds all values of that type to rounding, else float64.
         """
+        variance = 0.0 if self.stabiliser is None else self._residual_variance(image)
         counts = np.empty(image.shape, np.result_type(like, np.float32))
         for rows in strips(image.shape):
-            counts[rows] = image[rows].astype(np.float64) * (self.high - self.low) + self.low
+            scaled = image[rows].astype(np.float64)
+            if self.stabiliser is not None:
+                scaled = self.stabiliser.restore(scaled, variance)
+            counts[rows] = scaled * (self.high - self.low) + self.low
         return counts
+
+    def _residual_variance(self, image: NDArray[np.floating[Any]]) -> float:
+        """Return the mean square of what the fit took away."""
+        total, count = 0.0, 0
+        for rows in strips(image.shape):
+            residual = self.image[rows].astype(np.float64) - image[rows]
+            kept = residual if self.usable is None else residual[self.usable[rows]]
+            total += float(np.sum(kept**2))
+            count += kept.size
+        return total / count
+
+    def unscale_spread(
+        self, spread: NDArray[np.floating[Any]], image: NDArray[np.floating[Any]]
+    ) -> NDArray[np.float32]:
+        """Return standard deviations in the units of the plane, for an image on the scale from 0 to 1."""
+        counts = spread * np.float32(self.high - self.low)
+        if self.stabiliser is not None:
+            for rows in strips(image.shape):
+                counts[rows] *= self.stabiliser.slope(image[rows].astype(np.float64))
+        return counts.astype(np.float32)
+
+
+def scale_and_stabilise(plane: NDArray[np.generic], method: str, photons: float) -> Scaled:
+    """Scale a plane, and make its noise alike at all intensities where it grows with them.
+
+    Parameters
+    ----------
+    plane : ndarray
+        (Y, X), any integer or float type, in detector counts.
+    method : str
+        Of :func:`scale`.
+    photons : float
+        What is added under the root, in photons; see :func:`autodip_zarr.dip.noise.stabiliser`. 0 leaves
+        the noise as it is.
+    """
+    scaled = scale(plane, method)
+    if not photons or scaled.low == scaled.high:
+        return scaled
+    model = noise_model(scaled.image, scaled.usable)
+    root = None if model is None else stabiliser(scaled.image, model, photons)
+    if root is None:
+        return scaled
+    image = np.empty_like(scaled.image)
+    for rows in strips(image.shape):
+        image[rows] = root.stabilise(scaled.image[rows].astype(np.float64))
+    return replace(scaled, image=image, stabiliser=root)
 
 
 def strips(shape: tuple[int, ...]) -> Iterator[slice]:
