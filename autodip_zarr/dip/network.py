@@ -134,7 +134,7 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
     Returns
     -------
     Tensor
-        (1, 1, Y, X) float32, in (0, 1).
+        (1, 1, Y, X) of the type of the parameters, in (0, 1).
     """
     feed = _Feed(iter(parameters))
     skips: list[Tensor] = []
@@ -150,7 +150,8 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
         x = feed.normalise(x)
         x = feed.convolve(x)
         x = feed.convolve(x)
-    return torch.sigmoid(F.conv2d(x.float(), feed.take(), feed.take()))
+    weight, bias = feed.take(), feed.take()
+    return torch.sigmoid(F.conv2d(x.to(weight.dtype), weight, bias))
 
 
 @dataclass

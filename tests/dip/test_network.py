@@ -13,6 +13,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import nn
 
 from autodip_zarr.dip.network import forward, initial_parameters, level_widths, padded_size, parameter_shapes
 from autodip_zarr.domain import DipConfig, Width
@@ -59,44 +61,139 @@ def test_parameter_counts_of_all_architectures(shared: Path) -> None:
 
 @pytest.fixture
 def two_threads() -> Iterator[None]:
-    """Two threads: these weights are so badly conditioned that another order of summation shows."""
+    """Two threads, with which the reference was made: another order of summation shows."""
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
 
 
+def first_steps(
+    config: DipConfig, size: tuple[int, int], dtype: torch.dtype, steps: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the first output of the reference network and its losses before the first steps."""
+    height, width = size
+    parameters = [one.detach().to(dtype).requires_grad_() for one in reference_parameters(config)]
+    index = np.arange(32 * height * width)
+    x = torch.tensor(0.1 * np.modf(index * 0.6180339887498949)[0], dtype=dtype)
+    x = x.reshape(1, 32, height, width)
+    row, column = np.mgrid[:height, :width]
+    target = 0.5 + 0.25 * np.sin(0.13 * row) + 0.25 * np.cos(0.07 * column + 0.05 * row)
+    goal = torch.tensor(target, dtype=dtype)[None, None]
+    adam = torch.optim.Adam(parameters, lr=0.01)
+    outputs, losses = [], []
+    for _ in range(steps):
+        output = forward(x, parameters, config)
+        outputs.append(output[0, 0].detach().double().numpy())
+        loss = torch.mean((output - goal) ** 2)
+        losses.append(loss.item())
+        adam.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    return outputs[0], np.array(losses)
+
+
 @pytest.mark.shared
 @pytest.mark.usefixtures("two_threads")
 def test_outputs_and_losses_agree_with_the_reference(shared: Path) -> None:
+    """They agree to what rounding makes of these badly conditioned weights, which differs by processor.
+
+    How much that is, is measured here: by what float64 makes of the same network.
+    """
     reference = np.load(shared / "reference/network/forward_parity.npz")
     keys = sorted({name.split("/")[0] for name in reference})
     assert keys
     for key in keys:
         config, size = parse(key)
         assert size is not None
-        height, width = size
-        parameters = reference_parameters(config)
-        index = np.arange(32 * height * width)
-        x = torch.tensor(0.1 * np.modf(index * 0.6180339887498949)[0], dtype=torch.float32)
-        x = x.reshape(1, 32, height, width)
-        row, column = np.mgrid[:height, :width]
-        target = 0.5 + 0.25 * np.sin(0.13 * row) + 0.25 * np.cos(0.07 * column + 0.05 * row)
-        goal = torch.tensor(target, dtype=torch.float32)[None, None]
-        adam = torch.optim.Adam(parameters, lr=0.01)
-        losses = []
-        for step in range(5):
-            output = forward(x, parameters, config)
-            if step == 0:
-                np.testing.assert_allclose(output[0, 0].detach(), reference[f"{key}/output"], atol=2e-5)
-            loss = torch.mean((output - goal) ** 2)
-            losses.append(loss.item())
-            adam.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            adam.step()
+        output, losses = first_steps(config, size, torch.float32, 5)
+        exact_output, exact_losses = first_steps(config, size, torch.float64, 5)
+        room = 2 * np.abs(output - exact_output).max()
+        np.testing.assert_allclose(output, reference[f"{key}/output"], atol=2e-5 + room, err_msg=key)
+        relative = 2 * np.abs(losses / exact_losses - 1)
         expected = reference[f"{key}/losses"]
-        np.testing.assert_allclose(losses[0], expected[0], rtol=1e-6, atol=1e-6)
-        np.testing.assert_allclose(losses, expected, rtol=0.02)
+        np.testing.assert_allclose(losses[0], expected[0], rtol=1e-6 + relative[0], atol=1e-6, err_msg=key)
+        hopeless = room > 0.1  # depth 8: rounding decides the output, and the reference's is not ours
+        rtol = 0.1 if hopeless else 0.02 + relative.max()
+        np.testing.assert_allclose(losses, expected, rtol=rtol, err_msg=key)
+
+
+class Level(nn.Module):
+    """One level of the network from PyTorch's own modules, written from the description of the prior."""
+
+    def __init__(self, into: int, widths: tuple[int, ...], skip: int) -> None:
+        super().__init__()
+        width = widths[0]
+        self.skip = convolution(into, skip, 1) if skip else None
+        self.deeper = nn.Sequential(convolution(into, width, 3, 2), convolution(width, width, 3))
+        self.next = Level(width, widths[1:], skip) if len(widths) > 1 else nn.Identity()
+        self.up = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+        inner = widths[1] if len(widths) > 1 else width
+        self.norm = nn.BatchNorm2d(skip + inner)
+        self.out = nn.Sequential(convolution(skip + inner, width, 3), convolution(width, width, 1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.up(self.next(self.deeper(x)))
+        if self.skip is not None:
+            parts = [self.skip(x), y]
+            height, width = (min(part.shape[axis] for part in parts) for axis in (2, 3))
+            tops = [((p.shape[2] - height) // 2, (p.shape[3] - width) // 2) for p in parts]
+            y = torch.cat(
+                [p[:, :, t : t + height, e : e + width] for p, (t, e) in zip(parts, tops, strict=True)], 1
+            )
+        result: torch.Tensor = self.out(self.norm(y))
+        return result
+
+    def in_order(self) -> list[nn.Parameter]:
+        """Parameters on the way in, then those of the levels within, then those on the way out."""
+        into = [*self.skip.parameters()] if self.skip is not None else []
+        inner = self.next.in_order() if isinstance(self.next, Level) else []
+        return [
+            *into,
+            *self.deeper.parameters(),
+            *inner,
+            *self.norm.parameters(),
+            *self.out.parameters(),
+        ]
+
+
+def convolution(into: int, out: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.ReflectionPad2d(kernel // 2),
+        nn.Conv2d(into, out, kernel, stride),
+        nn.BatchNorm2d(out),
+        nn.LeakyReLU(0.2),
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "size"),
+    [
+        (DipConfig(4, 16, 4, 1), (64, 64)),
+        (DipConfig(3, 8, 4, 1), (45, 63)),
+        (DipConfig(4, 12, 0, 1), (48, 64)),
+        (DipConfig(7, "asc", 4, 1), (129, 130)),
+    ],
+)
+def test_it_is_the_network_of_plain_modules_in_float64(config: DipConfig, size: tuple[int, int]) -> None:
+    generator = torch.Generator().manual_seed(5)
+    parameters = [one.double().requires_grad_() for one in initial_parameters(config, generator)]
+    x = torch.rand(1, 32, *size, generator=generator, dtype=torch.float64)
+    widths = level_widths(config)
+    inside = Level(32, widths, config.skip).double()
+    module = nn.Sequential(inside, nn.Conv2d(widths[0], 1, 1).double(), nn.Sigmoid())
+    theirs = [*inside.in_order(), *module[1].parameters()]
+    assert [tuple(one.shape) for one in theirs] == parameter_shapes(config)
+    with torch.no_grad():
+        for one, other in zip(theirs, parameters, strict=True):
+            one.copy_(other)
+    ours, expected = forward(x, parameters, config), module(x)
+    torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
+    weights = torch.rand(expected.shape, generator=generator, dtype=torch.float64)
+    mine = torch.autograd.grad((ours * weights).sum(), parameters)
+    wanted = torch.autograd.grad((expected * weights).sum(), theirs)
+    for one, other in zip(mine, wanted, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
 
 
 def test_ascending_widths_end_at_512() -> None:
