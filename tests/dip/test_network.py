@@ -192,8 +192,8 @@ def test_it_is_the_network_of_plain_modules_in_float64(config: DipConfig, size: 
     weights = torch.rand(expected.shape, generator=generator, dtype=torch.float64)
     mine = torch.autograd.grad((ours * weights).sum(), parameters)
     wanted = torch.autograd.grad((expected * weights).sum(), theirs)
-    for one, other in zip(mine, wanted, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+    for by_ours, by_theirs in zip(mine, wanted, strict=True):
+        torch.testing.assert_close(by_ours, by_theirs, rtol=1e-6, atol=1e-6)
 
 
 def test_ascending_widths_end_at_512() -> None:
