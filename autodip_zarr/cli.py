@@ -16,6 +16,7 @@ from autodip_zarr.run.choices import Choices, Machine
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_OVERWRITE = ("never", "changed", "all")
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -118,10 +119,12 @@ _destination = _options(
     click.option("--dtype", metavar="TYPE", help="float32.  [default: that of the source]"),
     click.option(
         "--overwrite",
-        is_flag=True,
+        type=click.Choice(_OVERWRITE),
+        is_flag=False,
         flag_value="all",
         default="never",
-        help="Start results afresh that were made otherwise.",
+        metavar="[changed|all]",
+        help="Start results afresh: those whose source has changed since, or all; alone, all.",
     ),
 )
 
@@ -139,6 +142,18 @@ def _say(text: str) -> None:
 
 def _print_json(document: object) -> None:
     click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+class _Command(click.Command):
+    """Lets ``--overwrite`` stand alone before a source, which would otherwise be taken for its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        following = [*args[1:], ""]
+        args = [
+            "--overwrite=all" if one == "--overwrite" and after not in _OVERWRITE else one
+            for one, after in zip(args, following, strict=True)
+        ]
+        return super().parse_args(ctx, args)
 
 
 class _Group(click.Group):
@@ -164,7 +179,7 @@ def main() -> None:
     """Denoise OME-Zarr and OME-TIFF archives with Deep Image Priors chosen by metadata."""
 
 
-@main.command()
+@main.command(cls=_Command)
 @_sources
 @_knowledge
 @_method
@@ -188,8 +203,9 @@ def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any
         for line in plan_text(planning):
             click.echo(line)
     totals = planning.totals()
+    found = totals.images + totals.complete + totals.left > 0
     left_out = totals.errors + sum(totals.skipped.values())
-    sys.exit(_exit_code(found=totals.images > 0, errors=totals.errors, skipped=left_out))
+    sys.exit(_exit_code(found=found, errors=totals.errors + totals.left, skipped=left_out))
 
 
 def _exit_code(*, found: bool, errors: int, skipped: int) -> int:
@@ -203,7 +219,7 @@ def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
     return _exit_code(found=found, errors=sum(skip.is_error for skip in skipped), skipped=len(skipped))
 
 
-@main.command()
+@main.command(cls=_Command)
 @_sources
 @_destination
 @_knowledge

@@ -443,6 +443,29 @@ class ChannelPlan:
     """What a person should look at, in words."""
 
 
+Action = Literal["create", "continue", "keep", "redo", "leave", "refuse"]
+"""What is done about the result of an image.
+
+``create`` it; ``continue`` a half; ``keep`` what is complete; ``redo`` it afresh, as asked; ``leave`` it
+although its source has changed since; ``refuse`` to touch what was made otherwise.
+"""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is done about the result of an image, after what an earlier run has left."""
+
+    action: Action
+    """What is done."""
+    reasons: tuple[str, ...] = ()
+    """What has changed or differs, in words."""
+
+    @property
+    def is_work(self) -> bool:
+        """Whether planes are to be denoised."""
+        return self.action in {"create", "continue", "redo"}
+
+
 @dataclass(frozen=True)
 class ImagePlan:
     """What is to be done with one image."""
@@ -461,6 +484,8 @@ class ImagePlan:
     """The result; ``None`` where no destination was named."""
     plate: FieldOfPlate | None = None
     """Place in a plate, from the store or the header; ``None`` outside plates."""
+    decision: Decision = Decision("create")
+    """What is done about its result."""
 
     @property
     def planes(self) -> int:
@@ -488,8 +513,12 @@ class Totals:
 
     images: int = 0
     """Images to be denoised."""
+    complete: int = 0
+    """Images whose result is complete, so that nothing is left to do; not among ``images``."""
+    left: int = 0
+    """Images whose result was made otherwise or before the source changed; not among ``images``."""
     planes: int = 0
-    """Planes to be denoised."""
+    """Planes to be denoised; of a result that is half done, all of them."""
     bytes_in: int = 0
     """Size of the pixels that are read, uncompressed; planes that are copied are read, too."""
     bytes_out: int = 0
@@ -512,7 +541,7 @@ class Plan:
     """Everything that a run will do, known before it reads a pixel."""
 
     images: Sequence[ImagePlan]
-    """Images to be denoised."""
+    """All images, also those whose result is kept or left."""
     skipped: tuple[Skipped, ...]
     """Sources and channels that are not, with reasons."""
     warnings: tuple[str, ...] = ()

@@ -148,6 +148,36 @@ def differences(old: Document, new: Document, *, software: bool) -> list[str]:
     return texts
 
 
+def source_changes(old: Mapping[str, Any], new: Document) -> list[str]:
+    """Say in what a source differs from the one that a result was made of.
+
+    Size, entity tag and checksum tell wherever both recipes know them. The time of last change counts only
+    for a source in its old place whose entity tag is not the same: copies of an archive have new times.
+
+    Parameters
+    ----------
+    old, new : dict
+        Recipes, as :func:`recipe_document` makes them.
+
+    Returns
+    -------
+    list of str
+        One text a field, for example ``"size_bytes: 1000, now 1010"``.
+    """
+    before, after = old.get("source"), new["source"]
+    if not isinstance(before, Mapping):
+        return []
+    fields = ["size_bytes", "etag", "checksum"]
+    has_same_tag = before.get("etag") is not None and before.get("etag") == after["etag"]
+    if before.get("uri") == after["uri"] and not has_same_tag:
+        fields.append("modified")
+    return [
+        f"{name}: {before[name]}, now {after[name]}"
+        for name in fields
+        if None not in (before.get(name), after[name]) and before[name] != after[name]
+    ]
+
+
 def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     if isinstance(value, Mapping):
         for key, inner in value.items():

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, ImageRef, Skipped, Totals
+from autodip_zarr.domain import ChannelPlan, Decision, FieldOfPlate, ImagePlan, ImageRef, Skipped, Totals
 from autodip_zarr.provenance import plate_document, public_uri
 from autodip_zarr.run.denoise import Summary
 from autodip_zarr.run.inspect import Inspection
@@ -29,6 +29,8 @@ def totals_document(totals: Totals) -> Document:
     """Return what a plan comes to as ``plan --json`` prints it."""
     return {
         "images": totals.images,
+        "complete": totals.complete,
+        "left": totals.left,
         "planes": totals.planes,
         "bytes_in": totals.bytes_in,
         "bytes_out": totals.bytes_out,
@@ -62,8 +64,16 @@ def planned_document(image: ImagePlan) -> Document:
         **_source(image.header.ref),
         **_plate(image.plate),
         "target": None if image.target is None else public_uri(image.target.uri),
+        **_decision(image.decision),
         "channels": [_channel(channel) for channel in image.channels if channel.match is not None],
     }
+
+
+def _decision(decision: Decision) -> Document:
+    """Return what is done about a result as a field, which is there only where there is one already."""
+    if decision.action == "create":
+        return {}
+    return {"result": {"action": decision.action, "reasons": list(decision.reasons)}}
 
 
 def _channel(channel: ChannelPlan) -> Document:

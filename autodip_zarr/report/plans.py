@@ -11,6 +11,7 @@ from autodip_zarr.domain import ImagePlan, Skipped, Totals
 from autodip_zarr.metadata import well_name
 from autodip_zarr.report.documents import planned_document, skipped_document, totals_document
 from autodip_zarr.report.tables import config_name, table_text
+from autodip_zarr.run.earlier import complaint
 from autodip_zarr.run.plan import Planning
 from autodip_zarr.run.totals import group_name
 
@@ -71,6 +72,9 @@ def _batch(images: Sequence[ImagePlan]) -> Iterator[str]:
     rows: list[list[object]] = []
     warnings: list[str] = []
     for image in images:
+        if not image.decision.is_work:
+            warnings += _left_warning(image)
+            continue
         ref, plate = image.header.ref, image.plate
         name = ref.source if ref.series is None else f"{ref.source} [{ref.series}]"
         where = [well_name(plate), plate.field] if plate else [None, None]
@@ -91,6 +95,11 @@ def _batch(images: Sequence[ImagePlan]) -> Iterator[str]:
             [[row[index] for index in kept] for row in rows],
         )
     yield from warnings
+
+
+def _left_warning(image: ImagePlan) -> list[str]:
+    problem = None if image.target is None else complaint(image.decision, image.target.uri)
+    return [] if problem is None else [f"warning: {image.header.ref.source}: {problem}"]
 
 
 _PLACE: Final = frozenset({"well", "field"})
@@ -116,6 +125,10 @@ def totals_text(totals: Totals) -> str:
         ]
         lines.append(table_text(["group", "channels", "planes", "cost", "share"], rows))
     lines += [f"skipped {count} times: {reason}" for reason, count in totals.skipped.items()]
+    if totals.complete:
+        lines.append(f"complete: {totals.complete} results, nothing is left to do for them")
+    if totals.left:
+        lines.append(f"left as they are: {totals.left} results, see the warnings above")
     if totals.errors:
         lines.append(f"cannot be done: {totals.errors}, see the errors above")
     return "\n".join(lines)

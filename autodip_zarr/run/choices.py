@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Overwrite = Literal["never", "all"]
-"""What to do with a result that exists and was made otherwise: refuse, or start afresh."""
+Overwrite = Literal["never", "changed", "all"]
+"""Which results are started afresh: none, those whose source changed since they were made, or all."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Choices:
     dtype: str | None = None
     """Pixel type of the result: ``float32``, or ``None`` for that of the source."""
     overwrite: Overwrite = "never"
-    """What to do with results that were made otherwise."""
+    """Which results that exist are started afresh."""
 
 
 @dataclass(frozen=True)

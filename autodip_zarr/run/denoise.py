@@ -13,7 +13,16 @@ from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.cluster_file import settle_cluster
 from autodip_zarr.run.containers import Containers
 from autodip_zarr.run.fence import Fence
-from autodip_zarr.run.images import FinishTask, ImageJob, ImageResult, ImageStatus, begin, finish, register
+from autodip_zarr.run.images import (
+    FinishTask,
+    ImageJob,
+    ImageResult,
+    ImageStatus,
+    begin,
+    finish,
+    register,
+    settle,
+)
 from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.machine import resolve_device
 from autodip_zarr.run.plan import make_plan
@@ -48,7 +57,7 @@ class Summary:
     @property
     def is_complete(self) -> bool:
         """Whether every source and every plane was done."""
-        failed = any(image.status in {"failed", "partial"} for image in self.images)
+        failed = any(image.status in {"failed", "partial", "changed"} for image in self.images)
         return not failed and not any(skipped.is_error for skipped in self.skipped)
 
 
@@ -140,6 +149,12 @@ class _Run:
         """Yield the blocks of all images, one image after the other; begin each when its turn comes."""
         containers = Containers(self.plan.images, self.choices)
         for image in self.plan.images:
+            settled = settle(image, self.choices)
+            if settled is not None:
+                self.results.append(settled)
+                said = "; ".join(settled.messages) or f"nothing left to do, {settled.target}"
+                self.tell(f"{settled.source}: {said}")
+                continue
             try:
                 job = begin(image, self.choices, self.locks)
                 if not job.is_complete:

@@ -7,18 +7,19 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from typing import Any, Literal
 
 from autodip_zarr.crate import FILE_NAME, run_crate
 from autodip_zarr.domain import Block, Header, ImagePlan, ImageRef, TargetSpec
 from autodip_zarr.errors import TargetError
-from autodip_zarr.provenance import attribute, differences, recipe_document, with_treatments
+from autodip_zarr.provenance import attribute, recipe_document, with_treatments
 from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.earlier import complaint, decide
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
 from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.process import BlockTask
+from autodip_zarr.run.software import changes_pixels, reads_and_writes
 from autodip_zarr.stores import (
     create_target,
     finish_target,
@@ -31,10 +32,7 @@ from autodip_zarr.stores import (
     write_file,
 )
 
-_MAY_CHANGE_PIXELS = ("autodip-zarr", "torch", "numpy")
-_READ_AND_WROTE = ("zarr", "tifffile", "dask", "distributed", "ome-types")
-
-ImageStatus = Literal["done", "unchanged", "partial", "failed"]
+ImageStatus = Literal["done", "unchanged", "changed", "partial", "failed"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,8 @@ class ImageResult:
     target: str
     """Path or URI of the result."""
     status: ImageStatus
-    """``done``; ``unchanged`` if nothing was left to do; ``partial`` if planes failed; ``failed``."""
+    """``done``; ``unchanged`` if nothing was left to do; ``changed`` if the result is left although its
+    source has changed since; ``partial`` if planes failed; ``failed``."""
     planes_done: int
     """Planes denoised in this run."""
     planes_failed: int
@@ -120,9 +119,24 @@ class ImageJob:
         )
 
 
-def software(names: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of installed distributions."""
-    return {name: version(name) for name in names}
+def settle(image: ImagePlan, choices: Choices) -> ImageResult | None:
+    """Return what becomes of an image about which nothing is to be done, ``None`` if there is."""
+    if image.target is None or image.decision.is_work:
+        return None
+    uri = image.target.uri
+    problem = complaint(image.decision, uri)
+    if problem is None and choices.write_back:  # a run that was killed may not have come to it
+        try:
+            register(image.header.ref, uri)
+        except TargetError as error:
+            problem = error
+    status: ImageStatus = "unchanged" if problem is None else "failed"
+    if image.decision.action == "leave":
+        status = "changed"
+    failed = image.planes if status == "failed" else 0
+    messages = () if problem is None else (str(problem),)
+    ref = image.header.ref
+    return ImageResult(ref.source, ref.series, uri, status, 0, failed, 0.0, messages)
 
 
 def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
@@ -140,14 +154,14 @@ def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
         msg = "an image without a destination cannot be begun"
         raise ValueError(msg)
     spec, started = image.target, datetime.now(UTC)
-    recipe = recipe_document(image, software(_MAY_CHANGE_PIXELS))
-    if _status(spec.uri, recipe, choices) == "complete":
+    recipe = recipe_document(image, changes_pixels())
+    if _status(image, spec.uri, choices) == "complete":
         if choices.write_back:  # a run that was killed may not have come to it
             register(image.header.ref, spec.uri)
         return ImageJob(image, spec, recipe, [], started, is_complete=True)
     lock = locks.acquire(spec.uri)
     try:
-        status = _status(spec.uri, recipe, choices)  # again: another run may just have been there
+        status = _status(image, spec.uri, choices)  # again: another run may just have been there
         if status == "complete":
             locks.release(spec.uri)
             return ImageJob(image, spec, recipe, [], started, is_complete=True)
@@ -164,7 +178,7 @@ def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
 
 
 def _status(
-    uri: str, recipe: dict[str, Any], choices: Choices
+    image: ImagePlan, uri: str, choices: Choices
 ) -> Literal["absent", "afresh", "unfinished", "complete"]:
     """Say what is to be done with what is there: create it, start it afresh, continue it, or leave it.
 
@@ -174,17 +188,14 @@ def _status(
         If it is no result, or one that was made otherwise and is not to be overwritten.
     """
     refuse_foreign(uri)
-    existing = read_attributes(uri)
-    if existing is None:
+    decision = decide(image, read_attributes(uri), choices.overwrite)
+    if problem := complaint(decision, uri):
+        raise problem
+    if decision.action == "create":
         return "absent"
-    if "recipe" not in existing:
-        hint = "use another --output"
-        raise TargetError(uri, "holds a store of several results", "nothing, or one result", hint)
-    if choices.overwrite == "all" or not target_exists(uri):  # the latter was killed while it was created
+    if decision.action == "redo" or not target_exists(uri):  # the latter was killed while it was created
         return "afresh"
-    is_complete = existing["status"] == "complete"
-    _refuse_other(uri, existing["recipe"], recipe, is_complete=is_complete)
-    return "complete" if is_complete else "unfinished"
+    return "complete" if decision.action == "keep" else "unfinished"
 
 
 def _order(image: ImagePlan) -> list[int]:
@@ -195,14 +206,6 @@ def _order(image: ImagePlan) -> list[int]:
 def _config(image: ImagePlan, c: int) -> object:
     match = image.channels[c].match
     return None if match is None else match.config
-
-
-def _refuse_other(uri: str, old: dict[str, Any], new: dict[str, Any], *, is_complete: bool) -> None:
-    differing = differences(old, new, software=not is_complete)
-    if differing:
-        shown = "; ".join(differing[:3]) + ("; ..." if len(differing) > 3 else "")
-        hint = "use another --output, or --overwrite to start afresh"
-        raise TargetError(uri, f"holds a result that was made otherwise ({shown})", "the same recipe", hint)
 
 
 def _run_document(spec: TargetSpec, started: datetime) -> dict[str, Any]:
@@ -254,7 +257,7 @@ def finish(task: FinishTask) -> int:
         "device": task.device,
         "processor": platform.machine(),
         "python": platform.python_version(),
-        "libraries": software(_READ_AND_WROTE),
+        "libraries": reads_and_writes(),
         "planes": {"total": int(record[..., 0].size), "failed": failed},
     }
     recipe = with_treatments(task.recipe, treatments(record))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -27,8 +28,11 @@ from autodip_zarr.domain import (
 )
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.run.affordable import affordable
+from autodip_zarr.run.ahead import ahead
 from autodip_zarr.run.blocks import block_shape, chain_shape, chains, estimated_seconds
 from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.earlier import decide
+from autodip_zarr.run.gone import gone_sources
 from autodip_zarr.run.machine import check_arithmetic, resolve_device, resolve_precision
 from autodip_zarr.run.mapping import Knowledge, Reading
 from autodip_zarr.run.planned import PlannedImages
@@ -36,6 +40,7 @@ from autodip_zarr.run.selection import check_selection, choose_channels, choose_
 from autodip_zarr.run.targets import target_spec, target_uri
 from autodip_zarr.run.totals import Count
 from autodip_zarr.run.tour import Tour
+from autodip_zarr.stores import absolute, is_empty, read_attributes
 
 _NOT_CHOSEN = "not among the chosen channels"
 
@@ -255,6 +260,8 @@ def _unfit(header: Header) -> str | None:
 class Planning:
     """Plans image after image of some sources, keeps none, and counts what it comes to.
 
+    Where there are results of an earlier run, they are looked at, and each image says what becomes of it.
+
     Parameters
     ----------
     sources : sequence of str
@@ -278,9 +285,12 @@ class Planning:
 
     def __init__(self, sources: Sequence[str], choices: Choices, device: str = "auto") -> None:
         self._sources = sources
+        self._choices = choices
         self._planner = Planner.prepare(choices, device)
         self._tour = Tour(sources, choices, self._planner.knowledge)
         self._count = Count()
+        self._targets: set[str] = set()
+        self._gone: list[str] = []
 
     def __iter__(self) -> Iterator[ImagePlan | Skipped]:
         for item in self._items():
@@ -288,22 +298,47 @@ class Planning:
             yield item
 
     def _items(self) -> Iterator[ImagePlan | Skipped]:
-        for planned in self._planner.plan(self._tour):
-            yield planned
-            if isinstance(planned, ImagePlan):
-                source = planned.header.ref.source
-                for channel in planned.channels:
+        output, planned = self._choices.output, self._planner.plan(self._tour)
+        is_fresh = output is not None and is_empty(output)
+        for item in planned if is_fresh else self._decided(planned):
+            yield item
+            if isinstance(item, ImagePlan):
+                source = item.header.ref.source
+                for channel in item.channels:
                     if channel.reason is not None:
                         yield Skipped(source, channel.reason, channel.metadata.index)
         yield from self._tour.nothing_left(self._sources)
+        if output is not None and not is_fresh:
+            self._gone += gone_sources(output, self._targets)
+
+    def _decided(self, planned: Iterator[ImagePlan | Skipped]) -> Iterator[ImagePlan | Skipped]:
+        """Look at the results that are there, some images ahead, and decide what to do about each."""
+        for item, existing in ahead(_existing, planned):
+            if isinstance(item, Skipped) or item.target is None:
+                yield item
+            elif isinstance(existing, AutodipError):
+                yield Skipped(item.header.ref.source, str(existing), is_error=True)
+            else:
+                self._targets.add(absolute(item.target.uri))
+                yield replace(item, decision=decide(item, existing, self._choices.overwrite))
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should look at that is not about one image, once all images were planned."""
-        return self._tour.warnings()
+        return (*self._tour.warnings(), *self._gone)
 
     def totals(self) -> Totals:
         """Return what the images that were planned so far come to."""
         return self._count.totals()
+
+
+def _existing(item: ImagePlan | Skipped) -> Mapping[str, Any] | AutodipError | None:
+    """Return what is recorded in the result of an image, if there is one."""
+    if isinstance(item, Skipped) or item.target is None:
+        return None
+    try:
+        return read_attributes(item.target.uri)
+    except AutodipError as error:
+        return error
 
 
 def make_plan(sources: Sequence[str], choices: Choices, device: str = "auto") -> Plan:

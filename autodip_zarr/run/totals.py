@@ -16,6 +16,8 @@ class Count:
 
     def __init__(self) -> None:
         self._images = 0
+        self._complete = 0
+        self._left = 0
         self._bytes_in = 0
         self._bytes_out = 0
         self._errors = 0
@@ -32,6 +34,10 @@ class Count:
             self._skipped[item.reason.partition(";")[0]] += 1
 
     def _add_image(self, image: ImagePlan) -> None:
+        if not image.decision.is_work:
+            self._complete += image.decision.action == "keep"
+            self._left += image.decision.action != "keep"
+            return
         self._images += 1
         header, target = image.header, image.target
         self._bytes_in += math.prod(header.levels[0].shape) * np.dtype(header.dtype).itemsize
@@ -51,6 +57,8 @@ class Count:
         """Return what has been counted so far."""
         return Totals(
             images=self._images,
+            complete=self._complete,
+            left=self._left,
             planes=sum(group.planes for group in self._groups.values()),
             bytes_in=self._bytes_in,
             bytes_out=self._bytes_out,

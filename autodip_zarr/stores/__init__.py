@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.collection import PlateLayout, read_plate, write_bf2raw_layout, write_plate_layout
-from autodip_zarr.stores.files import create_file, delete_file, read_file, seconds_unchanged, write_file
+from autodip_zarr.stores.files import (
+    absolute,
+    create_file,
+    delete_file,
+    is_empty,
+    is_there,
+    read_file,
+    seconds_unchanged,
+    write_file,
+)
 from autodip_zarr.stores.layout import plan_layout
 from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
 from autodip_zarr.stores.pyramid import finish_target
@@ -41,6 +50,7 @@ __all__ = [
     "STATUS_FAILED",
     "Failure",
     "PlateLayout",
+    "absolute",
     "converted",
     "create_file",
     "create_target",
@@ -48,6 +58,8 @@ __all__ = [
     "delete_target",
     "encode_png",
     "finish_target",
+    "is_empty",
+    "is_there",
     "is_unanswered",
     "plan_layout",
     "public_uri",

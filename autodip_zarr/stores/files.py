@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from pathlib import Path
 
+from autodip_zarr.stores.nodes import read_node
 from autodip_zarr.stores.place import Place, open_place
-from autodip_zarr.stores.uris import is_remote, local_path, split_uri
+from autodip_zarr.stores.uris import is_remote, is_zip, local_path, split_uri
 
 
 def read_file(uri: str) -> bytes | None:
@@ -80,6 +82,41 @@ def seconds_unchanged(uri: str) -> float | None:
     if now is None or then is None or now.modified is None or then.modified is None:
         return None
     return (datetime.fromisoformat(now.modified) - datetime.fromisoformat(then.modified)).total_seconds()
+
+
+def is_there(uri: str) -> bool:
+    """Return whether an image file, or a Zarr group, is where a path or URI says.
+
+    Raises
+    ------
+    SourceError
+        It cannot be found out.
+    """
+    if is_remote(uri):
+        place, name = _folder(uri)
+        return place.stat(name) is not None or read_node(open_place(uri), "") is not None
+    path = Path(local_path(uri))
+    in_archive = any(is_zip(parent.name) and parent.is_file() for parent in path.parents)
+    return in_archive or path.exists()
+
+
+def is_empty(uri: str) -> bool:
+    """Return whether there is nothing in a folder, or no such folder.
+
+    Raises
+    ------
+    SourceError
+        It cannot be listed.
+    """
+    if is_remote(uri):
+        return not open_place(uri).entries("")
+    path = Path(local_path(uri))
+    return not path.is_dir() or next(path.iterdir(), None) is None
+
+
+def absolute(uri: str) -> str:
+    """Return a path or URI as the walk names what lies there: local paths from the root, others unchanged."""
+    return uri if is_remote(uri) else local_path(uri)
 
 
 def _folder(uri: str) -> tuple[Place, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import re
 from dataclasses import dataclass, replace
@@ -282,10 +283,21 @@ def _channel(entry: Json) -> ChannelDisplay:
 
 
 def _fingerprint(place: Place, node: Node) -> Fingerprint:
-    """Return the state of the image: its metadata document, and that of its full-resolution array."""
+    """Return the state of the metadata document of an image.
+
+    Consolidated metadata inside the document tells of other groups, such as a result that is entered there
+    later: it is left out, and size, time and tag of the whole document say nothing.
+    """
+    if "consolidated_metadata" in node.document:
+        own = {name: value for name, value in node.document.items() if name != "consolidated_metadata"}
+        content = json.dumps(own, sort_keys=True).encode()
+        return Fingerprint(len(content), None, None, _checksum(content))
     content = place.read(node.document_key) or b""
     stamp = place.stat(node.document_key)
-    checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
     if stamp is None:
-        return Fingerprint(len(content), None, None, checksum)
-    return replace(stamp, size_bytes=len(content), checksum=checksum)
+        return Fingerprint(len(content), None, None, _checksum(content))
+    return replace(stamp, size_bytes=len(content), checksum=_checksum(content))
+
+
+def _checksum(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

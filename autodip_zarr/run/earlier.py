@@ -1,0 +1,70 @@
+"""What to do about a result that an earlier run has left: go on, leave it, start afresh, or refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autodip_zarr.domain import Decision, ImagePlan
+from autodip_zarr.errors import TargetError
+from autodip_zarr.provenance import differences, recipe_document, source_changes
+from autodip_zarr.run.choices import Overwrite
+from autodip_zarr.run.software import changes_pixels
+
+_SHOWN = 3
+
+
+def decide(image: ImagePlan, existing: Mapping[str, Any] | None, overwrite: Overwrite) -> Decision:
+    """Decide what to do about the result of an image.
+
+    Parameters
+    ----------
+    image : ImagePlan
+        What would be done with it now.
+    existing : mapping or None
+        The ``autodip`` attribute at the place of its result; ``None`` where there is no result.
+    overwrite : str
+        What may be started afresh: ``never``, ``changed`` or ``all``.
+    """
+    if existing is None:
+        return Decision("create")
+    old = existing.get("recipe")
+    if not isinstance(old, Mapping):
+        return Decision("refuse")
+    if overwrite == "all":
+        return Decision("redo")
+    new = recipe_document(image, changes_pixels())
+    changes = tuple(source_changes(old, new))
+    if changes:
+        return Decision("redo" if overwrite == "changed" else "leave", changes)
+    is_complete = existing.get("status") == "complete"
+    old, new = ({**recipe, "source": None} for recipe in (old, new))  # has been compared
+    differing = tuple(differences(old, new, software=not is_complete))
+    if differing:
+        return Decision("refuse", differing)
+    return Decision("keep" if is_complete else "continue")
+
+
+def complaint(decision: Decision, target: str) -> TargetError | None:
+    """Return why a result is neither made nor kept as the one of its image, ``None`` if it is.
+
+    Parameters
+    ----------
+    decision : Decision
+        What is done about it.
+    target : str
+        Path or URI of the result.
+    """
+    shown = "; ".join(decision.reasons[:_SHOWN]) + ("; ..." if len(decision.reasons) > _SHOWN else "")
+    if decision.action == "leave":
+        found = f"was made before its source changed ({shown})"
+        return TargetError(target, found, hint="it is left as it is; --overwrite changed makes it again")
+    if decision.action == "refuse" and not decision.reasons:
+        hint = "use another --output"
+        return TargetError(target, "holds a store of several results", "nothing, or one result", hint)
+    if decision.action == "refuse":
+        hint = "use another --output, or --overwrite to start afresh"
+        return TargetError(
+            target, f"holds a result that was made otherwise ({shown})", "the same recipe", hint
+        )
+    return None
