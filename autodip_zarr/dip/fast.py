@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from autodip_zarr.dip.network import SLOPE, crop_to
+from autodip_zarr.dip.network import SLOPE, crop_to, on_card
 from autodip_zarr.dip.norm import add_affine, normalise, normalise_backward, statistics
 from autodip_zarr.domain import DipConfig
 
@@ -98,14 +98,14 @@ class _Feed:
 
 def _convolve(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
     """Convolve without padding; on a CPU float32 1x1 convolutions are faster as products of matrices."""
-    if weight.shape[-1] == 1 and x.dtype == torch.float32 and not x.is_cuda:
+    if weight.shape[-1] == 1 and x.dtype == torch.float32 and not on_card(x):
         return (x.permute(0, 2, 3, 1) @ weight[:, :, 0, 0].t()).permute(0, 3, 1, 2)
     return F.conv2d(x, weight.contiguous(memory_format=_LAST), None, stride)
 
 
 def _double(x: Tensor) -> Tensor:
     """Double the sides by bilinear interpolation; an output between two pixels lies a quarter from one."""
-    if x.is_cuda:
+    if on_card(x):
         doubled: Tensor = _Double.apply(x)  # type: ignore[no-untyped-call]
         return doubled
     return _interpolate(x)

@@ -180,6 +180,11 @@ def _concatenate(skip: Tensor, deeper: Tensor) -> Tensor:
     return torch.cat([crop_to(skip, size), crop_to(deeper, size)], dim=1)
 
 
+def on_card(x: Tensor) -> bool:
+    """Say whether a tensor lies on a CUDA card; what is done otherwise there asks here."""
+    return x.is_cuda
+
+
 def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
     """Crop the last two axes about their centres."""
     for axis, length in zip((-2, -1), size, strict=True):

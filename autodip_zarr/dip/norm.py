@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from autodip_zarr.dip.network import EPS
+from autodip_zarr.dip.network import EPS, on_card
 
 _LANES: Final = 64
 _FEW: Final = 16
@@ -105,7 +105,7 @@ def _packed(x: Tensor) -> tuple[Tensor, int]:
         Pixels taken together.
     """
     channels, pixels = x.shape[1], x.shape[2] * x.shape[3]
-    k = math.gcd(_LANES // channels, pixels) if channels <= _FEW and x.device.type == "cpu" else 1
+    k = math.gcd(_LANES // channels, pixels) if channels <= _FEW and not on_card(x) else 1
     rows = x.permute(0, 2, 3, 1).reshape(1, pixels // k, 1, k * channels)
     return rows.permute(0, 3, 1, 2), k
 

@@ -8,6 +8,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from autodip_zarr.dip.network import on_card
+
 MARGIN_PX: Final = 64
 """By how much the field of noise is larger than the input, along Y and X."""
 
@@ -73,7 +75,7 @@ class Noise:
         On a card nothing here waits for it or depends on numbers of the host, so that the step can be
         captured in a graph: the view becomes a gather at an offset that lies on the card.
         """
-        if z.is_cuda:
+        if on_card(z):
             return self.gather_onto(z)
         y, x, sign = self.moves[int(self.step)].tolist()
         self._next()

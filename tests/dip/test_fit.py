@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from autodip_zarr.dip import fit, network
+from autodip_zarr.dip import fast, fit, network, norm, perturbation
 from autodip_zarr.dip.fit import Tile, fit_tile
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
@@ -119,3 +119,18 @@ def test_a_fit_goes_on_from_given_weights(preset: str) -> None:
     assert again.loss < begun.loss * 1.2
     assert again.loss < 0.5 * fit_tile(Tile(noisy), replace(SMALL, iterations=1), recipe, 1, "cpu").loss
     assert all(torch.equal(one, other) for one, other in zip(begun.weights, kept, strict=True))
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("config", [replace(SMALL, iterations=4), DipConfig(2, 8, 0, 4)])
+def test_what_only_a_card_does_gives_the_same_on_a_cpu(
+    config: DipConfig, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noisy, _ = pair()
+    recipe = preset_recipe("standard", precision=precision)
+    expected = fit_tile(Tile(noisy), config, recipe, 1, "cpu")
+    for module in (fast, norm, perturbation):
+        monkeypatch.setattr(module, "on_card", lambda _: True)
+    found = fit_tile(Tile(noisy), config, recipe, 1, "cpu")
+    apart = float(np.abs(found.image - expected.image).mean())  # Adam makes much of small differences
+    assert 0 < apart < (0.01 if precision == "bfloat16" else 1e-3)
