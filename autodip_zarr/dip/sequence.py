@@ -16,9 +16,9 @@ from autodip_zarr.errors import FitError
 _WARM_START: Final = WarmStart(
     axis="z",
     both_ways=False,
-    longest=25,
-    share=0.25,
-    least_iterations=60,
+    longest=16,
+    share=1 / 6,
+    least_iterations=40,
     learning_rate=0.003,
     averaging=0.95,
     least_correlation=0.7,
