@@ -118,6 +118,9 @@ _destination = _options(
     ),
     click.option("--dtype", metavar="TYPE", help="float32.  [default: that of the source]"),
     click.option(
+        "--uncertainty", is_flag=True, help="Write the spread over the starts, too; needs --preset best."
+    ),
+    click.option(
         "--overwrite",
         type=click.Choice(_OVERWRITE),
         is_flag=False,

@@ -419,6 +419,8 @@ class TargetSpec:
     """Depths in a block."""
     channels: tuple[ChannelDisplay, ...]
     """Display settings of the channels."""
+    uncertainty: bool = False
+    """Whether the spread over several starts is written beside the record."""
 
     def size(self, axis: str) -> int:
         """Return the full-resolution size along a named axis, 1 where there is none."""

@@ -14,6 +14,7 @@ from autodip_zarr.run.cluster_file import settle_cluster
 from autodip_zarr.run.containers import Containers
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.images import (
+    Finished,
     FinishTask,
     ImageJob,
     ImageResult,
@@ -193,7 +194,7 @@ class _Run:
         if isinstance(call.argument, BlockTask):
             outcome = answer if isinstance(answer, BlockOutcome) else _lost(call.argument, answer)
             return self._take_block(job, outcome)
-        if not isinstance(answer, int):
+        if not isinstance(answer, Finished):
             return self._abort(job, answer)
         if self.choices.write_back:
             try:
@@ -201,8 +202,10 @@ class _Run:
             except TargetError as error:
                 return self._abort(job, error)
         self.locks.release(job.spec.uri)
-        status: ImageStatus = "partial" if answer else "done"
-        self.results.append(job.result(status, answer))
+        for warning in answer.warnings:
+            self.tell(f"warning: {job.image.header.ref.source}: {warning}")
+        status: ImageStatus = "partial" if answer.failed else "done"
+        self.results.append(job.result(status, answer.failed))
         self.tell(f"{job.image.header.ref.source}: {status}, {job.spec.uri}")
         return ()
 

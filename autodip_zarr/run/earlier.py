@@ -40,9 +40,15 @@ def decide(image: ImagePlan, existing: Mapping[str, Any] | None, overwrite: Over
     is_complete = existing.get("status") == "complete"
     old, new = ({**recipe, "source": None} for recipe in (old, new))  # has been compared
     differing = tuple(differences(old, new, software=not is_complete))
+    if image.target is not None and image.target.uncertainty and not _has_uncertainty(existing):
+        differing += ("it has no uncertainty map",)
     if differing:
         return Decision("refuse", differing)
     return Decision("keep" if is_complete else "continue")
+
+
+def _has_uncertainty(existing: Mapping[str, Any]) -> bool:
+    return bool(existing.get("run", {}).get("layout", {}).get("uncertainty"))
 
 
 def complaint(decision: Decision, target: str) -> TargetError | None:

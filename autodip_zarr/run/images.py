@@ -19,6 +19,7 @@ from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
 from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.process import BlockTask
+from autodip_zarr.run.quality import record_warnings
 from autodip_zarr.run.software import changes_pixels, reads_and_writes
 from autodip_zarr.stores import (
     create_target,
@@ -213,6 +214,7 @@ def _run_document(spec: TargetSpec, started: datetime) -> dict[str, Any]:
         "block": [spec.block_t, spec.block_z],
         "chunk": list(spec.chunk),
         "shard": list(spec.shard) if spec.shard else None,
+        "uncertainty": spec.uncertainty,
     }
     return {"started": started.isoformat(timespec="seconds"), "layout": layout}
 
@@ -221,7 +223,14 @@ def _with_layout(spec: TargetSpec, layout: Mapping[str, Any]) -> TargetSpec:
     """Keep to the layout in which a result was begun, whatever this machine would choose."""
     block_t, block_z = layout["block"]
     shard = tuple(layout["shard"]) if layout["shard"] else None
-    return replace(spec, block_t=block_t, block_z=block_z, chunk=tuple(layout["chunk"]), shard=shard)
+    return replace(
+        spec,
+        block_t=block_t,
+        block_z=block_z,
+        chunk=tuple(layout["chunk"]),
+        shard=shard,
+        uncertainty=layout.get("uncertainty", False),
+    )
 
 
 @dataclass(frozen=True)
@@ -244,11 +253,21 @@ class FinishTask:
     """Token of the run's lock on the result."""
 
 
-def finish(task: FinishTask) -> int:
-    """Write pyramid, rendering windows and provenance; return the number of planes that failed."""
+@dataclass(frozen=True)
+class Finished:
+    """What there is to say of a finished result."""
+
+    failed: int
+    """Planes that failed."""
+    warnings: tuple[str, ...]
+    """What a person should look at, in words."""
+
+
+def finish(task: FinishTask) -> Finished:
+    """Write pyramid, rendering windows and provenance."""
     fence = Fence(task.spec.uri, task.lock)
     record = read_record(task.spec.uri)
-    failed = count_failed(record)
+    failed, warnings = count_failed(record), record_warnings(record, task.spec.dtype)
     now = datetime.now(UTC)
     run = {
         **_run_document(task.spec, task.started),
@@ -259,13 +278,14 @@ def finish(task: FinishTask) -> int:
         "python": platform.python_version(),
         "libraries": reads_and_writes(),
         "planes": {"total": int(record[..., 0].size), "failed": failed},
+        "warnings": list(warnings),
     }
     recipe = with_treatments(task.recipe, treatments(record))
     if task.is_new_store:
         crate = json.dumps(run_crate(task.spec.name, recipe, run), indent=2)
         write_file(f"{task.spec.uri}/{FILE_NAME}", crate.encode())
     finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run), fence.check)
-    return failed
+    return Finished(failed, warnings)
 
 
 def register(ref: ImageRef, target: str) -> None:

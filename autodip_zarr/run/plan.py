@@ -244,6 +244,9 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
     if choices.sequence != "none" and choices.preset == "reference":
         hint = "use --preset standard or best"
         raise OptionError("--sequence", "with --preset reference", "a preset that is not the letter", hint)
+    if choices.uncertainty and preset_recipe(choices.preset, precision="float32").starts == 1:
+        found = f"with --preset {choices.preset}, which fits from one start"
+        raise OptionError("--uncertainty", found, "a preset of several starts", "add --preset best")
     if choices.dtype not in {None, "float32"}:
         raise OptionError("--dtype", repr(choices.dtype), "float32, or nothing for that of the source")
 

@@ -14,7 +14,7 @@ from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
 from autodip_zarr.errors import FitError, PixelError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.fence import Fence
-from autodip_zarr.run.statistics import describe
+from autodip_zarr.run.statistics import describe, rounding_std
 from autodip_zarr.stores import (
     RECORD_FIELDS,
     STATUS_COPIED,
@@ -26,6 +26,7 @@ from autodip_zarr.stores import (
     write_block,
     write_failures,
     write_record,
+    write_uncertainty,
 )
 
 if TYPE_CHECKING:
@@ -127,11 +128,16 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
     noisy = _read(task)
     results = _denoised(task, noisy, denoise)
     pixels = np.empty((len(noisy), task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
+    spreads = np.full(pixels.shape, np.nan, np.float32) if task.spec.uncertainty else None
     for index, (position, plane) in enumerate(zip(task.block.positions, noisy, strict=True)):
-        settled = _settle(task, position, plane, results, rows)
+        settled, spread = _settle(task, position, plane, results, rows)
+        if spreads is not None and spread is not None:
+            spreads[index] = spread
         pixels[index] = converted(settled, task.spec.dtype, f"{task.spec.uri}: {_name(task.block, position)}")
     fence.check()
     write_block(task.spec, task.block, pixels)
+    if spreads is not None:
+        write_uncertainty(task.spec, task.block, spreads)
     fence.check()
     if rows.failures:
         write_failures(task.spec, task.block, rows.failures)
@@ -203,19 +209,22 @@ def _settle(
     noisy: NDArray[np.generic] | PixelError,
     results: Iterator[DenoisedPlane | FitError],
     rows: _Rows,
-) -> NDArray[np.generic]:
-    """Return what is written for a plane, and enter it in the record; takes its result from ``results``."""
+) -> tuple[NDArray[np.generic], NDArray[np.float32] | None]:
+    """Return what is written for a plane and its spread, and enter it in the record.
+
+    Takes its result from ``results``.
+    """
     if isinstance(noisy, PixelError):
         rows.fail(position, noisy)
-        return np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
+        return np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype), None
     if not _is_fitted(task, position, noisy):
         numbers = describe(noisy, noisy)
         rows.add(STATUS_COPIED, minimum=numbers["minimum"], maximum=numbers["maximum"])
-        return noisy
+        return noisy, None
     result = next(results)
     if isinstance(result, FitError):
         rows.fail(position, result)
-        return noisy
+        return noisy, None
     rows.add(
         STATUS_DENOISED,
         iterations=result.iterations,
@@ -225,6 +234,7 @@ def _settle(
         missing_pixels=result.missing_pixels,
         collapses=result.collapses,
         restarts=result.restarts,
+        rounding_std=rounding_std(result.plane, task.spec.dtype),
         **describe(noisy, result.plane),
     )
-    return result.plane
+    return result.plane, result.spread

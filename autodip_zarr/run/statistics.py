@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,28 @@ def describe(noisy: NDArray[np.generic], denoised: NDArray[np.generic]) -> dict[
     tops = range(0, noisy.shape[0], step)
     strips = [_describe_strip(noisy[top : top + step], denoised[top : top + step]) for top in tops]
     return strips[0] if len(strips) == 1 else _of_all(strips, [len(noisy[top : top + step]) for top in tops])
+
+
+def rounding_std(plane: NDArray[np.floating[Any]], dtype: str) -> float:
+    """Return the root mean square of what rounding to a pixel type changes, in detector counts.
+
+    Parameters
+    ----------
+    plane : ndarray
+        (Y, X), as it was denoised.
+    dtype : str
+        Pixel type of the result.
+
+    Returns
+    -------
+    float
+        NaN where nothing is rounded.
+    """
+    if np.dtype(dtype).kind not in "ui":
+        return math.nan
+    step = max(_STRIP_PX // plane.shape[1], 1)
+    strips = (plane[top : top + step] for top in range(0, len(plane), step))
+    return math.sqrt(sum(float(np.sum((strip - np.rint(strip)) ** 2)) for strip in strips) / plane.size)
 
 
 def _of_all(strips: Sequence[Mapping[str, float]], rows: Sequence[int]) -> dict[str, float]:

@@ -99,6 +99,7 @@ def target_spec(
         block_t=block[0],
         block_z=block[1],
         channels=_displays(header, acquisition),
+        uncertainty=choices.uncertainty,
     )
 
 

@@ -40,6 +40,7 @@ from autodip_zarr.stores.write import (
     replace_attributes,
     target_exists,
     write_block,
+    write_uncertainty,
 )
 from autodip_zarr.stores.writeback import register_nested_image, register_well_image, remove_target
 
@@ -89,4 +90,5 @@ __all__ = [
     "write_ome_tiff",
     "write_plate_layout",
     "write_record",
+    "write_uncertainty",
 ]

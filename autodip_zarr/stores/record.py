@@ -32,6 +32,7 @@ RECORD_FIELDS = (
     "missing_pixels",
     "collapses",
     "restarts",
+    "rounding_std",
 )
 """Columns of the record; NaN where a value does not apply, and in all of them where a plane is not done."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from autodip_zarr.stores.record import RECORD, create_record, read_attributes
 
 PRISTINE = f"{RESULT_ATTRIBUTE}/pristine"
 """Group that keeps the original bytes of documents changed when a result was written back."""
+
+UNCERTAINTY = f"{RESULT_ATTRIBUTE}/uncertainty"
+"""Array of the spread over the starts, laid out like level 0."""
 
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _STRIP_PX = 4 * 1024 * 1024
@@ -58,6 +62,10 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
             for index, level in enumerate(spec.levels):
                 _create_level(store, spec, index, level)
         create_record(place, spec)
+        if spec.uncertainty:
+            with place.zarr_store(read_only=False) as store:
+                like = replace(spec.levels[0], path=UNCERTAINTY)
+                _create_level(store, replace(spec, dtype="float32"), 0, like)
 
 
 def refuse_foreign(uri: str) -> None:
@@ -120,7 +128,7 @@ def _create_level(store: Any, spec: TargetSpec, index: int, level: Level) -> Non
         "shape": level.shape,
         "dtype": spec.dtype,
         "chunks": chunk,
-        "fill_value": 0,
+        "fill_value": float("nan") if level.path == UNCERTAINTY else 0,
     }
     if spec.zarr_format == 3:
         codec = ZstdCodec(level=3)
@@ -223,17 +231,42 @@ def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> None:
     TargetError
         It cannot be written.
     """
-    import zarr  # noqa: PLC0415
-
     expected = (len(block.positions), spec.size("y"), spec.size("x"))
     if planes.shape != expected:
         raise TargetError(spec.uri, f"found planes of shape {planes.shape}", f"{expected}")
     pixels = converted(planes, spec.dtype, f"{spec.uri}: c={block.c} t={block.t.start} z={block.z.start}")
+    _write_planes(spec, spec.levels[0].path, block, pixels)
+
+
+def write_uncertainty(spec: TargetSpec, block: Block, spreads: NDArray[np.float32]) -> None:
+    """Write the spread over the starts for the planes of a block.
+
+    Parameters
+    ----------
+    spec : TargetSpec
+        The result, with ``uncertainty``.
+    block : Block
+        The planes.
+    spreads : (N, Y, X)
+        float32, in detector counts, NaN where nothing was fitted.
+
+    Raises
+    ------
+    TargetError
+        It cannot be written.
+    """
+    _write_planes(spec, UNCERTAINTY, block, spreads)
+
+
+def _write_planes(spec: TargetSpec, path: str, block: Block, pixels: NDArray[Any]) -> None:
+    """Write the planes of a block into an array that is laid out like level 0."""
+    import zarr  # noqa: PLC0415
+
     names = [axis.name for axis in spec.axes]
     spans = {"t": block.t, "z": block.z, "c": range(block.c, block.c + 1)}
     cuts = {name: slice(span.start, span.stop) for name, span in spans.items()}
     region = tuple(slice(None) if name in ("y", "x") else cuts.get(name, slice(0, 1)) for name in names)
-    pixels = pixels.reshape(len(block.t), len(block.z), *expected[1:])  # t, z, y, x
+    pixels = pixels.reshape(len(block.t), len(block.z), *pixels.shape[1:])  # t, z, y, x
     present = [name for name in "tzyx" if name in names]
     pixels = pixels.reshape(
         [size for name, size in zip("tzyx", pixels.shape, strict=True) if name in present]
@@ -242,7 +275,6 @@ def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> None:
     shape = [pixels.shape[[n for n in names if n in present].index(n)] if n in present else 1 for n in names]
     place = open_place(spec.uri)
     with target_errors(spec.uri), place.zarr_store(read_only=False) as store:
-        path = spec.levels[0].path
         array = zarr.open_array(store, path=path, mode="r+", zarr_format=spec.zarr_format)
         array[region] = pixels.reshape(shape)
 

