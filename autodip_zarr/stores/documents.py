@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
 
 from autodip_zarr.stores.nodes import Json, Node, ZarrFormat, join
 from autodip_zarr.stores.place import Place
@@ -15,6 +18,44 @@ def dump_json(document: Mapping[str, object]) -> bytes:
         return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode()
     except UnicodeEncodeError:  # halves of characters, of broken names: they have no form but the escaped one
         return (json.dumps(document, indent=2) + "\n").encode()
+
+
+def create_array(
+    place: Place,
+    key: str,
+    data: NDArray[Any] | None = None,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Write the documents of a new array, and its content where it is given.
+
+    Zarr makes them in memory: in a store it would first look for whatever may lie there and above, which
+    on a bucket takes many requests.
+
+    Parameters
+    ----------
+    place : LocalPlace or RemotePlace
+        Store, in which nothing lies at the key.
+    key : str
+        Path of the array below its root.
+    data : ndarray, optional
+        Content; small.
+    **options
+        Those of ``zarr.create_array``.
+
+    Raises
+    ------
+    TargetError
+        They cannot be written.
+    """
+    import zarr  # noqa: PLC0415
+    from zarr.storage import MemoryStore  # noqa: PLC0415
+
+    made: dict[str, Any] = {}
+    array = zarr.create_array(MemoryStore(made), **options)
+    if data is not None:
+        array[...] = data
+    for name in sorted(made, key=lambda name: name.rpartition("/")[2].startswith((".z", "zarr.json"))):
+        place.write(join(key, name), made[name].to_bytes())  # the documents last: they say that it is there
 
 
 def write_group(place: Place, key: str, zarr_format: ZarrFormat, attributes: Mapping[str, object]) -> None:

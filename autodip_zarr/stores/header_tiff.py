@@ -13,7 +13,7 @@ from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.ome_xml import TiffImage
 from autodip_zarr.stores.sizes import check_sizes
-from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place
+from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
 
 AXES = ("t", "c", "z", "y", "x")
 """Axes of a TIFF image, as it is presented."""
@@ -31,7 +31,8 @@ def read_tiff_header(ref: ImageRef) -> Header:
     SourceError
         The file is missing, cannot be read or is no TIFF file.
     """
-    source = read_tiff_source(ref.uri)
+    stamp = tiff_stamp(ref.uri)
+    source = read_tiff_source(ref.uri, stamp)
     where = public_uri(ref.uri)
     number = ref.image_index
     if not 0 <= number < len(source.images):
@@ -39,7 +40,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
     image = source.images[number]
     check_sizes(image.sizes, f"{where}: Image[{number}]/Pixels")
     warnings: list[str] = []
-    with _first_file(ref.uri, image, warnings) as tif:
+    with _first_file((ref.uri, stamp), image, warnings) as tif:
         file, page_number, _ = image.locate(0, 0, 0)
         page = _page(tif, page_number if not warnings else 0, member_uri(ref.uri, file) if file else ref.uri)
         image = agreed(image, page, f"{where}: Image[{number}]/Pixels")
@@ -57,7 +58,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
         zarr_format=None,
         ome_version=None,
         texts=texts,
-        fingerprint=_fingerprint(ref.uri, source.text),
+        fingerprint=_fingerprint(stamp, source.text),
         warnings=tuple(warnings),
     )
 
@@ -90,11 +91,12 @@ def agreed(image: TiffImage, page: Any, where: str) -> TiffImage:  # noqa: ANN40
     return replace(image, samples=samples)
 
 
-def _first_file(uri: str, image: TiffImage, warnings: list[str]) -> Any:  # noqa: ANN401
-    """Open the file with the first plane, or the named one where that is missing."""
+def _first_file(named: tuple[str, Fingerprint | None], image: TiffImage, warnings: list[str]) -> Any:  # noqa: ANN401
+    """Open the file with the first plane, or the named one, whose state is known, where that is missing."""
+    uri, stamp = named
     file, _, _ = image.locate(0, 0, 0)
     if file is None:
-        return open_tiff(uri)
+        return open_tiff(uri, stamp)
     place, _ = tiff_place(uri)
     if place.stat(file) is None:
         warnings.append(f"{place.where(file)}: is missing, and holds planes of this image")
@@ -141,8 +143,7 @@ def _channels(image: TiffImage) -> tuple[ChannelDisplay, ...]:
     return (*image.channels[:count], *[blank] * (count - len(image.channels)))
 
 
-def _fingerprint(uri: str, text: str | None) -> Fingerprint:
-    place, name = tiff_place(uri)
-    stamp = place.stat(name) or Fingerprint(None, None, None, None)
+def _fingerprint(stamp: Fingerprint | None, text: str | None) -> Fingerprint:
+    stamp = stamp or Fingerprint(None, None, None, None)
     checksum = None if text is None else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
     return replace(stamp, checksum=checksum)

@@ -292,7 +292,7 @@ def _fingerprint(place: Place, node: Node) -> Fingerprint:
         own = {name: value for name, value in node.document.items() if name != "consolidated_metadata"}
         content = json.dumps(own, sort_keys=True).encode()
         return Fingerprint(len(content), None, None, _checksum(content))
-    content = place.read(node.document_key) or b""
+    content = node.content
     stamp = place.stat(node.document_key)
     if stamp is None:
         return Fingerprint(len(content), None, None, _checksum(content))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from autodip_zarr.errors import HeaderError, SourceError
@@ -39,6 +39,8 @@ class Node:
     """``zarr.json``, ``.zarray`` or ``.zgroup``."""
     document_key: str
     """Key of the document that holds the attributes."""
+    content: bytes = field(repr=False)
+    """Bytes of the document that holds the attributes."""
 
     @property
     def ome(self) -> Json:
@@ -171,7 +173,7 @@ def _node(place: Place, key: str, zarr_format: ZarrFormat, contents: Sequence[by
     if zarr_format == 2:
         user, group, array = documents
         document = array if array is not None else (group or {})
-        return Node(key, 2, array is not None, user or {}, document, join(key, ".zattrs"))
+        return Node(key, 2, array is not None, user or {}, document, join(key, ".zattrs"), contents[0] or b"")
     document = documents[0] or {}
     kind, where = document.get("node_type"), place.where(join(key, names[0]))
     if document.get("zarr_format") != 3 or kind not in ("group", "array"):
@@ -182,7 +184,7 @@ def _node(place: Place, key: str, zarr_format: ZarrFormat, contents: Sequence[by
         raise HeaderError(
             f"{where}: attributes", f"found a JSON {type(attributes).__name__}", "a JSON object"
         )
-    return Node(key, 3, kind == "array", attributes, document, join(key, names[0]))
+    return Node(key, 3, kind == "array", attributes, document, join(key, names[0]), contents[0] or b"")
 
 
 def as_object(value: object, where: str) -> Json:

@@ -11,21 +11,49 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, WrapperStore
 
 from autodip_zarr.stores.remote import ask_async, is_refused_as_missing
+from autodip_zarr.stores.uris import split_uri
+
+_DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 
 
 class PatientStore(WrapperStore[FsspecStore]):
-    """Every request is made as often as ``Patience`` allows.
+    """Every request is made as often as ``Patience`` allows; indices of shards are asked for once.
+
+    Made for one task, in which nobody else writes what is read here.
 
     Parameters
     ----------
     store : FsspecStore
         The store that makes each attempt.
+    replaces : bool
+        Whether only whole chunks and shards are written, so that none need be read before; without it zarr
+        fetches a shard to put unchanged chunks back.
     """
+
+    def __init__(self, store: FsspecStore, *, replaces: bool = False) -> None:
+        super().__init__(store)
+        self._replaces = replaces
+        self._indices: dict[tuple[str, int], Buffer | None] = {}
+
+    def _with_store(self, store: FsspecStore) -> PatientStore:
+        return PatientStore(store, replaces=self._replaces)
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return the bytes of a key, or a part of them; ``None`` where there is none."""
+        if self._replaces and split_uri(key)[1] not in _DOCUMENTS:
+            return None
+        if isinstance(byte_range, SuffixByteRequest):
+            index = (key, byte_range.suffix)
+            if index not in self._indices:
+                self._indices[index] = await self._fetch(key, prototype, byte_range)
+            return self._indices[index]
+        return await self._fetch(key, prototype, byte_range)
+
+    async def _fetch(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None
+    ) -> Buffer | None:
         try:
             found = await ask_async(lambda: self._store.get(key, prototype, byte_range))
         except Exception as error:

@@ -139,8 +139,8 @@ class LocalPlace:
                 shutil.rmtree(path)
 
     @contextmanager
-    def zarr_store(self, *, read_only: bool) -> Iterator[Any]:
-        """Open this folder as a store of zarr."""
+    def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:  # noqa: ARG002
+        """Open this folder as a store of zarr; see `RemotePlace`."""
         from zarr.storage import LocalStore  # noqa: PLC0415
 
         yield LocalStore(self.uri, read_only=read_only)
@@ -234,7 +234,7 @@ class RemotePlace:
         path = self._path(key)
         try:
             self.fs.invalidate_cache()
-            info = ask(lambda: self.fs.info(path))
+            info = ask(lambda: _info(self.fs, path))
         except (FileNotFoundError, NotADirectoryError, KeyError, ValueError):
             return None
         except Exception as error:  # see read
@@ -289,8 +289,16 @@ class RemotePlace:
                 return
 
     @contextmanager
-    def zarr_store(self, *, read_only: bool) -> Iterator[Any]:
-        """Open this prefix, or this archive, as a store of zarr."""
+    def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:
+        """Open this prefix, or this archive, as a store of zarr.
+
+        Parameters
+        ----------
+        read_only : bool
+            Whether nothing is written.
+        replaces : bool
+            Whether only whole chunks and shards are written, so that none need be read before.
+        """
         from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper  # noqa: PLC0415
         from zarr.storage import FsspecStore, ZipStore  # noqa: PLC0415
 
@@ -298,7 +306,7 @@ class RemotePlace:
 
         if not self.is_archive:
             fs, root = open_file_system(self.uri, asynchronous=True)
-            yield PatientStore(FsspecStore(fs, read_only=read_only, path=root))
+            yield PatientStore(FsspecStore(fs, read_only=read_only, path=root), replaces=replaces)
         elif is_remote(self.uri):
             fs = AsyncFileSystemWrapper(self.fs, asynchronous=True)
             yield PatientStore(FsspecStore(fs, read_only=read_only, path=""))
@@ -337,6 +345,16 @@ def open_place(uri: str) -> Place:
     except Exception as error:  # import errors, unknown protocols, missing credentials
         raise _unreadable(public_uri(uri), error) from error
     return RemotePlace(uri, fs, root, listable=not uri.startswith(("http://", "https://")))
+
+
+def _info(fs: Any, path: str) -> dict[str, Any]:  # noqa: ANN401
+    """Return what is known of a key; one request where s3fs makes a second one, in case it is a folder."""
+    if "s3" not in fs.protocol:
+        info: dict[str, Any] = fs.info(path)
+        return info
+    bucket, key, _ = fs.split_path(path)
+    head: dict[str, Any] = fs.call_s3("head_object", Bucket=bucket, Key=key)
+    return {**head, "size": head["ContentLength"]}
 
 
 def _open_zip(path: str) -> RemotePlace:

@@ -14,7 +14,7 @@ from autodip_zarr.domain import TargetSpec
 from autodip_zarr.stores.documents import with_ome, write_attributes
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE
 from autodip_zarr.stores.place import open_place, target_errors
-from autodip_zarr.stores.record import RECORD_FIELDS, read_record
+from autodip_zarr.stores.record import RECORD_FIELDS, forget_failures, read_record
 from autodip_zarr.stores.write import omero, result_node
 
 _STRIP_PX = 4 * 1024 * 1024
@@ -52,14 +52,19 @@ def finish_target(
     place = open_place(spec.uri)
     node = result_node(place)
     names = [axis.name for axis in spec.axes]
-    with target_errors(spec.uri), place.zarr_store(read_only=False) as store:
-        arrays = [
-            zarr.open_array(store, path=level.path, mode="r+", zarr_format=spec.zarr_format)
-            for level in spec.levels
-        ]
-        for fine, coarse in itertools.pairwise(arrays):
+    record = read_record(spec.uri)
+    with (
+        target_errors(spec.uri),
+        place.zarr_store(read_only=True) as source,
+        place.zarr_store(read_only=False, replaces=True) as target,
+    ):
+        paths = [level.path for level in spec.levels]
+        arrays = [zarr.open_array(source, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
+        for fine, path in zip(arrays[:-1], paths[1:], strict=True):
+            coarse = zarr.open_array(target, path=path, mode="r+", zarr_format=spec.zarr_format)
             downscale(fine, coarse, names, may_write)
-        windows = _windows(arrays[-1], names, read_record(spec.uri))
+        windows = _windows(arrays[-1], names, record)
+    forget_failures(place, record)
     ome = {**node.ome, "omero": omero(spec, windows)}
     ome.pop(RESULT_ATTRIBUTE, None)
     document = {**node.attributes, **with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}

@@ -22,7 +22,7 @@ from autodip_zarr.stores.ome_xml import TiffImage
 from autodip_zarr.stores.pictures import read_image, read_picture_header
 from autodip_zarr.stores.place import open_place
 from autodip_zarr.stores.remote import is_unanswered
-from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place
+from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
 
 Positions = Sequence[tuple[int, int]]
 """Time point and depth of each plane."""
@@ -165,8 +165,9 @@ def _one_by_one(array: Any, header: Header, c: int, run: list[tuple[int, int]]) 
 def _tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
     uri = header.ref.uri
     try:
-        image = read_tiff_source(uri).images[header.ref.image_index]
-        image = _with_samples(image, uri)
+        stamp = tiff_stamp(uri)
+        image = read_tiff_source(uri, stamp).images[header.ref.image_index]
+        image = _with_samples(image, uri, stamp)
         places = [(index, *image.locate(t, c, z)) for index, (t, z) in enumerate(positions)]
     except SourceError as error:
         raise PixelError(error.where, error.found, error.expected, error.hint) from error
@@ -176,7 +177,7 @@ def _tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
         _check_member(header, c, positions[wanted[0][0]], file)
         at = (header, c, positions)
         try:
-            with open_tiff(uri if file is None else member_uri(uri, file)) as tif:
+            with open_tiff(uri, stamp) if file is None else open_tiff(member_uri(uri, file)) as tif:
                 for index, page, sample in wanted:
                     stack[index] = _tiff_plane(tif, image, (page, sample), (*at, index))
         except PixelError:
@@ -186,19 +187,18 @@ def _tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
     return stack
 
 
-def _with_samples(image: TiffImage, uri: str) -> TiffImage:
+def _with_samples(image: TiffImage, uri: str, own: Fingerprint | None) -> TiffImage:
     """Take over the samples of the pages, as the header reader did."""
     file, number, _ = image.locate(0, 0, 0)
-    place, name = tiff_place(uri)
-    stamp = place.stat(name if file is None else file)
+    stamp = own if file is None else tiff_stamp(member_uri(uri, file))
     if stamp is None:
         return image
     return replace(image, samples=_samples(uri if file is None else member_uri(uri, file), number, stamp))
 
 
 @lru_cache(maxsize=256)
-def _samples(uri: str, number: int, _stamp: Fingerprint) -> int:
-    with open_tiff(uri) as tif:
+def _samples(uri: str, number: int, stamp: Fingerprint) -> int:
+    with open_tiff(uri, stamp) as tif:
         return int(tif.pages[number].samplesperpixel)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import HeaderError, SourceError, TargetError
-from autodip_zarr.stores.documents import dump_json, write_group
+from autodip_zarr.stores.documents import create_array, dump_json, write_group
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, as_object, as_objects, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
@@ -75,31 +75,28 @@ def create_record(place: Place, spec: TargetSpec) -> None:
 
     ``xarray.open_zarr`` opens the group in Zarr 2 and 3, with `RECORD_FIELDS` as the coordinate ``field``.
     """
-    import zarr  # noqa: PLC0415
-
     write_group(place, RESULT_ATTRIBUTE, spec.zarr_format, {})
     write_group(place, FAILURES, spec.zarr_format, {})
     shape = (*(spec.size(axis) for axis in "tcz"), len(RECORD_FIELDS))
     chunk = (min(spec.block_t, shape[0]), 1, min(spec.block_z, shape[2]), len(RECORD_FIELDS))
-    with place.zarr_store(read_only=False) as store:
-        names = zarr.create_array(
-            store,
-            name=f"{RESULT_ATTRIBUTE}/field",
-            shape=(len(RECORD_FIELDS),),
-            chunks=(len(RECORD_FIELDS),),
-            dtype="<U16" if spec.zarr_format == 2 else "string",
-            **_dimensions(spec, ("field",)),
-        )
-        names[:] = np.array(RECORD_FIELDS)
-        zarr.create_array(
-            store,
-            name=RECORD,
-            shape=shape,
-            chunks=chunk,
-            dtype="float64",
-            fill_value=float("nan"),
-            **_dimensions(spec, _AXES),
-        )
+    create_array(
+        place,
+        f"{RESULT_ATTRIBUTE}/field",
+        np.array(RECORD_FIELDS),
+        shape=(len(RECORD_FIELDS),),
+        chunks=(len(RECORD_FIELDS),),
+        dtype="<U16" if spec.zarr_format == 2 else "string",
+        **_dimensions(spec, ("field",)),
+    )
+    create_array(
+        place,
+        RECORD,
+        shape=shape,
+        chunks=chunk,
+        dtype="float64",
+        fill_value=float("nan"),
+        **_dimensions(spec, _AXES),
+    )
 
 
 def _dimensions(spec: TargetSpec, names: tuple[str, ...]) -> dict[str, Any]:
@@ -121,8 +118,7 @@ def write_record(spec: TargetSpec, block: Block, rows: NDArray[np.floating[Any]]
     block : Block
         The planes.
     rows : (N, F) float
-        One row for each of ``block.positions``, one column for each of `RECORD_FIELDS`. Where none says
-        ``STATUS_FAILED``, the reasons that an earlier attempt left are deleted.
+        One row for each of ``block.positions``, one column for each of `RECORD_FIELDS`.
 
     Raises
     ------
@@ -135,12 +131,10 @@ def write_record(spec: TargetSpec, block: Block, rows: NDArray[np.floating[Any]]
     if rows.shape != expected:
         raise TargetError(f"{spec.uri}/{RECORD}", f"found rows of shape {rows.shape}", f"{expected}")
     place = open_place(spec.uri)
-    with target_errors(place.where(RECORD)), place.zarr_store(read_only=False) as store:
+    with target_errors(place.where(RECORD)), place.zarr_store(read_only=False, replaces=True) as store:
         array = zarr.open_array(store, path=RECORD, mode="r+", zarr_format=spec.zarr_format)
         region = (_span(block.t), block.c, _span(block.z))
         array[region] = rows.reshape(len(block.t), len(block.z), -1).astype(np.float64)
-    if not np.any(rows[:, RECORD_FIELDS.index("status")] == STATUS_FAILED):
-        place.delete(_failure_key(block))
 
 
 def read_record(uri: str) -> NDArray[np.float64]:
@@ -200,6 +194,30 @@ def write_failures(spec: TargetSpec, block: Block, reasons: Mapping[tuple[int, i
     open_place(spec.uri).write(_failure_key(block), dump_json({"planes": planes}))
 
 
+def forget_failures(place: Place, record: NDArray[np.float64]) -> None:
+    """Delete the reasons of planes that were done after all, by a later attempt.
+
+    Parameters
+    ----------
+    place : LocalPlace or RemotePlace
+        The image group.
+    record : (T, C, Z, F) float64
+        What became of each plane.
+
+    Raises
+    ------
+    TargetError
+        The reasons cannot be read or deleted.
+    """
+    failed = {tuple(at) for at in np.argwhere(record[..., RECORD_FIELDS.index("status")] == STATUS_FAILED)}
+    by_file: dict[str, list[Failure]] = {}
+    for key, failure in _failures(place):
+        by_file.setdefault(key, []).append(failure)
+    for key, failures in by_file.items():
+        if not any((one.t, one.c, one.z) in failed for one in failures):
+            place.delete(key)
+
+
 def read_failures(uri: str) -> tuple[Failure, ...]:
     """Return why planes of a result failed, as far as written down, in the order of c, t and z.
 
@@ -208,20 +226,23 @@ def read_failures(uri: str) -> tuple[Failure, ...]:
     TargetError
         The reasons cannot be read.
     """
-    place = open_place(uri)
+    return tuple(sorted(failure for _, failure in _failures(open_place(uri))))
+
+
+def _failures(place: Place) -> list[tuple[str, Failure]]:
+    """Return why planes failed, each with the key of its file."""
     try:
         names = [name for name, is_folder in place.entries(FAILURES) if not is_folder]
         keys = [f"{FAILURES}/{name}" for name in names if name.endswith(".json") and name[0].isdigit()]
         contents = zip(keys, place.read_many(keys), strict=True)
-        found = [
-            _failure(plane, f"{place.where(key)}: planes[{index}]")
+        return [
+            (key, _failure(plane, f"{place.where(key)}: planes[{index}]"))
             for key, content in contents
             if content is not None
             for index, plane in enumerate(_planes(content, place.where(key)))
         ]
     except SourceError as error:
         raise TargetError(error.where, error.found, error.expected, error.hint) from error
-    return tuple(sorted(found))
 
 
 def _planes(content: bytes, where: str) -> list[Json]:

@@ -209,8 +209,17 @@ def open_file_system(uri: str, *, asynchronous: bool = False) -> tuple[Any, str]
     return fs, root
 
 
-def open_remote_file(uri: str, block_bytes: int) -> Any:  # noqa: ANN401
+def open_remote_file(uri: str, block_bytes: int, size_bytes: int | None = None) -> Any:  # noqa: ANN401
     """Open a file for reading here and there, a block at a time.
+
+    Parameters
+    ----------
+    uri : str
+        Where it is.
+    block_bytes : int
+        What is asked for at least, since pages and entries lie close together.
+    size_bytes : int, optional
+        Its size, where that is known: the server is not asked for it again.
 
     Raises
     ------
@@ -220,7 +229,8 @@ def open_remote_file(uri: str, block_bytes: int) -> Any:  # noqa: ANN401
         The server gives out whole files only.
     """
     fs, path = open_file_system(uri)
-    file = ask(lambda: fs.open(path, "rb", block_size=block_bytes))
+    known = {} if size_bytes is None else {"size": size_bytes}
+    file = ask(lambda: fs.open(path, "rb", block_size=block_bytes, **known))
     cache = getattr(file, "cache", None)
     if cache is not None:
         fetch = cache.fetcher

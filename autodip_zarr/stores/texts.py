@@ -73,7 +73,7 @@ def read_text(place: Place, key: str) -> str | None:
     SourceError
         It cannot be read.
     """
-    stamp = place.stat(key)
+    stamp = place.stat(key)  # one header of a whole plate may be large: it is not fetched for each field
     return None if stamp is None else _read_cached(place, key, stamp)
 
 

@@ -48,8 +48,15 @@ def is_tiff_name(name: str) -> bool:
 
 
 @contextmanager
-def open_tiff(uri: str) -> Iterator[Any]:
+def open_tiff(uri: str, stamp: Fingerprint | None = None) -> Iterator[Any]:
     """Open one TIFF file, local or remote, without following what its header names.
+
+    Parameters
+    ----------
+    uri : str
+        Path or URI.
+    stamp : Fingerprint, optional
+        Its state, where that is known: a server is not asked for its size again.
 
     Raises
     ------
@@ -62,7 +69,7 @@ def open_tiff(uri: str) -> Iterator[Any]:
         if is_remote(uri):
             # small blocks: pages are read here and there, not from end to end
             with (
-                open_remote_file(uri, _BLOCK_BYTES) as file,
+                open_remote_file(uri, _BLOCK_BYTES, None if stamp is None else stamp.size_bytes) as file,
                 tifffile.TiffFile(file, **_PLAIN_ONLY) as tif,
             ):
                 yield tif
@@ -88,8 +95,15 @@ def tiff_place(uri: str) -> tuple[Place, str]:
     return open_place(parent or "/"), name
 
 
-def read_tiff_source(uri: str) -> TiffSource:
+def read_tiff_source(uri: str, stamp: Fingerprint | None = None) -> TiffSource:
     """Return the images of a TIFF file or of the set it belongs to, without reading a pixel.
+
+    Parameters
+    ----------
+    uri : str
+        Path or URI.
+    stamp : Fingerprint, optional
+        State of the file, where that is known.
 
     Raises
     ------
@@ -98,15 +112,20 @@ def read_tiff_source(uri: str) -> TiffSource:
     SourceError
         The file is missing, cannot be read or is no TIFF file.
     """
-    place, name = tiff_place(uri)
-    first = _first_page(uri, place.stat(name))
+    first = _first_page(uri, stamp or tiff_stamp(uri))
     return first if isinstance(first, TiffSource) else _from_header(uri, first)
 
 
+def tiff_stamp(uri: str) -> Fingerprint | None:
+    """Return the state of a file, ``None`` where there is none."""
+    place, name = tiff_place(uri)
+    return place.stat(name)
+
+
 @lru_cache(maxsize=16)
-def _first_page(uri: str, _stamp: Fingerprint | None) -> TiffSource | str:
+def _first_page(uri: str, stamp: Fingerprint | None) -> TiffSource | str:
     """Return the OME-XML of a file, or the images of a file that has none; unchanged files are read once."""
-    with open_tiff(uri) as tif:
+    with open_tiff(uri, stamp) as tif:
         if not tif.pages:
             raise HeaderError(public_uri(uri), "has no page", "an image")
         text = _description(tif.pages[0], uri)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Axis, Block, ChannelDisplay, Level, TargetSpec
 from autodip_zarr.errors import SourceError, TargetError
-from autodip_zarr.stores.documents import with_ome, write_attributes, write_group
+from autodip_zarr.stores.documents import create_array, with_ome, write_attributes, write_group
 from autodip_zarr.stores.layout import plan_layout
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
@@ -50,22 +50,20 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
     check_spec(spec)
     refuse_foreign(spec.uri)
     place = open_place(spec.uri)
-    if target_exists(spec.uri):
-        raise TargetError(spec.uri, "holds a result already", hint="continue it, or overwrite it")
     if _existing(place) is not None:
+        if target_exists(spec.uri):
+            raise TargetError(spec.uri, "holds a result already", hint="continue it, or overwrite it")
         place.delete_tree("")
     with target_errors(spec.uri):
         ome = {"multiscales": [_multiscales(spec)], "omero": omero(spec, {})}
         user = {**with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}
         write_group(place, "", spec.zarr_format, user)
-        with place.zarr_store(read_only=False) as store:
-            for index, level in enumerate(spec.levels):
-                _create_level(store, spec, index, level)
+        for index, level in enumerate(spec.levels):
+            _create_level(place, spec, index, level)
         create_record(place, spec)
         if spec.uncertainty:
-            with place.zarr_store(read_only=False) as store:
-                like = replace(spec.levels[0], path=UNCERTAINTY)
-                _create_level(store, replace(spec, dtype="float32"), 0, like)
+            like = replace(spec.levels[0], path=UNCERTAINTY)
+            _create_level(place, replace(spec, dtype="float32"), 0, like)
 
 
 def refuse_foreign(uri: str) -> None:
@@ -117,14 +115,12 @@ def level_layout(spec: TargetSpec, index: int) -> tuple[tuple[int, ...], tuple[i
     return chunk, shard
 
 
-def _create_level(store: Any, spec: TargetSpec, index: int, level: Level) -> None:  # noqa: ANN401
-    import zarr  # noqa: PLC0415
+def _create_level(place: Place, spec: TargetSpec, index: int, level: Level) -> None:
     from zarr.codecs import ZstdCodec  # noqa: PLC0415
 
     chunk, shard = level_layout(spec, index)
     names = [axis.name for axis in spec.axes]
     shared: dict[str, Any] = {
-        "name": level.path,
         "shape": level.shape,
         "dtype": spec.dtype,
         "chunks": chunk,
@@ -132,13 +128,14 @@ def _create_level(store: Any, spec: TargetSpec, index: int, level: Level) -> Non
     }
     if spec.zarr_format == 3:
         codec = ZstdCodec(level=3)
-        zarr.create_array(
-            store, **shared, shards=shard, compressors=codec, dimension_names=names, zarr_format=3
+        create_array(
+            place, level.path, **shared, shards=shard, compressors=codec, dimension_names=names, zarr_format=3
         )
         return
     blosc: dict[str, Any] = {"id": "blosc", "cname": "zstd", "clevel": 5, "shuffle": 1, "blocksize": 0}
-    zarr.create_array(
-        store,
+    create_array(
+        place,
+        level.path,
         **shared,
         compressors=blosc,
         chunk_key_encoding={"name": "v2", "separator": "/"},
@@ -274,7 +271,7 @@ def _write_planes(spec: TargetSpec, path: str, block: Block, pixels: NDArray[Any
     pixels = np.transpose(pixels, [present.index(name) for name in names if name in present])
     shape = [pixels.shape[[n for n in names if n in present].index(n)] if n in present else 1 for n in names]
     place = open_place(spec.uri)
-    with target_errors(spec.uri), place.zarr_store(read_only=False) as store:
+    with target_errors(spec.uri), place.zarr_store(read_only=False, replaces=True) as store:
         array = zarr.open_array(store, path=path, mode="r+", zarr_format=spec.zarr_format)
         array[region] = pixels.reshape(shape)
 

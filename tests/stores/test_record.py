@@ -19,6 +19,7 @@ from autodip_zarr.stores import (
     STATUS_FAILED,
     Failure,
     create_target,
+    finish_target,
     read_failures,
     read_record,
     write_failures,
@@ -104,6 +105,8 @@ def test_reasons_of_failures(tmp_path: Path, zarr_format: ZarrFormat) -> None:
     write_record(spec, first, rows(2, status=STATUS_FAILED))
     assert read_failures(spec.uri) == expected
     write_record(spec, first, rows(2, status=STATUS_DENOISED))
+    write_record(spec, second, rows(1, status=STATUS_FAILED))
+    finish_target(spec, {})
     assert read_failures(spec.uri) == expected[2:], "a block that succeeded has no reason left"
 
 
