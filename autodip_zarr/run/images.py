@@ -24,9 +24,9 @@ from autodip_zarr.run.software import changes_pixels, reads_and_writes
 from autodip_zarr.stores import (
     create_target,
     finish_target,
+    own_attributes,
     read_attributes,
     read_record,
-    refuse_foreign,
     register_nested_image,
     register_well_image,
     target_exists,
@@ -188,8 +188,7 @@ def _status(
     TargetError
         If it is no result, or one that was made otherwise and is not to be overwritten.
     """
-    refuse_foreign(uri)
-    decision = decide(image, read_attributes(uri), choices.overwrite)
+    decision = decide(image, own_attributes(uri), choices.overwrite)
     if problem := complaint(decision, uri):
         raise problem
     if decision.action == "create":

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autodip_zarr.calibration import Table
 from autodip_zarr.domain import Acquisition, ChannelMetadata, Evidence, Header, ImageRef
-from autodip_zarr.errors import OptionError
+from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.metadata import (
     ChannelMapping,
     ImagePlace,
@@ -23,6 +23,7 @@ from autodip_zarr.metadata import (
 )
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices
+from autodip_zarr.stores import read_file
 
 _SHOWN = 10
 
@@ -143,10 +144,16 @@ class Knowledge:
 
 
 def _content(name: str, where: str) -> str:
+    """Return the text of a file or URI that was named."""
     try:
-        return Path(name).read_text(encoding="utf-8-sig")
+        content = read_file(name) if "://" in name else Path(name).read_bytes()
+        if content is None:
+            raise OptionError(where, "is missing", "a file")
+        return content.decode("utf-8-sig")
     except OSError as error:
         raise OptionError(where, f"cannot be read ({error.strerror})", "a file") from error
+    except SourceError as error:
+        raise OptionError(where, error.found, "a file", error.hint) from error
     except UnicodeDecodeError as error:
         hint = "save it as 'CSV UTF-8' where a spreadsheet asks"
         raise OptionError(where, f"not UTF-8 ({error.reason})", "text in UTF-8", hint) from error

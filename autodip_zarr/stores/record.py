@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import HeaderError, SourceError, TargetError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.documents import create_array, dump_json, write_group
 from autodip_zarr.stores.messages import words
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, as_object, as_objects, parse_json, read_node
+from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, as_objects, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
 
 RECORD_FIELDS = (
@@ -274,11 +275,22 @@ def read_attributes(uri: str) -> dict[str, Any] | None:
     TargetError
         The metadata of the group cannot be read.
     """
-    place = open_place(uri)
     try:
-        node = read_node(place, "")
-        if node is None or not node.is_result:
-            return None
-        return as_object(node.attributes[RESULT_ATTRIBUTE], f"{place.where(node.document_key)}: autodip")
+        node = read_node(open_place(uri), "")
     except SourceError as error:
         raise TargetError(error.where, error.found, error.expected, error.hint) from error
+    return None if node is None or not node.is_result else result_attribute(node, uri)
+
+
+def result_attribute(node: Node, uri: str) -> dict[str, Any]:
+    """Return the ``autodip`` attribute of the group of a result.
+
+    Raises
+    ------
+    TargetError
+        It is no JSON object.
+    """
+    value = node.attributes[RESULT_ATTRIBUTE]
+    if not isinstance(value, dict):
+        raise TargetError(f"{public_uri(uri)}: autodip", f"found {value!r:.100}", "a JSON object")
+    return value

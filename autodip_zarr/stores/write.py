@@ -16,7 +16,7 @@ from autodip_zarr.stores.documents import create_array, with_ome, write_attribut
 from autodip_zarr.stores.layout import plan_layout
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
-from autodip_zarr.stores.record import RECORD, create_record, read_attributes
+from autodip_zarr.stores.record import RECORD, create_record, read_attributes, result_attribute
 
 PRISTINE = f"{RESULT_ATTRIBUTE}/pristine"
 """Group that keeps the original bytes of documents changed when a result was written back."""
@@ -48,9 +48,8 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
         Something else is there, the layout makes no sense, or it cannot be written.
     """
     check_spec(spec)
-    refuse_foreign(spec.uri)
     place = open_place(spec.uri)
-    if _existing(place) is not None:
+    if own_attributes(spec.uri) is not None:
         if target_exists(spec.uri):
             raise TargetError(spec.uri, "holds a result already", hint="continue it, or overwrite it")
         place.delete_tree("")
@@ -66,18 +65,21 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
             _create_level(place, replace(spec, dtype="float32"), 0, like)
 
 
-def refuse_foreign(uri: str) -> None:
-    """Refuse a place that holds a group or array which this program did not write.
+def own_attributes(uri: str) -> dict[str, Any] | None:
+    """Return the ``autodip`` attribute of what lies at a place, ``None`` where nothing does.
 
     Raises
     ------
     TargetError
-        It does, or its metadata cannot be read.
+        A group or array lies there which this program did not write, or its metadata cannot be read.
     """
     existing = _existing(open_place(uri))
-    if existing is not None and not existing.is_result:
+    if existing is None:
+        return None
+    if not existing.is_result:
         hint = "choose another target; only what this program wrote is ever replaced"
         raise TargetError(uri, "holds something else already", "nothing there", hint)
+    return result_attribute(existing, uri)
 
 
 def check_spec(spec: TargetSpec) -> None:
