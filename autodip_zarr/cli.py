@@ -77,6 +77,13 @@ _method = _options(
     ),
     _fit,
 )
+_stop = click.option(
+    "--stop",
+    type=click.Choice(["transferred", "auto"]),
+    default="transferred",
+    show_default=True,
+    help="Make the transferred number of iterations, or half to twice as many, as the outputs tell.",
+)
 _sequence = _options(
     click.option(
         "--sequence",
@@ -187,6 +194,7 @@ def main() -> None:
 @_knowledge
 @_method
 @_max_cost
+@_stop
 @_sequence
 @_selection
 @_destination
@@ -228,6 +236,7 @@ def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
 @_knowledge
 @_method
 @_max_cost
+@_stop
 @_sequence
 @_selection
 @_device
@@ -367,6 +376,7 @@ def verify(target: str, *, as_json: bool) -> None:
 @click.option("--picture", default="preview.png", show_default=True, help="PNG to write.")
 @_knowledge
 @_method
+@_stop
 @_device
 def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None:  # noqa: ANN401
     """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""

@@ -370,6 +370,8 @@ class Recipe:
     """Whether a card may use only kernels that give the same bits in every run; a CPU always does."""
     sequence: WarmStart | None = None
     """How planes are fitted on from their neighbours; ``None`` fits each on its own."""
+    stop: str = "transferred"
+    """``transferred`` makes the transferred number of iterations, ``auto`` half to twice as many."""
     averaged_share: float = 0.0
     """Share of the iterations that the average reaches back over, where that is more than ``averaging``."""
     stabilisation: float = 0.0

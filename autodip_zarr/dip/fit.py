@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autodip_zarr.dip import fast, network
+from autodip_zarr.dip.iterations import AUTO_TIMES
 from autodip_zarr.dip.losses import loss, mean_squared_error
 from autodip_zarr.dip.memory import keep_freed_memory
 from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
 from autodip_zarr.dip.perturbation import Generators, Noise
+from autodip_zarr.dip.stop import LOOK_EVERY, Restlessness, StopWatch
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError, OptionError
 
@@ -59,6 +61,8 @@ class Fit:
     """How often the weights of the last check were restored."""
     weights: Sequence[Tensor]
     """Parameters after the last step; float32 on the device."""
+    overshoot: float
+    """How restless its outputs were at the end, over their calmest; NaN for fits too short to tell."""
 
 
 def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
@@ -126,13 +130,22 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
     if tile.weights is not None:
         prior.load(tile.weights)
     error = target.new_zeros(())
-    for iteration in range(prior.config.iterations):
+    is_auto = prior.recipe.stop == "auto"
+    watch = StopWatch(prior.config.iterations // AUTO_TIMES if is_auto else prior.config.iterations)
+    restlessness = Restlessness()
+    made = 0
+    while made < prior.config.iterations and not (is_auto and watch.is_over):
         error = prior.look()
-        if iteration % CHECK_EVERY == 0:
+        if made % CHECK_EVERY == 0:
             yield
             prior.check(error.item())
         prior.advance()
+        made += 1
+        if prior.output is not None:
+            restlessness.take(prior.output)
         yield
+        if made % LOOK_EVERY == 0 and restlessness.variance is not None:
+            watch.look(made, restlessness.variance.item())
     output = target if prior.output is None else prior.output
     last = error.item()
     if prior.collapsed(last):  # between the last check and the end
@@ -143,7 +156,7 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
     if not torch.isfinite(image).all():
         raise diverged(last)
     weights = [parameter.detach() for parameter in prior.parameters]
-    return Fit(image.cpu().numpy()[inner], prior.config.iterations, last, prior.collapses, weights)
+    return Fit(image.cpu().numpy()[inner], made, last, prior.collapses, weights, watch.overshoot)
 
 
 def diverged(loss: float) -> FitError:

@@ -10,6 +10,9 @@ from autodip_zarr.domain import DipConfig, Recipe
 CALIBRATED_SIDE_PX: Final = 512
 """Side of the fields on which the transferred numbers were found."""
 
+AUTO_TIMES: Final = 2
+"""How many times the transferred count a fit that is stopped by itself may take."""
+
 _MOST_TIMES: Final = 4
 _LEAST_COUNT_SIDE: Final = 1 / 8
 _LEAST_NOISE_SIDE: Final = 1 / 2
@@ -24,7 +27,8 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
     to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side, and faster
     (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. Larger fields keep
-    the count. The measurements behind all three are in docs/explanation/engine.md.
+    the count; narrow networks take no less than it, since they learn slowly on any field. The measurements
+    behind all of this are in docs/explanation/engine.md.
 
     Parameters
     ----------
@@ -39,7 +43,21 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     is_short = config.iterations < recipe.perturb_from and not _is_narrow(config)
     exponent = recipe.unperturbed_exponent if is_short else recipe.size_exponent
     factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(shape))), exponent)
-    return max(min(raised, 1), round(raised * factor))
+    least = config.iterations if _is_narrow(config) else 1
+    return max(min(raised, least), round(raised * factor))
+
+
+def most_iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
+    """Return the number of Adam steps for one field beyond which it is stopped in any case.
+
+    Parameters
+    ----------
+    config, recipe, shape : DipConfig, Recipe, tuple of int
+        See :func:`iterations_for`. With ``recipe.stop`` ``auto`` a fit that still settles goes on
+        to twice its count.
+    """
+    count = iterations_for(config, recipe, shape)
+    return AUTO_TIMES * count if recipe.stop == "auto" else count
 
 
 def perturbation_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> float:

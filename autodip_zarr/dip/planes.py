@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autodip_zarr.dip.fit import Fit, Tile
-from autodip_zarr.dip.iterations import averaging_for, iterations_for, perturbation_for
+from autodip_zarr.dip.iterations import (
+    averaging_for,
+    iterations_for,
+    most_iterations_for,
+    perturbation_for,
+)
 from autodip_zarr.dip.scaling import Scaled, scale, scale_and_stabilise
 from autodip_zarr.dip.sequence import fit_run, runs, warm_iterations
 from autodip_zarr.dip.side_by_side import TileJob, fit_tiles
@@ -59,6 +64,8 @@ class DenoisedPlane:
     """How often the weights of an earlier check were restored, over all fits."""
     restarts: int = 0
     """Fits that diverged and were begun again with another seed."""
+    overshoot: float = float("nan")
+    """The greatest, over the fits, of how restless the outputs were at the end; see ``dip.stop``."""
 
 
 def denoise_planes(
@@ -242,6 +249,7 @@ class _Begun:
             missing,
             sum(outcome.fit.collapses for outcome in outcomes),
             sum(outcome.restarts for outcome in outcomes),
+            max(outcome.fit.overshoot for outcome in outcomes),
         )
 
 
@@ -257,9 +265,9 @@ class _Outcome:
 def _adapted(job: FitJob, jobs: Sequence[TileJob]) -> FitJob:
     """Settle iterations and perturbation for tiles of one size."""
     shape = (jobs[0].tile.image.shape[0], jobs[0].tile.image.shape[1])
-    config = replace(job.config, iterations=iterations_for(job.config, job.recipe, shape))
+    config = replace(job.config, iterations=most_iterations_for(job.config, job.recipe, shape))
     perturbation = perturbation_for(job.config, job.recipe, shape)
-    averaging = averaging_for(config.iterations, job.recipe)
+    averaging = averaging_for(iterations_for(job.config, job.recipe, shape), job.recipe)
     recipe = replace(job.recipe, perturbation=perturbation, averaging=averaging)
     return replace(job, config=config, recipe=recipe)
 

@@ -67,6 +67,8 @@ class Choices:
     """Version of OME-Zarr to write; ``None`` for 0.5, and for that of the store when writing back."""
     dtype: str | None = None
     """Pixel type of the result: ``float32``, or ``None`` for that of the source."""
+    stop: Literal["transferred", "auto"] = "transferred"
+    """Whether each fit makes the transferred number of iterations, or is stopped by its own outputs."""
     uncertainty: bool = False
     """Whether the spread over the starts is written beside the record; needs a preset of several starts."""
     overwrite: Overwrite = "never"

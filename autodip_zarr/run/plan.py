@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autodip_zarr.calibration import MatchOptions, Table, find_match, load_table, relative_cost
-from autodip_zarr.dip.iterations import iterations_for
+from autodip_zarr.dip.iterations import iterations_for, most_iterations_for
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.dip.sequence import relative_work, warm_start
 from autodip_zarr.dip.tiles import cover
@@ -88,7 +88,7 @@ class Planner:
             halo_px=choices.halo_px,
             precision=resolve_precision(choices.precision, device),
         )
-        recipe = replace(recipe, deterministic=choices.deterministic)
+        recipe = replace(recipe, deterministic=choices.deterministic, stop=choices.stop)
         check_arithmetic(recipe, device)
         if choices.sequence != "none":
             recipe = replace(recipe, sequence=warm_start(choices.sequence, both_ways=choices.both_ways))
@@ -133,7 +133,7 @@ class Planner:
     def _plane_cost(self, config: DipConfig, size: tuple[int, int]) -> float:
         """Return the relative cost of a plane under the recipe: its tiles, starts and iterations."""
         covering = cover(size, self.recipe.tile_px, self.recipe.halo_px)
-        iterations = iterations_for(config, self.recipe, covering.tile)
+        iterations = most_iterations_for(config, self.recipe, covering.tile)
         tile = relative_cost(replace(config, iterations=iterations), covering.tile[0] * covering.tile[1])
         return tile * len(covering.corners) * self.recipe.starts
 
@@ -239,16 +239,23 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
         raise OptionError("--tile, --halo", found, "a halo smaller than the tile")
     if choices.max_cost is not None and not choices.max_cost > 0:
         raise OptionError("--max-cost", f"{choices.max_cost}", "a number above 0")
+    _check_fit(choices)
+    if choices.dtype not in {None, "float32"}:
+        raise OptionError("--dtype", repr(choices.dtype), "float32, or nothing for that of the source")
+
+
+def _check_fit(choices: Choices) -> None:
     if choices.both_ways and choices.sequence == "none":
         raise OptionError("--both-ways", "given without --sequence", "--sequence z or --sequence t with it")
     if choices.sequence != "none" and choices.preset == "reference":
         hint = "use --preset standard or best"
         raise OptionError("--sequence", "with --preset reference", "a preset that is not the letter", hint)
+    if choices.stop == "auto" and (choices.sequence != "none" or choices.preset == "reference"):
+        found = "with --sequence" if choices.sequence != "none" else "with --preset reference"
+        raise OptionError("--stop", f"auto {found}", "the transferred number of iterations there")
     if choices.uncertainty and preset_recipe(choices.preset, precision="float32").starts == 1:
         found = f"with --preset {choices.preset}, which fits from one start"
         raise OptionError("--uncertainty", found, "a preset of several starts", "add --preset best")
-    if choices.dtype not in {None, "float32"}:
-        raise OptionError("--dtype", repr(choices.dtype), "float32, or nothing for that of the source")
 
 
 def _unfit(header: Header) -> str | None:

@@ -234,6 +234,7 @@ def _settle(
         missing_pixels=result.missing_pixels,
         collapses=result.collapses,
         restarts=result.restarts,
+        overshoot=result.overshoot,
         rounding_std=rounding_std(result.plane, task.spec.dtype),
         **describe(noisy, result.plane),
     )

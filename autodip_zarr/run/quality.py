@@ -16,6 +16,13 @@ Simulated photon-limited planes: at 0.06 the error of the denoised plane grew by
 """
 
 
+OVERSHOOT: Final = 1.15
+"""Restlessness of a fit at its end, over its calmest, above which its stop was probably late.
+
+Measured on real images: docs/explanation/engine.md.
+"""
+
+
 def record_warnings(record: NDArray[np.float64], dtype: str) -> tuple[str, ...]:
     """Return warnings about the planes of a result, in words.
 
@@ -26,7 +33,26 @@ def record_warnings(record: NDArray[np.float64], dtype: str) -> tuple[str, ...]:
     dtype : str
         Pixel type of the result.
     """
-    rounding, residual = (record[..., RECORD_FIELDS.index(name)] for name in ("rounding_std", "residual_std"))
+    return (*_rounding_warnings(record, dtype), *_stop_warnings(record))
+
+
+def _of(record: NDArray[np.float64], name: str) -> NDArray[np.float64]:
+    values: NDArray[np.float64] = record[..., RECORD_FIELDS.index(name)]
+    return values
+
+
+def _stop_warnings(record: NDArray[np.float64]) -> tuple[str, ...]:
+    late = int((_of(record, "overshoot") > OVERSHOOT).sum())  # NaN is not
+    if not late:
+        return ()
+    return (
+        f"{late} planes were probably fitted for too long, so that noise came back: theirs may be stronger "
+        "than that of the calibration images; compare with --stop auto",
+    )
+
+
+def _rounding_warnings(record: NDArray[np.float64], dtype: str) -> tuple[str, ...]:
+    rounding, residual = _of(record, "rounding_std"), _of(record, "residual_std")
     coarse = rounding**2 > ROUNDING_SHARE * residual**2  # NaN is not
     if not coarse.any():
         return ()

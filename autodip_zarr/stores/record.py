@@ -34,6 +34,7 @@ RECORD_FIELDS = (
     "collapses",
     "restarts",
     "rounding_std",
+    "overshoot",
 )
 """Columns of the record; NaN where a value does not apply, and in all of them where a plane is not done."""
 

@@ -48,7 +48,7 @@ def test_short_counts_are_fitted_without_perturbation_and_stopped_sooner_on_smal
     assert perturbation_for(short, STANDARD, (512, 512)) == 0.0
     assert iterations_for(short, STANDARD, (512, 512)) == 700
     assert iterations_for(short, STANDARD, (256, 256)) == round(700 / 2**1.4)
-    assert iterations_for(SHORT, STANDARD, (256, 256)) == round(400 / 2**0.5)
+    assert iterations_for(SHORT, STANDARD, (256, 256)) == 300
     assert perturbation_for(LONG, STANDARD, (512, 512)) == pytest.approx(1 / 60)
 
 
@@ -75,3 +75,9 @@ def test_presets_and_iterations_import_no_torch() -> None:
         "import sys, autodip_zarr.dip.presets, autodip_zarr.dip.iterations; sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_narrow_outermost_level_takes_its_transferred_count_on_any_field() -> None:
+    recipe = preset_recipe("standard", precision="float32")
+    counts = [iterations_for(SHORT, recipe, (side, side)) for side in (64, 128, 320, 512)]
+    assert counts == [300, 300, 316, 400]

@@ -50,6 +50,7 @@ def test_the_fields_are_under_contract() -> None:
         "collapses",
         "restarts",
         "rounding_std",
+        "overshoot",
     )
     assert (STATUS_FAILED, STATUS_DENOISED, STATUS_COPIED) == (0, 1, 2)
 
