@@ -159,14 +159,14 @@ def standard(config: DipConfig, precision: str) -> tuple[DipConfig, Recipe]:
 def engine_step(job: Timing) -> tuple[int, Step]:
     """Make the first steps of this engine, and return how many planes take turns and the step of all."""
     config, recipe = standard(job.config, job.precision)
-    config = replace(config, iterations=job.iterations + 100)  # more than are made
+    more = job.iterations + 100  # than are made
     kind = Kind(config, recipe, SHAPE, job.device)
     image = noisy_plane().numpy()
     running: list[tuple[Slot, Generator[None, None, Fit]]] = []
 
     def begin() -> None:
         slot = Slot.on(kind)
-        running.append((slot, slot.steps(TileJob(Tile(image), len(running)))))
+        running.append((slot, slot.steps(TileJob(Tile(image), len(running)), more)))
         with slot.turn():
             next(running[-1][1])
 

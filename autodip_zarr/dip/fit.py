@@ -217,7 +217,7 @@ def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int
         z = fast.pad(_laid_out(z))
     for parameter in parameters:
         parameter.requires_grad_()
-    adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True, capturable=on_card)
+    adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
     steps = config.iterations + 1  # one more than there are, for the look back after a late collapse
     noise = Noise.like(z, recipe.perturbation, steps, generators) if recipe.perturbation else None
     average = None if recipe.averaging is None else torch.zeros(shape, device=device)
@@ -275,10 +275,11 @@ class Prior:
                 parameter.copy_(weight)
 
     def become(self, fresh: Prior) -> None:
-        """Take over the state of a freshly prepared prior of the same shapes, in place.
+        """Take over the state of a freshly prepared prior of the same architecture and size, in place.
 
         Graphs that were captured of this prior, and the memory that they work on, stay valid.
         """
+        self.config = fresh.config
         self.load(fresh.parameters)
         for state in self.adam.state.values():
             for moment in state.values():  # number of steps, mean of the gradient and of its square

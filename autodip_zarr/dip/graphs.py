@@ -65,13 +65,17 @@ def capture(prior: Prior) -> CapturedPrior:
         If the card has no room for it.
     """
     prior.mask = torch.ones_like(prior.target, dtype=torch.bool)
+    if prior.noise is not None:
+        prior.noise.make_room()
     for _ in range(_WARM_UP_STEPS):  # libraries choose their kernels, Adam makes its state
         prior.look()
         prior.advance()
+    prior.adam.zero_grad()
+    for group in prior.adam.param_groups:
+        group["capturable"] = True  # its state lies on the card already, since the optimiser is fused
     captured = CapturedPrior(**{one.name: getattr(prior, one.name) for one in fields(prior)})
     stream = torch.cuda.current_stream()
     try:
-        captured.adam.zero_grad()
         with torch.cuda.graph(captured.looking, stream=stream, capture_error_mode="thread_local"):
             captured.error = Prior.look(captured)
         pool = captured.looking.pool()
@@ -80,6 +84,8 @@ def capture(prior: Prior) -> CapturedPrior:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
+        if isinstance(error.__context__, torch.OutOfMemoryError):  # which left the capture half done
+            raise error.__context__ from error
         hint = f"set {SWITCH}=0 in the environment to run without graphs, slower"
         raise OptionError(
             "device", f"the step cannot be captured in a CUDA graph: {error}", "", hint

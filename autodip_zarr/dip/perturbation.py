@@ -13,6 +13,9 @@ from autodip_zarr.dip.network import on_card
 MARGIN_PX: Final = 64
 """By how much the field of noise is larger than the input, along Y and X."""
 
+MOST_MOVES: Final = 16384
+"""Moves after which they come again: twice as many as there are different ones."""
+
 
 @dataclass(frozen=True)
 class Generators:
@@ -58,7 +61,7 @@ class Noise:
         sigma : float
             Standard deviation of the noise.
         steps : int
-            Number of moves to draw.
+            Steps of the fit; a move is drawn for each, but at most 16384.
         generators : Generators
             Whence the numbers come.
         """
@@ -66,7 +69,7 @@ class Noise:
         size = (1, channels, height + MARGIN_PX, width + MARGIN_PX)
         field = torch.randn(size, generator=generators.device, device=z.device) * sigma
         field = field.to(z.dtype).contiguous(memory_format=torch.channels_last)
-        moves = _draw_moves(steps, generators.host).to(z.device)
+        moves = _draw_moves(min(steps, MOST_MOVES), generators.host).to(z.device)
         return cls(field, moves, torch.zeros((), dtype=torch.int64, device=z.device))
 
     def add_to(self, z: Tensor) -> Tensor:
@@ -98,10 +101,14 @@ class Noise:
     def _next(self) -> None:
         self.step.add_(1).remainder_(len(self.moves))
 
+    def make_room(self) -> None:
+        """Take memory for as many moves as there can be, so that a longer fit may follow in place."""
+        self.moves = self.moves.new_zeros(MOST_MOVES, 3)
+
     def become(self, fresh: Noise) -> None:
         """Take over another noise in place."""
         self.field.copy_(fresh.field)
-        self.moves.copy_(fresh.moves)
+        self.moves[: len(fresh.moves)].copy_(fresh.moves)
         self.step.copy_(fresh.step)
 
 

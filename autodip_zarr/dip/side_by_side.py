@@ -55,7 +55,7 @@ class Kind:
     """What networks must have in common so that one can take the place of another."""
 
     config: DipConfig
-    """Architecture and number of iterations."""
+    """Architecture; its number of iterations is not used."""
     recipe: Recipe
     """Everything else that may change a pixel; its seed is not used."""
     shape: tuple[int, int]
@@ -91,14 +91,14 @@ def fit_tiles(
     if not jobs:
         return []
     shape = padded_shape(jobs[0].tile.image.shape, config)
-    kind = Kind(config, replace(recipe, seed=0), shape, device)
+    kind = Kind(replace(config, iterations=0), replace(recipe, seed=0), shape, device)
     if torch.device(device).type != "cuda":
-        return Bench(kind, at_once or 1).fit(jobs)
+        return Bench(kind, at_once or 1).fit(jobs, config.iterations)
     set_up_card(recipe, device)  # says so where there is none
     with _ONE_AT_A_TIME, torch.cuda.device(device):
         bench = _kept_bench(kind)
         bench.at_once = at_once or bench.at_once
-        return bench.fit(jobs)
+        return bench.fit(jobs, config.iterations)
 
 
 @functools.lru_cache(maxsize=1)
@@ -142,18 +142,19 @@ class Slot:
             return cls(kind, None)
         return cls(kind, torch.cuda.Stream(kind.device))  # type: ignore[no-untyped-call]
 
-    def steps(self, job: TileJob) -> Generator[None, None, Fit]:
+    def steps(self, job: TileJob, iterations: int) -> Generator[None, None, Fit]:
         """Fit one tile; see :func:`autodip_zarr.dip.fit.steps_of`."""
-        fit = yield from steps_of(self._prior(job.seed), job.tile)
+        fit = yield from steps_of(self._prior(job.seed, iterations), job.tile)
         return replace(fit, weights=[one.clone() for one in fit.weights] if job.keep_weights else ())
 
     def turn(self) -> AbstractContextManager[object]:
         """Within it, work goes to the stream of this slot."""
         return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
 
-    def _prior(self, seed: int) -> Prior:
+    def _prior(self, seed: int, iterations: int) -> Prior:
         kind = self.kind
-        fresh = functools.partial(prepare, kind.config, kind.recipe, kind.shape, seed, kind.device)
+        config = replace(kind.config, iterations=iterations)
+        fresh = functools.partial(prepare, config, kind.recipe, kind.shape, seed, kind.device)
         if self.stream is None or os.environ.get(SWITCH) == "0":
             return fresh()
         if self.captured is None:
@@ -193,13 +194,16 @@ class Bench:
     """Most slots in use; ``None`` until the first has shown how much memory of the card it takes."""
     free: list[Slot] = field(default_factory=list)
     """Slots that nobody uses, with their graphs."""
+    iterations: int = 0
+    """Adam steps of each fit at hand."""
     waiting: deque[tuple[int, TileJob]] = field(default_factory=deque)
     running: list[_Work] = field(default_factory=list)
     done: dict[int, Fit | FitError] = field(default_factory=dict)
 
-    def fit(self, jobs: Sequence[TileJob]) -> list[Fit | FitError]:
+    def fit(self, jobs: Sequence[TileJob], iterations: int) -> list[Fit | FitError]:
         """Fit all tiles; see :func:`fit_tiles`."""
         self.waiting, self.running, self.done = deque(enumerate(jobs)), [], {}
+        self.iterations = iterations
         while self.waiting or self.running:
             if self.at_once is None:
                 self.at_once = self._plan()
@@ -210,7 +214,7 @@ class Bench:
 
     def _begin(self, index: int, job: TileJob) -> None:
         slot = self.free.pop() if self.free else Slot.on(self.kind)
-        self.running.append(_Work(index, job, slot, slot.steps(job)))
+        self.running.append(_Work(index, job, slot, slot.steps(job, self.iterations)))
 
     def _take_turns(self) -> None:
         for work in tuple(self.running):

@@ -51,7 +51,10 @@ def test_each_tile_becomes_what_it_would_alone(preset: str, at_once: int | None)
 def test_a_used_prior_that_becomes_fresh_gives_the_bits_of_a_new_one() -> None:
     shape = (20, 24)
     target = torch.rand(shape, generator=torch.Generator().manual_seed(1))
-    used, new = (prepare(CONFIG, RECIPE, shape, seed, "cpu") for seed in (1, 2))
+    used = prepare(replace(CONFIG, iterations=4), RECIPE, shape, 1, "cpu")
+    new = prepare(CONFIG, RECIPE, shape, 2, "cpu")
+    assert used.noise is not None
+    used.noise.make_room()  # as a captured prior has it, for longer fits
     used.aim(target.flip(0), target > 0.5)
     for step in range(3):
         error = used.look()
@@ -59,6 +62,7 @@ def test_a_used_prior_that_becomes_fresh_gives_the_bits_of_a_new_one() -> None:
             used.check(error.item())
         used.advance()
     used.become(prepare(CONFIG, RECIPE, shape, 2, "cpu"))
+    assert used.config == CONFIG
     assert (used.weight, used.kept, used.collapses) == (0.0, [], 0)
     for prior in (used, new):
         prior.aim(target, None)
@@ -167,9 +171,9 @@ def test_graphs_are_kept_between_calls(monkeypatch: pytest.MonkeyPatch) -> None:
         return captured[-1]
 
     monkeypatch.setattr(side_by_side, "capture", capture_and_count)
-    config = replace(CONFIG, iterations=4)  # a kind that no other test uses
-    for _ in range(3):
-        fit_tiles(jobs(4), config, RECIPE, "cuda", 2)
+    config = replace(CONFIG, depth=3)  # of a kind that no other test uses
+    for iterations in (3, 4, 5):
+        fit_tiles(jobs(4), replace(config, iterations=iterations), RECIPE, "cuda", 2)
     assert len(captured) == 2
 
 
