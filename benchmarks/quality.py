@@ -5,7 +5,11 @@ The folder holds one folder for each set, named as in the Fluorescence Microscop
 
 LPIPS needs weights that are downloaded once, or found below ``TORCH_HOME``.
 
-Usage: python benchmarks/quality.py FOLDER [--sets ...] [--presets ...] [--crop 128] [--seeds 3]
+With ``--losses`` the preset `standard` is fitted with other losses instead, ``tv`` being the mean squared
+error and a little of the total variation.
+
+Usage: python benchmarks/quality.py FOLDER [--sets ...] [--presets ... | --losses mse l1 poisson ssim tv]
+           [--crop 128] [--seeds 3]
 """
 
 from __future__ import annotations
@@ -13,14 +17,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.losses import LOSSES
 from autodip_zarr.dip.planes import FitJob, denoise_plane
-from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.domain import DipConfig
+from autodip_zarr.dip.presets import PRESETS, preset_recipe
+from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.metrics import Lpips, Scores, best_blur, score
 from autodip_zarr.run.crops import busiest_crop
 from autodip_zarr.stores import read_image
@@ -39,6 +45,19 @@ CONFIGS = {  # what the published table transfers to each set, by microscope and
     "TwoPhoton_MICE": DipConfig(7, 128, 4, 1000),
     "WideField_BPAE_B": DipConfig(8, "asc", 4, 300),
 }
+
+
+TV_WEIGHT = 0.02
+
+
+def recipe_of(method: str, precision: str) -> Recipe:
+    """Return the recipe of a preset, or `standard` with another loss."""
+    if method in PRESETS:
+        return preset_recipe(method, precision=precision)
+    standard = preset_recipe("standard", precision=precision)
+    if method == "tv":
+        return replace(standard, tv_weight=TV_WEIGHT)
+    return replace(standard, loss=method)
 
 
 def read(folder: Path, name: str) -> Plane:
@@ -66,7 +85,8 @@ def main() -> None:
     )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--sets", nargs="*", default=sorted(CONFIGS))
-    parser.add_argument("--presets", nargs="*", default=["reference", "standard", "best"])
+    parser.add_argument("--presets", nargs="*", choices=list(PRESETS), default=list(PRESETS))
+    parser.add_argument("--losses", nargs="*", choices=[*LOSSES, "tv"])
     parser.add_argument("--crop", type=int, default=512)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="bfloat16")
@@ -79,14 +99,14 @@ def main() -> None:
         noisy, clean = noisy[crop], clean[crop]
         report(name, "noisy", [score(noisy, clean, noisy, perceptual)], 0)
         report(name, "blur", [score(best_blur(noisy, clean).plane, clean, noisy, perceptual)], 0)
-        for preset in options.presets:
+        for method in options.losses or options.presets:
             found, seconds = [], 0.0
             for seed in range(options.seeds):
-                recipe = preset_recipe(preset, seed=seed, precision=options.precision)
+                recipe = replace(recipe_of(method, options.precision), seed=seed)
                 result = denoise_plane(noisy, FitJob(CONFIGS[name], recipe, "cpu"), (0, 0, 0, 0))
                 found.append(score(result.plane, clean, noisy, perceptual))
                 seconds += result.seconds
-            report(name, preset, found, seconds / options.seeds)
+            report(name, method, found, seconds / options.seeds)
 
 
 if __name__ == "__main__":
