@@ -243,6 +243,13 @@ def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")
 @click.option("--cluster", metavar="FILE", help="TOML of Slurm jobs, or of cards, to start workers on.")
 @click.option("--workers", type=click.IntRange(1), help="Local worker processes.  [default: one a core]")
+@click.option(
+    "--time-limit",
+    "time_limit_s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Longest time of one block on a worker.  [default: 20 times its estimate, 600 at least]",
+)
 @_json
 def denoise(
     sources: Sequence[str],
@@ -259,7 +266,9 @@ def denoise(
     from autodip_zarr.report.progress import watching  # noqa: PLC0415
     from autodip_zarr.run.denoise import denoise as run  # noqa: PLC0415
 
-    machine = Machine(device, arguments["workers"], arguments["scheduler"], arguments["cluster"])
+    machine = Machine(
+        device, arguments["workers"], arguments["scheduler"], arguments["cluster"], arguments["time_limit_s"]
+    )
     with watching(sys.stderr) as watch:
         summary = run(sources, _choices(arguments), machine, watch)
     _say_skipped(summary.skipped)

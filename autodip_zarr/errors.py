@@ -10,6 +10,7 @@
     +-- TableError          a calibration table or vocabulary file is not valid
     +-- OptionError         arguments that contradict each other or make no sense
     +-- FitError            the prior diverged, or the plane cannot be fitted
+    +-- WorkerError         a worker process died or hung
 
 "Nothing matched" is a result (the ``global`` tier), never an error.
 """
@@ -25,6 +26,7 @@ __all__ = [
     "SourceError",
     "TableError",
     "TargetError",
+    "WorkerError",
 ]
 
 
@@ -86,3 +88,7 @@ class OptionError(AutodipError):
 
 class FitError(AutodipError):
     """A plane cannot be fitted."""
+
+
+class WorkerError(AutodipError):
+    """A worker process died, did not answer in time, or ran out of memory."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from autodip_zarr.domain import Block, Header, TargetSpec, WarmStart
+from autodip_zarr.domain import Block, ChannelPlan, Header, Recipe, TargetSpec, WarmStart
 
 _CHAIN_BYTES: Final = 512 * 2**20
 _BLOCK_BYTES: Final = 64 * 2**20
@@ -34,6 +34,14 @@ def estimated_seconds(cost: float, iterations: int, device: str) -> float:
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"
     return cost * _ORIGINAL_SECONDS[kind] + iterations * _STEP_SECONDS
+
+
+def plane_seconds(channel: ChannelPlan, recipe: Recipe, device: str) -> float:
+    """Return roughly how long one plane of a channel takes; 0 where it is copied."""
+    if channel.match is None:
+        return 0.0
+    cost = channel.relative_cost / max(channel.planes, 1)
+    return estimated_seconds(cost, channel.match.config.iterations * recipe.starts, device)
 
 
 def block_shape(header: Header, plane_seconds: float) -> tuple[int, int]:

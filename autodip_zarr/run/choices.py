@@ -87,3 +87,6 @@ class Machine:
     """Address of a running Dask scheduler; ``None`` starts a local cluster."""
     cluster: str | None = None
     """Path of a file that describes Slurm jobs or cards to start workers on; see ``run.cluster_file``."""
+    time_limit_s: float | None = None
+    """Longest time of one block on a worker, in seconds; ``None`` for 20 times its estimate, 10 minutes at
+    least."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.cluster_file import Cards, Cluster, SlurmJobs
+from autodip_zarr.run.dispatch import CALLS_PER_WORKER
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -20,7 +21,7 @@ _FIRST_LOOKS_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 15.0
 _SLOWEST_LOOK_SECONDS: Final = 600.0
 _FAILED_ROUNDS: Final = 3
-_NEVER_PAUSE: Final = ("target", "spill", "pause")
+NEVER_PAUSE: Final = ("target", "spill", "pause")
 """What workers must not do as memory fills: nothing in them can be spilled, and freed memory stays in the
 process, so that one that paused would never go on."""
 
@@ -57,12 +58,12 @@ def card_options(cards: Cards) -> dict[str, Any]:
     """Return the arguments of ``dask_cuda.LocalCUDACluster``."""
     return {
         "CUDA_VISIBLE_DEVICES": None if cards.cards is None else list(cards.cards),
-        "threads_per_worker": 1,
+        "threads_per_worker": CALLS_PER_WORKER,
         "memory_limit": cards.memory_bytes or "auto",
         "local_directory": cards.local_folder,
         "dashboard_address": ":0",
         "resources": {"GPU": 1},
-        **{f"memory_{what}_fraction": False for what in _NEVER_PAUSE},
+        **{f"memory_{what}_fraction": False for what in NEVER_PAUSE},
     }
 
 
@@ -88,14 +89,15 @@ def connect_slurm(jobs: SlurmJobs) -> Iterator[Client]:
 def slurm_options(jobs: SlurmJobs) -> dict[str, Any]:
     """Return the arguments of ``dask_jobqueue.SLURMCluster``; all that enters the script is quoted.
 
-    Every worker process has one thread. On a card it offers the resource ``GPU: 1``.
+    Every worker process has three threads: one block is read and one written while a third is fitted. On a
+    card it offers the resource ``GPU: 1``.
     """
-    variables = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{what.upper()}": "False" for what in _NEVER_PAUSE}
+    variables = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{what.upper()}": "False" for what in NEVER_PAUSE}
     variables |= dict(jobs.environment)
     prologue = [f"export {name}={shlex.quote(text)}" for name, text in variables.items()]
     prologue += [f"module load {shlex.quote(module)}" for module in jobs.modules]
     options = {
-        "cores": jobs.processes,
+        "cores": jobs.processes * CALLS_PER_WORKER,
         "processes": jobs.processes,
         "job_cpu": jobs.cores,
         "memory": str(jobs.memory_bytes),

@@ -9,9 +9,12 @@ from itertools import chain
 
 from autodip_zarr.domain import ImagePlan, Plan, Skipped
 from autodip_zarr.errors import AutodipError, OptionError, TargetError
+from autodip_zarr.run.blocks import plane_seconds
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.cluster_file import settle_cluster
+from autodip_zarr.run.connect import connect
 from autodip_zarr.run.containers import Containers
+from autodip_zarr.run.dispatch import Call
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.images import (
     Finished,
@@ -27,8 +30,15 @@ from autodip_zarr.run.images import (
 from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.machine import resolve_device
 from autodip_zarr.run.plan import make_plan
-from autodip_zarr.run.process import BlockOutcome, BlockTask, failure_lines, run_block
-from autodip_zarr.run.schedule import Call, connect, drive
+from autodip_zarr.run.process import (
+    BlockOutcome,
+    BlockTask,
+    LostBlock,
+    failure_lines,
+    run_block,
+    run_lost_block,
+)
+from autodip_zarr.run.schedule import Terms, drive
 from autodip_zarr.stores import write_failures
 
 
@@ -114,7 +124,8 @@ def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ign
         first = next(calls, None)
         if first is not None:
             with connect(machine) as client:
-                drive(client, chain([first], calls), run.take)
+                terms = Terms(run.device, machine.time_limit_s, run.tell)
+                drive(client, chain([first], calls), run.take, terms)
     order = {(i.header.ref.source, i.header.ref.series): n for n, i in enumerate(plan.images)}
     results = sorted(run.results, key=lambda result: order[result.source, result.series])
     return Summary(tuple(results), plan.skipped)
@@ -178,7 +189,15 @@ class _Run:
         for task in job.tasks(self.device):
             if job.is_aborted:
                 return
-            yield Call(run_block, task)
+            yield self._fitting(job, task)
+
+    def _fitting(self, job: ImageJob, task: BlockTask) -> Call:
+        if task.config is None:
+            return Call(run_block, task)
+        seconds = plane_seconds(job.image.channels[task.block.c], job.image.recipe, self.device)
+        fitted = sum(t in task.t and z in task.z for t, z in task.block.positions)
+        size = (job.spec.size("y"), job.spec.size("x"))
+        return Call(run_block, task, seconds * fitted, (task.config, size))
 
     def _finishing(self, job: ImageJob) -> Call:
         is_new_store = not self.choices.write_back
@@ -191,9 +210,12 @@ class _Run:
         job = self.jobs[call.argument.spec.uri]
         if isinstance(answer, TargetError):
             return self._abort(job, answer)
-        if isinstance(call.argument, BlockTask):
-            outcome = answer if isinstance(answer, BlockOutcome) else _lost(call.argument, answer)
-            return self._take_block(job, outcome)
+        if isinstance(call.argument, BlockTask) and not isinstance(answer, BlockOutcome):
+            return (Call(run_lost_block, LostBlock(call.argument, _in_words(answer))),)
+        if isinstance(call.argument, LostBlock) and not isinstance(answer, BlockOutcome):
+            return self._take_block(job, _never_written(call.argument))
+        if isinstance(answer, BlockOutcome):
+            return self._take_block(job, answer)
         if not isinstance(answer, Finished):
             return self._abort(job, answer)
         if self.choices.write_back:
@@ -237,9 +259,10 @@ def _in_words(error: object) -> str:
     return str(error) if isinstance(error, AutodipError) else f"{type(error).__name__}: {error}"
 
 
-def _lost(task: BlockTask, error: object) -> BlockOutcome:
-    """Count the planes of a block whose worker died or ran out of memory as failed."""
-    reasons = dict.fromkeys(task.block.positions, _in_words(error))
+def _never_written(lost: LostBlock) -> BlockOutcome:
+    """Count the planes of a block as failed that took its worker along even when it was only copied."""
+    task = lost.task
+    reasons = dict.fromkeys(task.block.positions, lost.reason)
     with suppress(TargetError):  # where even this cannot be written, finishing the image will say so
         Fence(task.spec.uri, task.lock).check()
         write_failures(task.spec, task.block, reasons)

@@ -29,7 +29,7 @@ from autodip_zarr.domain import (
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.run.affordable import affordable
 from autodip_zarr.run.ahead import ahead
-from autodip_zarr.run.blocks import block_shape, chain_shape, chains, estimated_seconds
+from autodip_zarr.run.blocks import block_shape, chain_shape, chains, plane_seconds
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.earlier import decide
 from autodip_zarr.run.gone import gone_sources
@@ -191,12 +191,8 @@ class Planner:
         """Return how many time points and depths are worked on together: a chain, or about a minute."""
         if self.recipe.sequence is not None:
             return chain_shape(header, self.recipe.sequence)
-        return block_shape(header, max(self._plane_seconds(c) for c in channels if c.match))
-
-    def _plane_seconds(self, channel: ChannelPlan) -> float:
-        iterations = channel.match.config.iterations if channel.match else 0
-        cost = channel.relative_cost / max(channel.planes, 1)
-        return estimated_seconds(cost, iterations * self.recipe.starts, self.device)
+        seconds = max(plane_seconds(channel, self.recipe, self.device) for channel in channels)
+        return block_shape(header, seconds)
 
     def plan(self, tour: Tour) -> Iterator[ImagePlan | Skipped]:
         """Yield what is to be done with each image of a tour that lies within the selection."""

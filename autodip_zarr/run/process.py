@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
 from autodip_zarr.errors import FitError, PixelError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.fence import Fence
+from autodip_zarr.run.lane import in_lane
 from autodip_zarr.run.statistics import describe, rounding_std
 from autodip_zarr.stores import (
     RECORD_FIELDS,
@@ -76,7 +77,24 @@ class BlockOutcome:
     failures: tuple[str, ...]
     """One reason for each plane that failed."""
     seconds: float
-    """Wall time on the worker."""
+    """Wall time on the worker, waiting for other fits included."""
+    fit_seconds: float = 0.0
+    """For how long it had the device to itself."""
+
+
+@dataclass(frozen=True)
+class LostBlock:
+    """A block that is given up."""
+
+    task: BlockTask
+    """What was to be done."""
+    reason: str
+    """Why it is given up, in words."""
+
+    @property
+    def spec(self) -> TargetSpec:
+        """The result."""
+        return self.task.spec
 
 
 @dataclass
@@ -98,10 +116,31 @@ class _Rows:
 
 
 def run_block(task: BlockTask) -> BlockOutcome:
-    """Process one block with the Deep Image Prior; what a worker is asked to do."""
+    """Process one block with the Deep Image Prior; what a worker is asked to do.
+
+    Called on several threads of a worker at a time, it reads and writes at once, and fits in turn.
+    """
     from autodip_zarr.dip.planes import denoise_planes  # noqa: PLC0415 - torch is loaded on workers only
 
-    return process_block(task, denoise_planes)
+    fit_seconds = 0.0
+
+    def fit(
+        noisy: Sequence[NDArray[np.generic]], job: FitJob, places: Sequence[Sequence[int]]
+    ) -> list[DenoisedPlane | FitError]:
+        nonlocal fit_seconds
+        started = time.perf_counter()
+        results = list(denoise_planes(noisy, job, places))
+        fit_seconds += time.perf_counter() - started
+        return results
+
+    outcome = process_block(task, lambda *arguments: in_lane(lambda: fit(*arguments)))
+    return replace(outcome, fit_seconds=fit_seconds)
+
+
+def run_lost_block(lost: LostBlock) -> BlockOutcome:
+    """Copy the planes of a block that is given up, and record them as failed with the reason."""
+    error = FitError("fit", lost.reason)
+    return process_block(lost.task, lambda noisy, _job, _places: [error for _ in noisy])
 
 
 def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:

@@ -1,82 +1,74 @@
-"""Run calls on Dask workers, a bounded number at a time."""
+"""Run calls on Dask workers: hand them out, take answers, replace workers that died or hung."""
 
 from __future__ import annotations
 
-import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, Final
 
-from autodip_zarr.errors import OptionError
-from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.cluster_file import read_cluster
-from autodip_zarr.run.clusters import connect_cluster
-from autodip_zarr.run.machine import resolve_device, usable_cores
+from autodip_zarr.errors import OptionError, WorkerError
+from autodip_zarr.run.dispatch import Call, Dispatcher, limit_seconds
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
-_CONNECT_SECONDS = 20
-_WINDOW_PER_WORKER = 3
+GPU_SHARE: Final = 0.25
+"""Part of a worker's resource ``GPU: 1`` that one call asks for; three are on it, of which one computes."""
+
+_LOOK_EVERY_S: Final = 1.0
+_ANSWER_WITHIN_S: Final = 20.0
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call that a worker is asked to make."""
+class Terms:
+    """Under which conditions calls are made."""
 
-    function: Callable[[Any], Any]
-    """What to call; importable on the worker."""
-    argument: Any
-    """Its one argument; small, since it travels."""
+    device: str
+    """``cpu`` or a CUDA device; for the latter, workers must offer the resource ``GPU``."""
+    time_limit_s: float | None
+    """Longest time of one call on a worker; ``None`` for 20 times its estimate, and at least 10 minutes."""
+    tell: Callable[[str], None]
+    """Told what a person should know, in one line."""
 
 
-@contextmanager
-def connect(machine: Machine) -> Iterator[Client]:
-    """Connect to a running scheduler, or start workers: those of a cluster file, or on this machine.
+def suitable(workers: Mapping[str, Mapping[str, Any]], device: str) -> dict[str, int]:
+    """Return the threads of the workers that can make calls, by address.
 
-    On this machine, one single-threaded worker process a core, or one for the GPU.
+    Parameters
+    ----------
+    workers : mapping
+        What the scheduler says of each worker: ``nthreads``, ``resources``.
+    device : str
+        ``cpu`` or a CUDA device.
 
     Raises
     ------
     OptionError
-        If no scheduler answers at the address, or the workers cannot be started.
+        If there are workers and none of them offers the card that is asked for.
     """
-    if machine.cluster is not None:
-        with connect_cluster(read_cluster(machine.cluster)) as client:
-            yield client
-        return
-    from distributed import Client, LocalCluster  # noqa: PLC0415 - half a second, not needed for planning
-
-    if machine.scheduler is not None:
-        try:
-            client = Client(machine.scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as error:
-            hint = "start one with `dask scheduler`"
-            raise OptionError(
-                "--scheduler", f"{machine.scheduler}: {error}", "a Dask scheduler", hint
-            ) from error
-        with client:
-            yield client
-        return
-    on_gpu = resolve_device(machine.device).startswith("cuda")
-    workers = machine.workers or (1 if on_gpu else usable_cores())
-    with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=":0",
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
-    ):
-        yield client
+    if not device.startswith("cuda"):
+        return {address: int(worker["nthreads"]) for address, worker in workers.items()}
+    offering = {
+        address: int(worker["nthreads"])
+        for address, worker in workers.items()
+        if worker["resources"].get("GPU", 0) >= 1
+    }
+    if workers and not offering:
+        hint = "start workers with `--resources GPU=1`, or choose --device cpu"
+        raise OptionError("--device", f"{device}, but no worker offers a GPU", "the resource GPU: 1", hint)
+    return offering
 
 
-def drive(client: Client, calls: Iterator[Call], done: Callable[[Call, Any], Iterable[Call]]) -> None:
+def drive(
+    client: Client, calls: Iterator[Call], done: Callable[[Call, Any], Iterable[Call]], terms: Terms
+) -> None:
     """Make all calls, and those that their results ask for.
+
+    A call whose worker dies, does not answer in time or runs out of memory is tried again; what it is given
+    up for in the end is a `WorkerError`.
 
     Parameters
     ----------
@@ -87,30 +79,114 @@ def drive(client: Client, calls: Iterator[Call], done: Callable[[Call, Any], Ite
     done : callable
         Given each call with its result, or with the exception that it raised; answers with further
         calls, which are made before the next of ``calls``.
+    terms : Terms
+        Device and time limit.
+
+    Raises
+    ------
+    OptionError
+        If no worker offers the device.
     """
-    from distributed import as_completed  # noqa: PLC0415 - see above
+    _Drive(client, Dispatcher(calls, terms.time_limit_s), done, terms).run()
 
-    waiting: deque[Call] = deque()
-    running: dict[Any, Call] = {}
-    completed = as_completed(loop=client.loop)
 
-    def submit() -> bool:
-        call = waiting.popleft() if waiting else next(calls, None)
-        if call is None:
-            return False
-        future = client.submit(call.function, call.argument, pure=False)
-        running[future] = call
-        completed.add(future)
-        return True
+class _Drive:
+    """The effects of a dispatcher's decisions."""
 
-    while True:
-        threads = sum(client.nthreads().values()) or 1
-        while len(running) < threads * _WINDOW_PER_WORKER and submit():
-            pass
-        if not running:
+    def __init__(
+        self,
+        client: Client,
+        dispatcher: Dispatcher,
+        done: Callable[[Call, Any], Iterable[Call]],
+        terms: Terms,
+    ) -> None:
+        self.client = client
+        self.dispatcher = dispatcher
+        self.done = done
+        self.terms = terms
+        self.running: dict[Future[Any], tuple[str, Call]] = {}
+        self.answers: SimpleQueue[Future[Any]] = SimpleQueue()
+        self.avoided: set[str] = set()
+        self.looked_s = float("-inf")
+
+    def run(self) -> None:
+        while not self.dispatcher.is_done:
+            self._look()
+            while (placed := self.dispatcher.next(time.monotonic())) is not None:
+                self._submit(*placed)
+            may_wait = not self.dispatcher.look_ahead()
+            with suppress(Empty):
+                self._take(self.answers.get(timeout=_LOOK_EVERY_S if may_wait else 0.001))
+
+    def _look(self) -> None:
+        """See which workers there are, and which have hung."""
+        now = time.monotonic()
+        if now - self.looked_s < _LOOK_EVERY_S:
             return
-        future = next(completed)
-        call = running.pop(future)
-        error = future.exception()
-        waiting.extend(done(call, error if error is not None else future.result()))
-        future.release()
+        for address in self.dispatcher.hung(now):
+            self._give_up_on(address)
+        workers = suitable(self.client.scheduler_info(n_workers=-1)["workers"], self.terms.device)
+        threads = {address: count for address, count in workers.items() if address not in self.avoided}
+        for call in self.dispatcher.seat(threads, now):
+            self._forget(call)
+            self._lose(call, WorkerError("worker", "died or lost its connection"))
+        self.looked_s = now
+
+    def _give_up_on(self, address: str) -> None:
+        """Replace a worker that does not answer, if it is ours to replace; else hand it nothing any more."""
+        self.avoided.add(address)
+        calls = self.dispatcher.seats.pop(address).calls
+        limit = max(limit_seconds(call, self.terms.time_limit_s) for call in calls)
+        self.terms.tell(f"worker {address}: no answer for {limit:.0f} s; what it had is tried again")
+        if self.client.cluster is not None:
+            self.client.restart_workers([address], timeout=_ANSWER_WITHIN_S, raise_for_error=False)
+        for call in calls:
+            self._forget(call)
+            self._lose(call, WorkerError("worker", f"did not answer for {limit:.0f} s", hint="--time-limit"))
+
+    def _submit(self, address: str, call: Call) -> None:
+        resources = {"GPU": GPU_SHARE} if self.terms.device.startswith("cuda") else None
+        future = self.client.submit(
+            call.function, call.argument, pure=False, workers=[address], resources=resources
+        )
+        self.running[future] = address, call
+        future.add_done_callback(self.answers.put)
+
+    def _take(self, future: Future[Any]) -> None:
+        if future not in self.running:  # its worker was given up
+            return
+        address, call = self.running.pop(future)
+        answer = _answer(future)
+        self.dispatcher.answered(address, call, time.monotonic())
+        if isinstance(answer, WorkerError | MemoryError):
+            self.looked_s = float("-inf")
+            self._lose(call, answer)
+        else:
+            self.dispatcher.follow(self.done(call, answer))
+
+    def _lose(self, call: Call, error: Exception) -> None:
+        if not self.dispatcher.lose(call):
+            self.dispatcher.follow(self.done(call, error))
+
+    def _forget(self, call: Call) -> None:
+        for future, (_, one) in list(self.running.items()):
+            if one is call:
+                del self.running[future]
+                future.cancel()
+
+
+def _answer(future: Future[Any]) -> object:
+    """Return the result of a call, or the exception that it raised; a `WorkerError` if its worker is lost."""
+    from distributed import KilledWorker  # noqa: PLC0415 - half a second, not needed for planning
+
+    try:
+        error = future.exception(timeout=_ANSWER_WITHIN_S)
+        answer = future.result(timeout=_ANSWER_WITHIN_S) if error is None else error
+    except TimeoutError:  # died after it was done, before it could say what came out
+        return WorkerError("worker", "died or lost its connection")
+    if future.status == "error" and not isinstance(answer, KilledWorker):
+        return answer
+    if future.status == "finished":
+        return answer
+    hint = "it may have run out of memory: take fewer --workers"
+    return WorkerError("worker", "died or lost its connection", hint=hint)

@@ -17,6 +17,7 @@ from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.cluster_file import Cards, SlurmJobs, read_cluster, settle_cluster
 from autodip_zarr.run.clusters import card_options, connect_cluster, slurm_options
+from autodip_zarr.run.dispatch import CALLS_PER_WORKER
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample
@@ -48,7 +49,8 @@ def test_a_range_of_jobs_and_one_thread_a_process(tmp_path: Path) -> None:
     assert isinstance(jobs, SlurmJobs)
     assert (jobs.least_jobs, jobs.most_jobs, jobs.processes) == (3, 40, 4)
     options = slurm_options(jobs)
-    assert options["cores"] == options["processes"] == 4
+    assert options["processes"] == 4
+    assert options["cores"] == 4 * CALLS_PER_WORKER  # threads of all processes
     assert options["worker_extra_args"] == []
     assert options["queue"] == "long"
 
@@ -160,7 +162,7 @@ def test_cards_each_get_one_worker(tmp_path: Path) -> None:
     options = card_options(cards)
     assert options["CUDA_VISIBLE_DEVICES"] == [0, 2]
     assert options["resources"] == {"GPU": 1}
-    assert options["threads_per_worker"] == 1
+    assert options["threads_per_worker"] == CALLS_PER_WORKER
     assert options["memory_limit"] == 32_000_000_000
 
 

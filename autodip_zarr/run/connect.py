@@ -1,0 +1,122 @@
+"""Connect to a running Dask scheduler, or start workers: those of a cluster file, or on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from autodip_zarr.errors import OptionError
+from autodip_zarr.run.choices import Machine
+from autodip_zarr.run.cluster_file import read_cluster
+from autodip_zarr.run.clusters import NEVER_PAUSE, connect_cluster
+from autodip_zarr.run.dispatch import CALLS_PER_WORKER
+from autodip_zarr.run.machine import resolve_device, usable_cores
+
+if TYPE_CHECKING:
+    from distributed import Client, SpecCluster
+
+_CONNECT_SECONDS: Final = 20
+_CARDS: Final = Path("/proc/driver/nvidia/gpus")
+_SETTINGS: Final = {"distributed.scheduler.allowed-failures": 0}
+"""A block whose worker died is tried again by this program, which then gives it a worker to itself."""
+
+
+@contextmanager
+def connect(machine: Machine) -> Iterator[Client]:
+    """Connect to a running scheduler, or start workers: those of a cluster file, or on this machine.
+
+    On this machine, one worker process a core, or one a card. Each has three threads, so that it reads one
+    block and writes another while it fits a third; fits go one after the other.
+
+    Raises
+    ------
+    OptionError
+        If no scheduler answers at the address, or the workers cannot be started.
+    """
+    import dask  # noqa: PLC0415 - half a second, not needed for planning
+    from distributed import Client  # noqa: PLC0415 - see above
+
+    if machine.scheduler is not None:
+        try:
+            client = Client(machine.scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            hint = "start one with `dask scheduler`"
+            raise OptionError(
+                "--scheduler", f"{machine.scheduler}: {error}", "a Dask scheduler", hint
+            ) from error
+        with client:
+            yield client
+        return
+    with dask.config.set(_SETTINGS):
+        if machine.cluster is not None:
+            with connect_cluster(read_cluster(machine.cluster)) as client:
+                yield client
+            return
+        with _local_cluster(machine) as cluster, Client(cluster, set_as_default=False) as client:
+            yield client
+
+
+def _local_cluster(machine: Machine) -> SpecCluster:
+    from distributed import Nanny, Scheduler, SpecCluster  # noqa: PLC0415 - see above
+    from distributed.system import MEMORY_LIMIT  # noqa: PLC0415 - see above
+
+    options = worker_options(machine, usable_cores(), visible_cards(os.environ))
+    fixed = {
+        "nthreads": CALLS_PER_WORKER,
+        "memory_limit": MEMORY_LIMIT // len(options),
+        "host": "127.0.0.1",
+        "silence_logs": logging.CRITICAL,
+        "dashboard": False,
+        **{f"memory_{what}_fraction": False for what in NEVER_PAUSE},
+    }
+    workers = {name: {"cls": Nanny, "options": fixed | one} for name, one in enumerate(options)}
+    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
+    return SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+
+
+def worker_options(machine: Machine, cores: int, cards: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what is particular to each worker process on this machine.
+
+    Parameters
+    ----------
+    machine : Machine
+        Device and number of workers.
+    cores : int
+        Usable cores.
+    cards : sequence of str
+        Indices or UUIDs of the usable cards.
+
+    Returns
+    -------
+    list of dict
+        One a worker. On cards, each sees one card only and offers the resource ``GPU: 1``; where one card
+        is named (``cuda:1``), there is one worker.
+    """
+    device = resolve_device(machine.device)
+    if not device.startswith("cuda"):
+        return [{} for _ in range(machine.workers or cores)]
+    if ":" in device:
+        return [{"resources": {"GPU": 1}}]
+    chosen = list(cards)[: machine.workers]
+    return [{"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": card}} for card in chosen]
+
+
+def visible_cards(environment: Mapping[str, str], folder: Path = _CARDS) -> list[str]:
+    """Return the cards that may be used: those that ``CUDA_VISIBLE_DEVICES`` names, or all; at least one.
+
+    Parameters
+    ----------
+    environment : mapping of str to str
+        Variables of the process.
+    folder : Path
+        Where the driver keeps one entry a card.
+    """
+    named = environment.get("CUDA_VISIBLE_DEVICES")
+    if named:
+        return [card.strip() for card in named.split(",") if card.strip()]
+    count = len(list(folder.iterdir())) if folder.is_dir() else 1
+    return [str(index) for index in range(max(count, 1))]

@@ -1,0 +1,209 @@
+"""Decide which call goes to which worker, and which worker has hung; knows neither Dask nor clocks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+CALLS_PER_WORKER: Final = 3
+"""Blocks on one worker at a time: one is read, one is fitted, one is written."""
+
+_READ_AHEAD_BELOW_S: Final = 300.0
+"""A call that lasts longer waits for a free worker: reading it ahead would gain nothing, and bind it."""
+
+_LOOK_AHEAD: Final = 16
+"""Calls from which the one that suits a worker is chosen, for each worker."""
+
+_PATIENCE: Final = 64
+"""How often the oldest call is passed over for one that suits better."""
+
+_MOST_LOSSES: Final = 3
+"""Workers that a call may lose before it is given up."""
+
+_LIMIT_FACTOR: Final = 20.0
+_LEAST_LIMIT_S: Final = 600.0
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """One call that a worker is asked to make."""
+
+    function: Callable[[Any], Any]
+    """What to call; importable on the worker."""
+    argument: Any
+    """Its one argument; small, since it travels."""
+    seconds: float = 0.0
+    """How long it lasts on a worker, roughly."""
+    alike: Hashable = None
+    """Calls with the same value share what a worker prepares for them; ``None`` where nothing is prepared."""
+    losses: int = 0
+    """Workers that died or hung while they had it."""
+
+
+@dataclass
+class Seat:
+    """A worker, as far as work is handed to it."""
+
+    slots: int
+    """Calls that it can have at a time."""
+    calls: list[Call] = field(default_factory=list)
+    """Calls that it has, oldest first."""
+    last: Hashable = None
+    """What its last call was alike to."""
+    heard_s: float = 0.0
+    """When it last answered, or was given work after it had none; in seconds of the caller's clock."""
+
+
+def limit_seconds(call: Call, time_limit_s: float | None) -> float:
+    """Return the time after which a worker that does not answer counts as hung.
+
+    Parameters
+    ----------
+    call : Call
+        What it was asked to do.
+    time_limit_s : float, optional
+        What a person chose; by default 20 times the estimate, and at least 10 minutes.
+    """
+    return time_limit_s or max(_LEAST_LIMIT_S, _LIMIT_FACTOR * call.seconds)
+
+
+class Dispatcher:
+    """The calls that are left, and the workers that make them.
+
+    - Every worker gets one call before any gets a second, which it reads while it fits the first.
+    - A worker goes on with calls that are alike, as long as nobody waits too long for it.
+    - What follows from finished calls comes before new ones.
+    - A call whose worker died or hung is tried again with a worker to itself: whichever of its companions
+      was to blame, it does not take the others along a second time.
+
+    Parameters
+    ----------
+    calls : iterator of Call
+        Taken one by one, as far ahead as needed to choose well.
+    time_limit_s : float, optional
+        Longest time of one call on a worker; see :func:`limit_seconds`.
+    """
+
+    def __init__(self, calls: Iterator[Call], time_limit_s: float | None = None) -> None:
+        self.seats: dict[str, Seat] = {}
+        self._calls: Iterator[Call] | None = calls
+        self._time_limit_s = time_limit_s
+        self._urgent: deque[Call] = deque()
+        self._suspects: deque[Call] = deque()
+        self._waiting: deque[Call] = deque()
+        self._passed_over = 0
+
+    @property
+    def is_done(self) -> bool:
+        """Whether no call is left, neither waiting nor with a worker."""
+        waits = self._urgent or self._suspects or self._waiting or self._calls is not None
+        return not waits and not any(seat.calls for seat in self.seats.values())
+
+    def seat(self, threads: Mapping[str, int], now_s: float) -> list[Call]:
+        """Take over which workers there are; return the calls of those that are gone.
+
+        Parameters
+        ----------
+        threads : mapping of str to int
+            Threads of each worker, by address.
+        now_s : float
+            Time.
+        """
+        gone = [address for address in self.seats if address not in threads]
+        lost = [call for address in gone for call in self.seats.pop(address).calls]
+        for address, count in threads.items():
+            if address not in self.seats:
+                self.seats[address] = Seat(max(1, min(count, CALLS_PER_WORKER)), heard_s=now_s)
+        return lost
+
+    def look_ahead(self) -> bool:
+        """Take one more call from those that are left, if there is room; return whether one was taken."""
+        room = _LOOK_AHEAD * max(1, len(self.seats))
+        if self._calls is None or len(self._waiting) >= room:
+            return False
+        call = next(self._calls, None)
+        if call is None:
+            self._calls = None
+            return False
+        self._waiting.append(call)
+        return True
+
+    def follow(self, calls: Iterable[Call]) -> None:
+        """Add calls that follow from finished ones."""
+        self._urgent.extend(calls)
+
+    def next(self, now_s: float) -> tuple[str, Call] | None:
+        """Return a worker and the call to hand to it, or ``None`` where nothing can be handed out now."""
+        free = [address for address, seat in self.seats.items() if len(seat.calls) < self._room(seat)]
+        if not free:
+            return None
+        address = min(free, key=lambda one: len(self.seats[one].calls))
+        seat = self.seats[address]
+        call = self._choose(seat)
+        if call is None:
+            return None
+        if not seat.calls:
+            seat.heard_s = now_s
+        seat.calls.append(call)
+        if call.alike is not None:
+            seat.last = call.alike
+        return address, call
+
+    def _room(self, seat: Seat) -> int:
+        """Return how many calls a worker may have now; a suspect is alone, and waits for an empty worker."""
+        return 1 if self._suspects or any(call.losses for call in seat.calls) else seat.slots
+
+    def _choose(self, seat: Seat) -> Call | None:
+        if self._suspects:
+            return self._suspects.popleft()
+        if self._urgent:
+            return self._urgent.popleft()
+        if not self._waiting:
+            return None
+        index = self._suiting(seat.last)
+        if seat.calls and not self._may_wait(self._waiting[index]):
+            return None
+        self._passed_over = self._passed_over + 1 if index else 0
+        call = self._waiting[index]
+        del self._waiting[index]
+        return call
+
+    def _suiting(self, last: Hashable) -> int:
+        """Return the index of the oldest call that is alike to the last, else of one that no worker is at."""
+        if last is None or self._passed_over >= _PATIENCE:
+            return 0
+        taken = {seat.last for seat in self.seats.values()}
+        alike = [call.alike for call in self._waiting]
+        if last in alike:
+            return alike.index(last)
+        return next((index for index, one in enumerate(alike) if one not in taken), 0)
+
+    def _may_wait(self, call: Call) -> bool:
+        """Whether a call may go to a worker that has one already; near the end it waits for a free one."""
+        is_tail = self._calls is None and len(self._waiting) <= len(self.seats)
+        return not is_tail and call.seconds < _READ_AHEAD_BELOW_S
+
+    def answered(self, address: str, call: Call, now_s: float) -> None:
+        """Note that a worker is done with a call."""
+        seat = self.seats.get(address)
+        if seat is not None and call in seat.calls:
+            seat.calls.remove(call)
+            seat.heard_s = now_s
+
+    def lose(self, call: Call) -> bool:
+        """Have a call tried again whose worker died or hung; ``False`` where it was tried often enough."""
+        if call.losses + 1 >= _MOST_LOSSES:
+            return False
+        self._suspects.append(replace(call, losses=call.losses + 1))
+        return True
+
+    def hung(self, now_s: float) -> list[str]:
+        """Return the workers that have not answered for longer than the longest limit of their calls."""
+        return [
+            address
+            for address, seat in self.seats.items()
+            if seat.calls
+            and now_s - seat.heard_s > max(limit_seconds(call, self._time_limit_s) for call in seat.calls)
+        ]
