@@ -8,40 +8,19 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-
-import pytest
 
 from autodip_zarr.stores import read_attributes
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import make_sample
-
-
-@pytest.fixture(scope="session")
-def slow_table(quick_table: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A table whose networks take a second or so for a small plane."""
-    table = json.loads(Path(quick_table).read_text())
-    for entry in table["entries"]:
-        entry["iterations"] = 300
-    path = tmp_path_factory.mktemp("table") / "slow.json"
-    path.write_text(json.dumps(table))
-    return str(path)
+from .processes import wait_for
 
 
 def command(source: Path, results: Path, table: str) -> list[str]:
     """Return a whole run with worker processes of its own."""
     run = [sys.executable, "-m", "autodip_zarr.cli", "denoise", str(source), "--output", str(results)]
     return [*run, "--table", table, "--workers", "1"]
-
-
-def wait_for(path: Path, seconds: float) -> None:
-    """Wait until a file or folder exists."""
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear within {seconds} s"
-        time.sleep(0.05)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, slow_table: str) -> None:

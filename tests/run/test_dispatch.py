@@ -1,0 +1,229 @@
+"""Which worker gets which call: decided with plain values, without a cluster and without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodip_zarr.errors import OptionError
+from autodip_zarr.run.choices import Machine
+from autodip_zarr.run.connect import visible_cards, worker_options
+from autodip_zarr.run.dispatch import CALLS_PER_WORKER, Call, Dispatcher, limit_seconds
+from autodip_zarr.run.schedule import GPU_SHARE, suitable
+
+
+def calls(*kinds: str | None, seconds: float = 10.0) -> list[Call]:
+    """Return calls that are alike by kind, numbered by their argument."""
+    return [Call(print, number, seconds, kind) for number, kind in enumerate(kinds)]
+
+
+def make(given_calls: Sequence[Call], workers: dict[str, int], limit_s: float | None = None) -> Dispatcher:
+    """Return a dispatcher that has looked at all calls."""
+    dispatcher = Dispatcher(iter(given_calls), limit_s)
+    dispatcher.seat(workers, 0.0)
+    while dispatcher.look_ahead():
+        pass
+    return dispatcher
+
+
+def hand_out(dispatcher: Dispatcher, now_s: float = 0.0) -> list[tuple[str, object]]:
+    """Hand out what can be handed out now: workers and numbers of calls."""
+    placed = iter(lambda: dispatcher.next(now_s), None)
+    return [(address, call.argument) for address, call in placed]
+
+
+def test_every_worker_gets_one_before_any_reads_ahead() -> None:
+    dispatcher = make(calls(*["k"] * 20), {"a": 3, "b": 3})
+    placed = hand_out(dispatcher)
+    assert [address for address, _ in placed] == ["a", "b"] * CALLS_PER_WORKER
+    assert [number for _, number in placed] == list(range(6))
+
+
+def test_a_worker_of_one_thread_gets_one_call() -> None:
+    dispatcher = make(calls(*["k"] * 20), {"a": 1, "b": 8})
+    assert [address for address, _ in hand_out(dispatcher)] == ["a", "b", "b", "b"]
+
+
+def test_near_the_end_a_call_waits_for_the_first_worker_that_is_free() -> None:
+    dispatcher = make(calls(*["k"] * 4), {"a": 3, "b": 3})
+    assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
+    first = dispatcher.seats["b"].calls[0]
+    dispatcher.answered("b", first, 1.0)
+    assert hand_out(dispatcher) == [("b", 2)]
+
+
+def test_a_long_call_is_not_bound_to_a_busy_worker() -> None:
+    dispatcher = make(calls(*["k"] * 20, seconds=3600.0), {"a": 3})
+    assert hand_out(dispatcher) == [("a", 0)]
+
+
+def test_a_worker_goes_on_with_calls_that_are_alike() -> None:
+    dispatcher = make(calls(*["k", "m"] * 10), {"a": 1, "b": 1})
+    assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
+    order: dict[str, list[str]] = {"a": [], "b": []}
+    for _ in range(6):
+        for address in "ab":
+            (call,) = dispatcher.seats[address].calls
+            order[address].append(str(call.alike))
+            dispatcher.answered(address, call, 0.0)
+            hand_out(dispatcher)
+    assert order == {"a": ["k"] * 6, "b": ["m"] * 6}
+
+
+def test_no_worker_idles_for_want_of_calls_that_are_alike_and_nothing_waits_for_ever() -> None:
+    dispatcher = Dispatcher(iter(calls("odd", *["k"] * 300)))
+    dispatcher.seat({"a": 1}, 0.0)
+    dispatcher.seats["a"].last = "k"
+    seen: list[object] = []
+    while not dispatcher.is_done:
+        while dispatcher.look_ahead():
+            pass
+        for address, number in hand_out(dispatcher):
+            seen.append(number)
+            dispatcher.answered(address, dispatcher.seats[address].calls[0], 0.0)
+    assert set(seen) == set(range(301))
+    assert len(seen) == 301
+    assert 0 < seen.index(0) < 100
+
+
+def test_what_follows_comes_first() -> None:
+    dispatcher = make(calls(*["k"] * 9), {"a": 1})
+    hand_out(dispatcher)
+    dispatcher.follow([Call(print, "finish")])
+    dispatcher.answered("a", dispatcher.seats["a"].calls[0], 0.0)
+    assert hand_out(dispatcher) == [("a", "finish")]
+
+
+def test_calls_of_a_dead_worker_are_tried_again_one_by_one() -> None:
+    dispatcher = make(calls(*["k"] * 20), {"a": 3, "b": 3})
+    hand_out(dispatcher)
+    lost = dispatcher.seat({"b": 3, "c": 3}, 1.0)
+    assert [call.argument for call in lost] == [0, 2, 4]
+    assert all(dispatcher.lose(call) for call in lost)
+    assert hand_out(dispatcher) == [
+        ("c", 0)
+    ]  # alone, and b gets nothing new before the others had their turn
+    assert dispatcher.seats["c"].calls[0].losses == 1
+
+
+def test_a_call_that_kills_again_and_again_is_given_up() -> None:
+    (call,) = calls("k")
+    dispatcher = make([call], {"a": 3})
+    attempts = 0
+    for generation in range(10):
+        placed = dispatcher.next(0.0)
+        if placed is None:
+            break
+        attempts += 1
+        (lost,) = dispatcher.seat({f"w{generation}": 3}, 0.0)
+        dispatcher.lose(lost)
+    assert attempts == 3
+    assert dispatcher.is_done
+
+
+def test_a_worker_that_does_not_answer_has_hung() -> None:
+    dispatcher = make(calls("k", "k", seconds=100.0), {"a": 1})
+    hand_out(dispatcher, now_s=50.0)
+    assert limit_seconds(dispatcher.seats["a"].calls[0], None) == 2000.0
+    assert dispatcher.hung(2049.0) == []
+    assert dispatcher.hung(2051.0) == ["a"]
+
+
+def test_an_idle_worker_has_not_hung_and_a_person_may_choose_the_limit() -> None:
+    dispatcher = make(calls("k"), {"a": 1, "b": 1}, limit_s=5.0)
+    hand_out(dispatcher)
+    assert dispatcher.hung(4.0) == []
+    assert dispatcher.hung(6.0) == ["a"]
+    assert limit_seconds(Call(print, 0), None) == 600.0
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["k", "m", None]), st.sampled_from([1.0, 1000.0])), max_size=60),
+    st.randoms(use_true_random=False),
+)
+def test_whatever_happens_to_workers_every_call_is_answered_or_given_up_once(
+    kinds: list[tuple[str | None, float]], random: object
+) -> None:
+    choice: Callable[[Sequence[str]], str] = random.choice  # type: ignore[attr-defined]
+    numbered = [Call(print, number, seconds, kind) for number, (kind, seconds) in enumerate(kinds)]
+    dispatcher = Dispatcher(iter(numbered))
+    workers = {"w0": 3, "w1": 1}
+    settled: list[int] = []
+    born = len(workers)
+    for _ in range(5000):
+        if dispatcher.is_done:
+            break
+        lost = dispatcher.seat(workers, 0.0)
+        settled += [call.argument for call in lost if not dispatcher.lose(call)]
+        hand_out(dispatcher)
+        dispatcher.look_ahead()
+        for seat in dispatcher.seats.values():
+            assert len(seat.calls) <= seat.slots
+            assert len(seat.calls) == 1 or not any(call.losses for call in seat.calls)
+        busy = [address for address, seat in dispatcher.seats.items() if seat.calls]
+        if not busy:
+            continue
+        address = choice(busy)
+        if choice(["dies", "answers", "answers", "answers"]) == "dies":
+            del workers[address]
+            workers[f"w{born}"] = 3
+            born += 1
+            continue
+        call = dispatcher.seats[address].calls[0]
+        dispatcher.answered(address, call, 0.0)
+        settled.append(call.argument)
+    assert dispatcher.is_done
+    assert sorted(settled) == list(range(len(kinds)))
+
+
+def test_calls_are_taken_only_as_far_ahead_as_needed() -> None:
+    taken = 0
+
+    def endless() -> Iterator[Call]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield Call(print, taken)
+
+    dispatcher = Dispatcher(endless())
+    dispatcher.seat({"a": 3, "b": 3}, 0.0)
+    while dispatcher.look_ahead():
+        pass
+    assert taken == 32
+
+
+def test_on_cards_each_worker_sees_one_and_offers_it() -> None:
+    options = worker_options(Machine("cuda"), 64, ["0", "1"])
+    assert options == [
+        {"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": "0"}},
+        {"resources": {"GPU": 1}, "env": {"CUDA_VISIBLE_DEVICES": "1"}},
+    ]
+    assert len(worker_options(Machine("cuda", workers=1), 64, ["0", "1"])) == 1
+    assert worker_options(Machine("cuda:1"), 64, ["0", "1"]) == [{"resources": {"GPU": 1}}]
+
+
+def test_on_cores_there_is_a_worker_a_core() -> None:
+    assert worker_options(Machine("cpu"), 4, ["0"]) == [{}] * 4
+    assert worker_options(Machine("cpu", workers=2), 4, ["0"]) == [{}] * 2
+
+
+def test_cards_are_those_that_the_environment_names_or_all(tmp_path: Path) -> None:
+    for bus in ("0000:01:00.0", "0000:02:00.0"):
+        (tmp_path / bus).mkdir()
+    assert visible_cards({}, tmp_path) == ["0", "1"]
+    assert visible_cards({"CUDA_VISIBLE_DEVICES": "GPU-1, GPU-3"}, tmp_path) == ["GPU-1", "GPU-3"]
+    assert visible_cards({}, tmp_path / "none") == ["0"]
+
+
+def test_fits_on_a_card_go_to_workers_that_offer_one() -> None:
+    workers = {"a": {"nthreads": 3, "resources": {"GPU": 1.0}}, "b": {"nthreads": 3, "resources": {}}}
+    assert suitable(workers, "cuda") == {"a": 3}
+    assert suitable(workers, "cpu") == {"a": 3, "b": 3}
+    assert suitable({}, "cuda") == {}
+    with pytest.raises(OptionError, match="GPU=1"):
+        suitable({"b": workers["b"]}, "cuda")
+    assert GPU_SHARE * CALLS_PER_WORKER <= 1

@@ -1,0 +1,97 @@
+"""Workers that die, hang or kill themselves: real processes, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from autodip_zarr.errors import WorkerError
+from autodip_zarr.run.choices import Machine
+from autodip_zarr.run.connect import connect
+from autodip_zarr.run.dispatch import Call
+from autodip_zarr.run.schedule import Terms, drive
+from autodip_zarr.stores.sample import write_sample_tiff
+
+from ..samples import make_sample
+from .processes import wait_for, workers_of
+from .results import planes
+from .test_interrupt import command
+
+
+def kill_own_process(_argument: int) -> None:
+    """Die as the kernel kills a process that ran out of memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hang(_argument: int) -> None:
+    """Stop answering, the whole process."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def run_out_of_memory(_argument: int) -> None:
+    """Fail as numpy does where memory is short."""
+    raise MemoryError
+
+
+def square(number: int) -> int:
+    """Work."""
+    time.sleep(0.05)
+    return number * number
+
+
+def test_calls_that_kill_or_hang_are_given_up_and_all_others_are_made() -> None:
+    bad = [Call(kill_own_process, -1), Call(hang, -2), Call(run_out_of_memory, -3)]
+    good = [Call(square, number, alike="squares") for number in range(40)]
+    answers: dict[int, list[object]] = {}
+    told: list[str] = []
+
+    def done(call: Call, answer: object) -> Iterable[Call]:
+        answers.setdefault(call.argument, []).append(answer)
+        return ()
+
+    with connect(Machine("cpu", workers=2)) as client:
+        drive(client, iter([*good[:5], *bad, *good[5:]]), done, Terms("cpu", 4.0, told.append))
+    assert {n: answers[n] for n in range(40)} == {n: [n * n] for n in range(40)}
+    for number, kind in ((-1, WorkerError), (-2, WorkerError), (-3, MemoryError)):
+        (answer,) = answers[number]
+        assert isinstance(answer, kind), answer
+    assert any("no answer for 4 s" in line for line in told)
+
+
+def denoise_while(how: signal.Signals, tmp_path: Path, table: str, limit_s: int) -> str:
+    """Denoise while the worker gets a signal; check that nothing is lost, and return what was said."""
+    source = tmp_path / "x.ome.tif"
+    write_sample_tiff(source, make_sample("x", (24, 1, 1, 24, 24)))
+    run = [*command(source, tmp_path / "out", table), "--json", "--time-limit", str(limit_s)]
+    process = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(tmp_path / "out/x.ome.zarr/autodip/record/c", 120)  # the first plane is recorded
+    (worker,) = workers_of(process.pid)
+    worker.send_signal(how)
+    out, errors = process.communicate(timeout=400)
+    assert process.returncode == 0, errors
+    (image,) = json.loads(out)["images"]
+    assert (image["status"], image["planes_done"], image["planes_failed"]) == ("done", 24, 0)
+
+    again = command(source, tmp_path / "quiet", table)
+    assert subprocess.run(again, capture_output=True, check=False).returncode == 0
+    found, expected = planes(tmp_path / "out/x.ome.zarr"), planes(tmp_path / "quiet/x.ome.zarr")
+    np.testing.assert_array_equal(found, expected)
+    return errors
+
+
+def test_a_killed_worker_costs_a_retry_and_no_plane(tmp_path: Path, slow_table: str) -> None:
+    denoise_while(signal.SIGKILL, tmp_path, slow_table, 600)
+
+
+@pytest.mark.soak
+def test_a_stopped_worker_is_replaced_and_no_plane_is_lost(tmp_path: Path, slow_table: str) -> None:
+    said = denoise_while(signal.SIGSTOP, tmp_path, slow_table, 60)
+    assert "no answer for 60 s" in said
