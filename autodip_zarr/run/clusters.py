@@ -63,7 +63,6 @@ def card_options(cards: Cards) -> dict[str, Any]:
         "local_directory": cards.local_folder,
         "dashboard_address": ":0",
         "resources": {"GPU": 1},
-        **{f"memory_{what}_fraction": False for what in NEVER_PAUSE},
     }
 
 

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS: Final = 20
 _CARDS: Final = Path("/proc/driver/nvidia/gpus")
-_SETTINGS: Final = {"distributed.scheduler.allowed-failures": 0}
-"""A block whose worker died is tried again by this program, which then gives it a worker to itself."""
+_SETTINGS: Final = {
+    "distributed.scheduler.allowed-failures": 0,
+    **{f"distributed.worker.memory.{what}": False for what in NEVER_PAUSE},
+}
+"""Of Dask. A block whose worker died is tried again by this program, which then gives it a worker to itself."""
 
 
 @contextmanager
@@ -71,7 +74,6 @@ def _local_cluster(machine: Machine) -> SpecCluster:
         "host": "127.0.0.1",
         "silence_logs": logging.CRITICAL,
         "dashboard": False,
-        **{f"memory_{what}_fraction": False for what in NEVER_PAUSE},
     }
     workers = {name: {"cls": Nanny, "options": fixed | one} for name, one in enumerate(options)}
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
