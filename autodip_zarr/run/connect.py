@@ -25,7 +25,7 @@ _SETTINGS: Final = {
     "distributed.scheduler.allowed-failures": 0,
     **{f"distributed.worker.memory.{what}": False for what in NEVER_PAUSE},
 }
-"""Of Dask. A block whose worker died is tried again by this program, which then gives it a worker to itself."""
+"""Of Dask. A block whose worker died is tried again by this program, which gives it a worker to itself."""
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, slow_table:
     run = command(source, results, slow_table)
     target = results / "x.ome.zarr"
     process = subprocess.Popen(run, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    wait_for(target / "autodip/record/c", 120)  # the first plane is recorded
+    wait_for(target / "autodip/record/c", 400)  # the first plane is recorded
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors

@@ -72,7 +72,7 @@ def denoise_while(how: signal.Signals, tmp_path: Path, table: str, limit_s: int)
     write_sample_tiff(source, make_sample("x", (12, 1, 2, 24, 24)))
     run = [*command(source, tmp_path / "out", table), "--json", "--time-limit", str(limit_s)]
     process = subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(tmp_path / "out/x.ome.zarr/autodip/record/c", 120)  # the first plane is recorded
+    wait_for(tmp_path / "out/x.ome.zarr/autodip/record/c", 400)  # the first plane is recorded
     (worker,) = workers_of(process.pid)
     worker.send_signal(how)
     out, errors = process.communicate(timeout=400)
