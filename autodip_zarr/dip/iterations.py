@@ -28,7 +28,7 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side, and faster
     (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. Larger fields keep
     the count; narrow networks take no less than it, since they learn slowly on any field. The measurements
-    behind all of this are in docs/explanation/engine.md.
+    behind all of this are in docs/explanation/quality.md.
 
     Parameters
     ----------
