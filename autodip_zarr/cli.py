@@ -147,11 +147,23 @@ def _choices(arguments: dict[str, Any]) -> Choices:
 
 def _say(text: str) -> None:
     """Write a line for people, beside the results."""
-    click.echo(text, err=True)
+    _show(text, err=True)
+
+
+def _show(text: str, *, err: bool = False) -> None:
+    """Print text that may hold what was found in files."""
+    from autodip_zarr.report.visible import visible  # noqa: PLC0415
+
+    click.echo(visible(text), err=err)
 
 
 def _print_json(document: object) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+    _print_part(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _print_part(text: str) -> None:
+    """Print a part of a JSON document; halves of characters have no form but the escaped one."""
+    click.echo(text.encode("utf-8", "backslashreplace").decode(), nl=False)
 
 
 class _Command(click.Command):
@@ -208,11 +220,11 @@ def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any
     planning = Planning(sources, _choices(arguments), device)
     if as_json:
         for part in plan_json(planning):
-            click.echo(part, nl=False)
+            _print_part(part)
         _say_warnings(planning.warnings())
     else:
         for line in plan_text(planning):
-            click.echo(line)
+            _show(line)
     totals = planning.totals()
     found = totals.images + totals.complete + totals.left > 0
     left_out = totals.errors + sum(totals.skipped.values())
@@ -330,7 +342,7 @@ def inspect(
     if as_json:
         _print_json(inspection_document(inspection))
     elif table_path is None and images:
-        click.echo(inspection_text(inspection))
+        _show(inspection_text(inspection))
     _say_skipped(skipped)
     _say_warnings(inspection.warnings)
     _say(table.summary())
@@ -339,7 +351,7 @@ def inspect(
 
 def _write(option: str, path: str, text: str) -> None:
     try:
-        Path(path).write_text(text, encoding="utf-8", newline="")
+        Path(path).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
     except OSError as error:
         raise OptionError(option, f"{path} cannot be written ({error.strerror})", "a file") from error
 
@@ -357,9 +369,9 @@ def verify(target: str, *, as_json: bool) -> None:
         _print_json(verify_document(findings))
     else:
         for finding in findings:
-            click.echo(f"{finding.status}: {finding.target}")
+            _show(f"{finding.status}: {finding.target}")
             for line in shown(finding):
-                click.echo(f"  {line}")
+                _show(f"  {line}")
     sys.exit(EXIT_DONE if all(finding.is_whole for finding in findings) else EXIT_INCOMPLETE)
 
 
@@ -396,8 +408,8 @@ def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None
     where = PlaneChoice(arguments["channel"], arguments["at_t"], arguments["at_z"], arguments["crop"])
     result = preview_plane(source, where, _choices({**arguments, "any_contrast": True}), device)
     compose([before_and_after(result.noisy, result.denoised)]).save(picture)
-    click.echo(preview_text(result))
-    click.echo(f"picture: {picture}")
+    _show(preview_text(result))
+    _show(f"picture: {picture}")
 
 
 @main.command()
@@ -465,7 +477,7 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
     if as_json:
         _print_json(report.document())
     elif not report.is_empty:
-        click.echo(report.text())
+        _show(report.text())
     if interrupted:
         sys.exit(EXIT_INTERRUPTED)
     sys.exit(EXIT_USAGE if report.is_empty else EXIT_INCOMPLETE if report.skipped else EXIT_DONE)
@@ -513,7 +525,7 @@ def report(target: str, *, output: str, remote_sources: bool) -> None:
     if results.is_empty:
         sys.exit(EXIT_USAGE)
     _write("--output", output, results.page())
-    click.echo(f"page: {output}")
+    _show(f"page: {output}")
     sys.exit(EXIT_INCOMPLETE if results.unreadable else EXIT_DONE)
 
 
@@ -524,7 +536,7 @@ def remove(target: str) -> None:
     from autodip_zarr.stores import remove_target  # noqa: PLC0415
 
     remove_target(target)
-    click.echo(f"removed: {target}")
+    _show(f"removed: {target}")
 
 
 @main.command()
@@ -538,9 +550,9 @@ def demo(output: str, workers: int | None, table: str) -> None:
 
     with watching(sys.stderr) as watch:
         outcome = run_demo(output, Machine(workers=workers), watch, table)
-    click.echo(outcome.table())
+    _show(outcome.table())
     for label, path in outcome.paths():
-        click.echo(f"{label}: {path}")
+        _show(f"{label}: {path}")
 
 
 if __name__ == "__main__":

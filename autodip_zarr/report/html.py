@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NewType
 
+from autodip_zarr.report.visible import visible
+
 Html = NewType("Html", str)
 """Markup that holds no text which was not escaped."""
 
@@ -49,10 +51,7 @@ def text(value: object) -> Html:
     """
     shown = "-" if value is None else str(value)
     shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]} ..."
-    visible = "".join(
-        char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in shown
-    )
-    return Html(html.escape(visible, quote=True))
+    return Html(html.escape(visible(shown), quote=True))
 
 
 def heading(value: object) -> Html:

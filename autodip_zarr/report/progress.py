@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from autodip_zarr.report.visible import visible
 from autodip_zarr.run.denoise import Progress as News
 from autodip_zarr.run.denoise import Watch
 
@@ -61,7 +62,7 @@ class _BarWatch:
 
     def __call__(self, news: News) -> None:
         if news.message is not None:
-            self.bar.console.print(Text(news.message))
+            self.bar.console.print(Text(visible(news.message)))
         rate = rate_text(news.planes_done, time.monotonic() - self.started)
         failed = f"{news.planes_failed} failed" if news.planes_failed else ""
         self.bar.update(
@@ -82,7 +83,7 @@ class _LineWatch:
     def __call__(self, news: News) -> None:
         now = time.monotonic()
         if news.message is not None:
-            print(news.message, file=self.stream, flush=True)
+            print(visible(news.message), file=self.stream, flush=True)
         elif now - self.last >= _SECONDS_BETWEEN_LINES and news.planes_done:
             self.last = now
             left = (news.planes_total - news.planes_done) * (now - self.started) / news.planes_done
