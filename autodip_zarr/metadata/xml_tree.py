@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from autodip_zarr.domain import MetadataText
 from autodip_zarr.errors import HeaderError
 
-__all__ = ["attribute", "children", "local_name", "parse_ome_xml", "text_of"]
+__all__ = ["attribute", "children", "local_name", "parse_ome_xml", "parse_xml", "text_of", "undeclared"]
 
 MAX_CHARACTERS = 128_000_000  # plates of 384 wells with every plane described reach some tens of megabytes
 MAX_DEPTH = 64
@@ -34,42 +34,82 @@ def parse_ome_xml(text: MetadataText) -> Element:
     HeaderError
         If it is not well-formed, no OME-XML, too large or too deep, or defines entities.
     """
-    from defusedxml import DefusedXmlException  # noqa: PLC0415 - where it is used
-    from defusedxml.ElementTree import fromstring  # noqa: PLC0415
-
     if len(text.content) > MAX_CHARACTERS:
         raise HeaderError(text.source, f"{len(text.content)} characters", f"at most {MAX_CHARACTERS}")
     content = text.content.lstrip("\ufeff \t\r\n").rstrip("\x00 \t\r\n")
-    try:
-        # bytes, because a text with an encoding declaration is refused or misread as text
-        root: Element = fromstring(_undeclared(content).encode("utf-8"), forbid_dtd=True)
-    except DefusedXmlException as error:
-        raise HeaderError(text.source, f"refused: {error}", "XML without DTD and entities") from error
-    except (ParseError, ValueError) as error:
-        raise HeaderError(text.source, f"no well-formed XML ({error})", "an OME-XML header") from error
+    root = parse_xml(undeclared(content), text.source)
     if local_name(root) not in ROOTS:
         raise HeaderError(text.source, f"the root element {local_name(root)!r}", "'OME'")
-    _check_bounds(root, text.source)
     return root
 
 
-def _undeclared(content: str) -> str:
+def parse_xml(content: str, source: str) -> Element:
+    """Parse XML without DTD and entities; depth and number of elements are bounded while it is read.
+
+    Parameters
+    ----------
+    content : str
+        XML without a declaration of its encoding.
+    source : str
+        File, for messages.
+
+    Raises
+    ------
+    HeaderError
+        It is not well-formed, too large or too deep, or defines entities.
+    """
+    from defusedxml import DefusedXmlException  # noqa: PLC0415 - where it is used
+    from defusedxml.ElementTree import DefusedXMLParser  # noqa: PLC0415
+
+    parser = DefusedXMLParser(target=_Bounded(source), forbid_dtd=True)
+    try:
+        # bytes, because a text with an encoding declaration is refused or misread as text
+        parser.feed(content.encode("utf-8"))
+        root: Element = parser.close()
+    except DefusedXmlException as error:
+        raise HeaderError(source, f"refused: {error}", "XML without DTD and entities") from error
+    except (ParseError, ValueError) as error:
+        raise HeaderError(source, f"no well-formed XML ({error})", "an OME-XML header") from error
+    return root
+
+
+class _Bounded(TreeBuilder):
+    """Builds a tree until it is larger than an honest one: afterwards it would be too late."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self._source = source
+        self._depth = 0
+        self._count = 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        """Begin an element.
+
+        Raises
+        ------
+        HeaderError
+            It is one too many.
+        """
+        self._depth += 1
+        self._count += 1
+        if self._depth > MAX_DEPTH:
+            raise HeaderError(self._source, f"more than {MAX_DEPTH} nested elements", "a flatter header")
+        if self._count > MAX_ELEMENTS:
+            raise HeaderError(self._source, f"more than {MAX_ELEMENTS} elements", "a smaller header")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        """End an element."""
+        self._depth -= 1
+        return super().end(tag)
+
+
+def undeclared(content: str) -> str:
     """Drop the XML declaration: the text is decoded already, whatever it says of its encoding."""
     if content.startswith("<?xml"):
         end = content.find("?>")
         return content[end + 2 :] if end >= 0 else content
     return content
-
-
-def _check_bounds(root: Element, source: str) -> None:
-    level, depth, count = [root], 0, 0
-    while level:
-        depth, count = depth + 1, count + len(level)
-        if depth > MAX_DEPTH:
-            raise HeaderError(source, f"more than {MAX_DEPTH} nested elements", "a flatter header")
-        if count > MAX_ELEMENTS:
-            raise HeaderError(source, f"more than {MAX_ELEMENTS} elements", "a smaller header")
-        level = [child for element in level for child in element]
 
 
 def local_name(element: Element) -> str:

@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
 from autodip_zarr.domain import ChannelDisplay
 from autodip_zarr.errors import HeaderError, PixelError
+from autodip_zarr.metadata.xml_tree import parse_xml, undeclared
 from autodip_zarr.stores.uris import safe_key
 
 UNITS = {
@@ -125,13 +126,7 @@ def parse_root(text: str, where: str) -> Element:
     HeaderError
         It is broken or hostile.
     """
-    from defusedxml.common import DefusedXmlException  # noqa: PLC0415
-    from defusedxml.ElementTree import fromstring  # noqa: PLC0415
-
-    try:
-        root: Element = fromstring(text, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, RecursionError) as error:
-        raise HeaderError(where, f"is broken OME-XML: {error!s:.200}") from error
+    root = parse_xml(undeclared(text), where)
     if local_name(root) != "OME":
         raise HeaderError(where, f"found the element {local_name(root)!r:.100}", "an OME element")
     return root

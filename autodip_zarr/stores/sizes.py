@@ -43,7 +43,7 @@ def check_sizes(sizes: Mapping[str, int], where: str) -> None:
     )
     for what, count, most in counts:
         if count > most:
-            raise HeaderError(where, f"found {count:.3g} {what}", f"at most {most:,}")
+            raise HeaderError(where, f"found {_shown(count)} {what}", f"at most {most:,}")
 
 
 def check_chunk(chunk: Sequence[int], dtype: str, where: str) -> None:
@@ -56,4 +56,8 @@ def check_chunk(chunk: Sequence[int], dtype: str, where: str) -> None:
     """
     size = math.prod(chunk) * np.dtype(dtype).itemsize
     if size > MAX_CHUNK_BYTES:
-        raise HeaderError(where, f"found chunks of {size:.3g} bytes", f"at most {MAX_CHUNK_BYTES:,}")
+        raise HeaderError(where, f"found chunks of {_shown(size)} bytes", f"at most {MAX_CHUNK_BYTES:,}")
+
+
+def _shown(number: int) -> str:
+    return f"{number:.3g}" if number < 10**300 else "more than 1e300"
