@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autodip_zarr.report import html
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
@@ -176,6 +178,21 @@ def test_a_page_that_cannot_be_written_is_said(denoised: Path, tmp_path: Path) -
     code, _, err = call("report", denoised / "out", "--output", tmp_path / "nowhere" / "page.html")
     assert code == 2
     assert "--output: " in err
+
+
+@given(st.text(), st.text())
+def test_any_text_is_shown_and_never_markup(one: str, other: str) -> None:
+    parts = [
+        html.heading(one),
+        html.warnings([other]),
+        html.table((one, "b"), [(other, one)]),
+        html.pictures([html.figure(one, b"png")]),
+    ]
+    text, pictures = check_page(html.page(other, parts))
+    assert pictures == 1
+    for shown in (one, other):
+        visible = "".join(char if char.isprintable() else " " for char in shown).split()
+        assert all(word in text for word in visible if "\N{REPLACEMENT CHARACTER}" not in word)
 
 
 def test_numbers_stand_to_the_right_and_texts_to_the_left() -> None:
