@@ -133,11 +133,12 @@ def test_hostile_texts_are_shown_and_never_run(copy: Path, tmp_path: Path) -> No
         channel["config"] = {"depth": EVIL}
         attribute["recipe"] |= {"preset": EVIL, "software": {EVIL: EVIL}}
         attribute["recipe"]["source"]["uri"] = EVIL
-        return {**attribute, "status": EVIL, "run": {"finished": EVIL}}
+        return {**attribute, "status": EVIL, "run": {"finished": EVIL, "warnings": ["of the run: " + EVIL]}}
 
     edit(copy / "broken.zarr", spoiled)
     text, _, _ = written(copy, tmp_path / "page.html")
     assert text.count("<script>alert('x')</script>") >= 8
+    assert "of the run: <script>" in text[: text.index("Images")]
     assert "\x1b" not in text
 
 

@@ -34,11 +34,13 @@ _NUMBERS: Final = {
     "hot_pixels": ("hot pixels", 1),
     "missing_pixels": ("missing pixels", 1),
     "restarts": ("restarts", 2),
+    "overshoot": ("overshoot", 2),
 }
 _MEANING: Final = (
     "Means over the denoised planes. Noise is estimated from the finest details, in detector counts; the "
     "residual is what was taken away, by its standard deviation. Its correlation between neighbouring pixels "
-    "is near 0 for white noise, and higher where noise is correlated or structure was taken away."
+    "is near 0 for white noise, and higher where noise is correlated or structure was taken away. Overshoot "
+    "above 1 tells of noise that came back at the end of the fit."
 )
 
 

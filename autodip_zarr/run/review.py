@@ -90,6 +90,8 @@ class ReviewedImage:
     """When it was done."""
     channels: tuple[ReviewedChannel, ...]
     """One a channel, in order."""
+    remarks: tuple[str, ...]
+    """What the run found worth a look when it finished."""
     failures: tuple[Failure, ...]
     """Every plane that failed or is not done, with the reason."""
     middle: Mapping[int, tuple[int, int]]
@@ -107,6 +109,7 @@ class ReviewedImage:
             yield f"status is {self.status}, not complete"
         if self.failures:
             yield "planes failed or are not done"
+        yield from self.remarks
         for channel in self.channels:
             yield from channel.warnings
             if channel.numbers.get("restarts", 0) > 0:
@@ -166,6 +169,7 @@ def _image(uri: str) -> ReviewedImage:
         method=_method(recipe),
         finished=_text(run.get("finished")),
         channels=tuple(_channel(index, documents[index], record) for index in range(record.shape[1])),
+        remarks=_texts(run.get("warnings")),
         failures=tuple(failures),
         middle={c: found for c in range(record.shape[1]) if (found := _middle(status[:, c])) is not None},
     )
@@ -194,7 +198,6 @@ def _channel(index: int, known: Mapping[str, Any], record: Record) -> ReviewedCh
     planes = record[:, index].reshape(-1, len(RECORD_FIELDS))
     status = planes[:, RECORD_FIELDS.index("status")]
     denoised = planes[status == STATUS_DENOISED]
-    warned = match.get("warnings")
     shape = [_text(config.get(name)) for name in ("depth", "width", "skip", "iterations")]
     return ReviewedChannel(
         index=index,
@@ -206,7 +209,7 @@ def _channel(index: int, known: Mapping[str, Any], record: Record) -> ReviewedCh
         config="/".join(part or "?" for part in shape) if config else None,
         treatment=_text(known.get("treatment")),
         reason=_text(known.get("reason")),
-        warnings=tuple(str(one) for one in warned) if isinstance(warned, list) else (),
+        warnings=_texts(match.get("warnings")),
         planes=len(planes),
         denoised=len(denoised),
         failed=int((np.isnan(status) | (status == STATUS_FAILED)).sum()),
@@ -230,6 +233,10 @@ def _middle(status: Record) -> tuple[int, int] | None:
 
 def _object(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in value) if isinstance(value, list) else ()
 
 
 def _text(value: object) -> str | None:
