@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from autodip_zarr.errors import AutodipError, OptionError, TableError
 from autodip_zarr.run.choices import Choices, Machine
@@ -103,6 +104,11 @@ _planes = _options(
     click.option("--t", metavar="LIST", help="Time points: 0,3:7."),
     click.option("--z", metavar="LIST", help="Depths: 0,3:7."),
 )
+_recipe = click.option(
+    "--recipe",
+    metavar="TARGET",
+    help="Repeat what made a result: its configurations, seed, tiles and everything else that was recorded.",
+)
 _max_cost = click.option(
     "--max-cost",
     type=float,
@@ -142,6 +148,11 @@ _destination = _options(
 def _choices(arguments: dict[str, Any]) -> Choices:
     """Keep the arguments that are choices; the rest is the command's own."""
     names = {field.name for field in fields(Choices)}
+    if arguments.get("recipe") is not None:
+        from autodip_zarr.run.recorded import RECORDED, refuse_beside  # noqa: PLC0415
+
+        source = click.get_current_context().get_parameter_source
+        refuse_beside([name for name in sorted(RECORDED) if source(name) is ParameterSource.COMMANDLINE])
     return Choices(**{name: value for name, value in arguments.items() if name in names})
 
 
@@ -205,6 +216,7 @@ def main() -> None:
 @_sources
 @_knowledge
 @_method
+@_recipe
 @_max_cost
 @_stop
 @_sequence
@@ -247,6 +259,7 @@ def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
 @_destination
 @_knowledge
 @_method
+@_recipe
 @_max_cost
 @_stop
 @_sequence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .cost import ORIGINAL_DIP, flops_per_iteration, relative_cost
 from .match import MatchOptions, find_match
-from .table import Calibrated, Entry, Table, load_table
+from .table import Calibrated, Entry, Table, load_table, parse_config
 
 __all__ = [
     "ORIGINAL_DIP",
@@ -15,5 +15,6 @@ __all__ = [
     "find_match",
     "flops_per_iteration",
     "load_table",
+    "parse_config",
     "relative_cost",
 ]

@@ -185,6 +185,17 @@ def parse_table(content: bytes, where: str) -> Table:
     )
 
 
+def parse_config(value: object, where: str) -> DipConfig:
+    """Check a configuration that was read from JSON.
+
+    Raises
+    ------
+    TableError
+        If it is no configuration, or beyond what can be fitted.
+    """
+    return _Reader(where).config(value, "")
+
+
 def _unique(pairs: list[tuple[str, object]], where: str) -> dict[str, object]:
     """Build an object; a repeated key is an error because one of the values would be lost."""
     keys = [key for key, _ in pairs]

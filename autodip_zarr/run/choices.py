@@ -33,6 +33,8 @@ class Choices:
     """Name of a shipped calibration table, or path of one."""
     require_tier: str | None = None
     """Tier that a match must reach; channels below are skipped."""
+    recipe: str | None = None
+    """Result whose recorded recipe is repeated in a plan or run; settles all that may change a pixel."""
     max_cost: float | None = None
     """Largest relative cost of a plane in a plan or run; 1.0 is the original prior on a 512x512 plane."""
     preset: str = "standard"

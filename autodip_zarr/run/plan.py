@@ -36,6 +36,7 @@ from autodip_zarr.run.gone import gone_sources
 from autodip_zarr.run.machine import check_arithmetic, resolve_device, resolve_precision
 from autodip_zarr.run.mapping import Knowledge, Reading
 from autodip_zarr.run.planned import PlannedImages
+from autodip_zarr.run.recorded import Recorded, check_alone, read_recorded
 from autodip_zarr.run.selection import check_selection, choose_channels, choose_indices
 from autodip_zarr.run.targets import target_spec, target_uri
 from autodip_zarr.run.totals import Count
@@ -61,6 +62,8 @@ class Planner:
     """How matches are made."""
     device: str
     """``cpu`` or a CUDA device; sets the size of blocks only."""
+    recorded: Recorded | None = None
+    """How a result was made that is to be repeated."""
 
     @classmethod
     def prepare(cls, choices: Choices, device: str = "auto") -> Planner:
@@ -92,9 +95,18 @@ class Planner:
         check_arithmetic(recipe, device)
         if choices.sequence != "none":
             recipe = replace(recipe, sequence=warm_start(choices.sequence, both_ways=choices.both_ways))
+        recorded = None
+        if choices.recipe is not None:
+            check_alone(choices)
+            recorded = read_recorded(choices.recipe)
+            recipe, choices = recorded.recipe, replace(choices, dtype=recorded.dtype)
+            check_arithmetic(recipe, device)
         options = MatchOptions(metric=choices.metric, relations=knowledge.vocabulary.relations())
         _check(choices, options, table)
-        return cls(choices, recipe, table, knowledge, options, device)
+        if choices.uncertainty and recipe.starts == 1:
+            found = f"with --preset {recipe.preset}, which fits from one start"
+            raise OptionError("--uncertainty", found, "a preset of several starts", "add --preset best")
+        return cls(choices, recipe, table, knowledge, options, device, recorded)
 
     def match(self, channel: ChannelMetadata) -> Match:
         """Transfer a configuration to a channel, after what the choices say of it."""
@@ -112,6 +124,8 @@ class Planner:
         size : tuple of int
             Size of a plane (Y, X), in pixels.
         """
+        if self.recorded is not None:
+            return self._repeated(self.recorded, channel, planes, size)
         reason = self._reason_to_copy(channel)
         match = find_match(channel, self.table, self.options)
         tiers = self.options.tiers
@@ -129,6 +143,32 @@ class Planner:
             return ChannelPlan(channel, None, reason, 0, 0.0)
         cost = planes * self._plane_cost(match.config, size)
         return ChannelPlan(channel, match, None, planes, cost, (*channel.conflicts, *match.warnings))
+
+    def _repeated(
+        self, recorded: Recorded, channel: ChannelMetadata, planes: int, size: tuple[int, int]
+    ) -> ChannelPlan:
+        """Do with a channel what was done with that of the same index and name."""
+        found = recorded.channel(channel)
+        if isinstance(found, str) or found.match is None:
+            reason = found if isinstance(found, str) else f"copied in {recorded.target}, too"
+            return ChannelPlan(channel, None, reason, 0, 0.0)
+        warnings = [
+            f"{name} is {own}, and was {then} in {recorded.target}"
+            for name in ("microscope", "specimen")
+            if (own := getattr(channel, name)) != (then := getattr(found, name))
+        ]
+        cost = planes * self._plane_cost(found.match.config, size)
+        return ChannelPlan(channel, found.match, None, planes, cost, (*found.match.warnings, *warnings))
+
+    def _chosen_planes(self, header: Header) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the time points and depths to be denoised: those said, else those of a recorded recipe."""
+        t = choose_indices(self.choices.t, header.size("t"), "--t")
+        z = choose_indices(self.choices.z, header.size("z"), "--z")
+        if self.recorded is not None and self.recorded.t is not None and self.choices.t is None:
+            t = tuple(index for index in t if index in set(self.recorded.t))
+        if self.recorded is not None and self.recorded.z is not None and self.choices.z is None:
+            z = tuple(index for index in z if index in set(self.recorded.z))
+        return t, z
 
     def _plane_cost(self, config: DipConfig, size: tuple[int, int]) -> float:
         """Return the relative cost of a plane under the recipe: its tiles, starts and iterations."""
@@ -154,8 +194,7 @@ class Planner:
         problem = _unfit(header)
         if problem:
             return Skipped(header.ref.source, problem)
-        t = choose_indices(self.choices.t, header.size("t"), "--t")
-        z = choose_indices(self.choices.z, header.size("z"), "--z")
+        t, z = self._chosen_planes(header)
         wanted = choose_channels(self.choices.channels, [c.name for c in acquisition.channels])
         if not (t and z and wanted):
             return None
@@ -168,7 +207,8 @@ class Planner:
         )
         if not any(channel.match for channel in channels):
             reasons = {channel.reason for channel in channels if channel.metadata.index in wanted}
-            return Skipped(header.ref.source, "; ".join(sorted(reason for reason in reasons if reason)))
+            said = "; ".join(sorted(reason for reason in reasons if reason))
+            return Skipped(header.ref.source, said, is_error=self.recorded is not None)
         target = None
         if target_uri(header.ref, self.choices) is not None:
             block = self._block(header, channels)
@@ -249,9 +289,6 @@ def _check_fit(choices: Choices) -> None:
     if choices.stop == "auto" and (choices.sequence != "none" or choices.preset == "reference"):
         found = "with --sequence" if choices.sequence != "none" else "with --preset reference"
         raise OptionError("--stop", f"auto {found}", "the transferred number of iterations there")
-    if choices.uncertainty and preset_recipe(choices.preset, precision="float32").starts == 1:
-        found = f"with --preset {choices.preset}, which fits from one start"
-        raise OptionError("--uncertainty", found, "a preset of several starts", "add --preset best")
 
 
 def _unfit(header: Header) -> str | None:
@@ -330,7 +367,9 @@ class Planning:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should look at that is not about one image, once all images were planned."""
-        return (*self._tour.warnings(), *self._gone)
+        recorded = self._planner.recorded
+        repeated = recorded.warnings_on(self._planner.device) if recorded else ()
+        return (*repeated, *self._tour.warnings(), *self._gone)
 
     def totals(self) -> Totals:
         """Return what the images that were planned so far come to."""
