@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
@@ -189,12 +193,40 @@ class _Command(click.Command):
         return super().parse_args(ctx, args)
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let the first Ctrl-C end the work in order, and the second at once.
+
+    At once means that nothing is tidied up: worker processes end with this one, half-written blocks are
+    found by the next run, and the lock of a dead process is taken over.
+    """
+
+    def at_once(_signal: int, _frame: object) -> None:
+        os.write(2, b"\nstopped at once; the same command goes on where it stopped\n")
+        os._exit(EXIT_INTERRUPTED)
+
+    def in_order(_signal: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, at_once)
+        os.write(2, b"\nstopping; Ctrl-C again stops at once\n")
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield
+        return
+    before = signal.signal(signal.SIGINT, in_order)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Group(click.Group):
     """Turns errors of the package into one line and the right exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         try:
-            return super().invoke(ctx)
+            with _interruptible():
+                return super().invoke(ctx)
         except (OptionError, TableError) as error:
             _say(f"error: {error}")
             ctx.exit(EXIT_USAGE)
@@ -275,11 +307,15 @@ def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
     metavar="SECONDS",
     help="Longest time of one block on a worker.  [default: 20 times its estimate, 600 at least]",
 )
+@click.option(
+    "--log-json", is_flag=True, help="Write what happens as JSON, one object a line, on standard error."
+)
 @_json
 def denoise(
     sources: Sequence[str],
     *,
     as_json: bool,
+    log_json: bool,
     device: str,
     **arguments: Any,  # noqa: ANN401
 ) -> None:
@@ -287,17 +323,25 @@ def denoise(
 
     The same command again goes on where it stopped, and does nothing where all is done.
     """
-    from autodip_zarr.report.documents import summary_document, summary_line  # noqa: PLC0415
-    from autodip_zarr.report.progress import watching  # noqa: PLC0415
+    from autodip_zarr.report.documents import run_document, skipped_document, summary_document  # noqa: PLC0415
+    from autodip_zarr.report.progress import JsonLines, watching  # noqa: PLC0415
+    from autodip_zarr.report.tables import summary_text  # noqa: PLC0415
     from autodip_zarr.run.denoise import denoise as run  # noqa: PLC0415
 
     machine = Machine(
         device, arguments["workers"], arguments["scheduler"], arguments["cluster"], arguments["time_limit_s"]
     )
-    with watching(sys.stderr) as watch:
-        summary = run(sources, _choices(arguments), machine, watch)
-    _say_skipped(summary.skipped)
-    _say(summary_line(summary))
+    if log_json:
+        lines = JsonLines(sys.stderr)
+        summary = run(sources, _choices(arguments), machine, lines)
+        for skipped in skipped_document(summary.skipped):
+            lines.write({"event": "skipped", **skipped})
+        lines.write({"event": "finished", **run_document(summary)})
+    else:
+        with watching(sys.stderr) as watch:
+            summary = run(sources, _choices(arguments), machine, watch)
+        _say_skipped(summary.skipped)
+        _say(summary_text(summary))
     if as_json:
         _print_json(summary_document(summary))
     code = _exit_code_of(summary.skipped, found=bool(summary.images))

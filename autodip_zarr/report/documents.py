@@ -173,3 +173,22 @@ def summary_line(summary: Summary) -> str:
     planes = sum(image.planes_done for image in summary.images)
     failed = sum(image.planes_failed for image in summary.images)
     return f"images: {shown}; planes denoised: {planes}, failed: {failed}"
+
+
+def run_document(summary: Summary) -> Document:
+    """Return the numbers of a whole run, as the last line of ``--log-json`` gives them."""
+    return {
+        "images": len(summary.images),
+        "planes_done": sum(image.planes_done for image in summary.images),
+        "planes_failed": sum(image.planes_failed for image in summary.images),
+        "planes_copied": summary.planes_copied,
+        "seconds": round(summary.seconds, 3),
+        "configurations": [
+            {
+                **asdict(pace.config),
+                "planes": pace.planes,
+                "seconds_per_plane": round(pace.fit_seconds / pace.planes, 3) if pace.planes else None,
+            }
+            for pace in summary.paces
+        ],
+    }

@@ -1,10 +1,12 @@
-"""Show the progress of a run: a bar on a terminal, plain lines elsewhere."""
+"""Show the progress of a run: a bar on a terminal, plain lines elsewhere, JSON lines for machines."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TextIO
 
 from rich.console import Console
@@ -34,6 +36,29 @@ def watching(stream: TextIO) -> Iterator[Watch]:
             yield _BarWatch(bar)
     else:
         yield _LineWatch(stream)
+
+
+class JsonLines:
+    """Writes one JSON object a line for everything that happens, with the time and how far the run is."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def __call__(self, news: News) -> None:
+        """Write one piece of news."""
+        event = {"event": "progress" if news.message is None else "message"} | dict(news.event or {})
+        numbers = {
+            "planes_total": news.planes_total,
+            "planes_done": news.planes_done,
+            "planes_failed": news.planes_failed,
+        }
+        self.write(event | {"run": numbers}, news.message)
+
+    def write(self, event: Mapping[str, object], message: str | None = None) -> None:
+        """Write one event, with a message for people where there is one."""
+        said = {} if message is None else {"message": message}
+        line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **event, **said}
+        print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=self.stream, flush=True)
 
 
 def _bar(console: Console) -> Progress:

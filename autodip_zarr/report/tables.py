@@ -1,4 +1,4 @@
-"""Plans and metadata as tables for a terminal."""
+"""Plans, previews and what became of runs as tables for a terminal."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from autodip_zarr.domain import DipConfig
+from autodip_zarr.report.documents import summary_line
+from autodip_zarr.run.denoise import Summary
 from autodip_zarr.run.preview import Preview
 from autodip_zarr.run.totals import group_name
 
@@ -61,3 +63,23 @@ def preview_text(preview: Preview) -> str:
             f"{preview.planes} such planes take {hours:.2f} hours on one",
         ]
     )
+
+
+def summary_text(summary: Summary) -> str:
+    """Return what became of a run: images, planes, wall time, and how long each configuration took."""
+    lines = [summary_line(summary)]
+    if summary.paces:
+        minutes, seconds = divmod(round(summary.seconds), 60)
+        lines.append(
+            f"planes copied unchanged: {summary.planes_copied}; wall time: {minutes} min {seconds} s"
+        )
+        rows = [
+            (
+                config_name(pace.config),
+                pace.planes,
+                f"{pace.fit_seconds / pace.planes:.2f}" if pace.planes else None,
+            )
+            for pace in summary.paces
+        ]
+        lines.append(table_text(("configuration", "planes", "seconds per plane"), rows))
+    return "\n".join(lines)

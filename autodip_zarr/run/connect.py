@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,6 +78,21 @@ def _local_cluster(machine: Machine) -> SpecCluster:
     workers = {name: {"cls": Nanny, "options": fixed | one} for name, one in enumerate(options)}
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
     return SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+
+
+def revive(client: Client) -> None:
+    """Start worker processes of this machine again that ended and that Dask failed to start anew.
+
+    On a busy machine a start takes longer than Dask waits for it, and it does not try twice.
+    """
+    from distributed import Nanny  # noqa: PLC0415 - half a second, not needed for planning
+
+    if client.cluster is None:
+        return
+    for nanny in list(client.cluster.workers.values()):
+        if isinstance(nanny, Nanny) and not nanny.is_alive():
+            with suppress(Exception):  # whatever went wrong, it is tried again later
+                client.sync(nanny.instantiate)
 
 
 def worker_options(machine: Machine, cores: int, cards: Sequence[str]) -> list[dict[str, Any]]:

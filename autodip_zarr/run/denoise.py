@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 
-from autodip_zarr.domain import ImagePlan, Plan, Skipped
+from autodip_zarr.domain import DipConfig, ImagePlan, Plan, Skipped
 from autodip_zarr.errors import AutodipError, OptionError, TargetError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.blocks import plane_seconds
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.cluster_file import settle_cluster
@@ -54,6 +56,20 @@ class Progress:
     """Planes that failed."""
     message: str | None = None
     """Something to tell, in one line; ``None`` where only the numbers changed."""
+    event: Mapping[str, object] | None = None
+    """What happened, for machines: ``event`` and what belongs to it, JSON; ``None`` where it is a message."""
+
+
+@dataclass
+class Pace:
+    """How long fits of one configuration took in a run."""
+
+    config: DipConfig
+    """Configuration."""
+    planes: int = 0
+    """Planes denoised."""
+    fit_seconds: float = 0.0
+    """Time for which they had a device to themselves."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +80,12 @@ class Summary:
     """One an image that was planned."""
     skipped: tuple[Skipped, ...]
     """What was skipped, with reasons."""
+    planes_copied: int = 0
+    """Planes copied unchanged in this run."""
+    seconds: float = 0.0
+    """Wall time, planning left out."""
+    paces: tuple[Pace, ...] = ()
+    """One a configuration that was fitted, in the order in which they came first."""
 
     @property
     def is_complete(self) -> bool:
@@ -117,6 +139,7 @@ def denoise(
 
 def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ignore) -> Summary:
     """Carry out a plan that was made before; see :func:`denoise`."""
+    started = time.monotonic()
     with Locks() as locks:
         run = _Run(plan, choices, resolve_device(machine.device), watch, locks)
         run.tell()
@@ -124,11 +147,14 @@ def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ign
         first = next(calls, None)
         if first is not None:
             with connect(machine) as client:
+                link = client.dashboard_link
+                run.tell(f"dashboard: {link}", {"event": "started", "dashboard": link})
                 terms = Terms(run.device, machine.time_limit_s, run.tell)
                 drive(client, chain([first], calls), run.take, terms)
     order = {(i.header.ref.source, i.header.ref.series): n for n, i in enumerate(plan.images)}
     results = sorted(run.results, key=lambda result: order[result.source, result.series])
-    return Summary(tuple(results), plan.skipped)
+    seconds = time.monotonic() - started
+    return Summary(tuple(results), plan.skipped, run.copied, seconds, tuple(run.paces.values()))
 
 
 class _Run:
@@ -145,9 +171,11 @@ class _Run:
         self.total = plan.totals.planes
         self.done = 0
         self.failed = 0
+        self.copied = 0
+        self.paces: dict[DipConfig, Pace] = {}
 
-    def tell(self, message: str | None = None) -> None:
-        self.watch(Progress(self.total, self.done, self.failed, message))
+    def tell(self, message: str | None = None, event: Mapping[str, object] | None = None) -> None:
+        self.watch(Progress(self.total, self.done, self.failed, message, event))
 
     def _lose(self, image: ImagePlan, message: str) -> None:
         self.total -= image.planes
@@ -215,6 +243,8 @@ class _Run:
         if isinstance(call.argument, LostBlock) and not isinstance(answer, BlockOutcome):
             return self._take_block(job, _never_written(call.argument))
         if isinstance(answer, BlockOutcome):
+            if isinstance(call.argument, BlockTask):
+                self._count(call.argument, answer)
             return self._take_block(job, answer)
         if not isinstance(answer, Finished):
             return self._abort(job, answer)
@@ -227,9 +257,38 @@ class _Run:
         for warning in answer.warnings:
             self.tell(f"warning: {job.image.header.ref.source}: {warning}")
         status: ImageStatus = "partial" if answer.failed else "done"
-        self.results.append(job.result(status, answer.failed))
-        self.tell(f"{job.image.header.ref.source}: {status}, {job.spec.uri}")
+        result = job.result(status, answer.failed)
+        self.results.append(result)
+        event = {
+            "event": "image",
+            "source": public_uri(result.source),
+            "target": public_uri(result.target),
+            "status": status,
+            "planes_done": result.planes_done,
+            "planes_failed": result.planes_failed,
+        }
+        self.tell(f"{result.source}: {status}, {result.target}", event)
         return ()
+
+    def _count(self, task: BlockTask, outcome: BlockOutcome) -> None:
+        self.copied += outcome.copied
+        if task.config is not None:
+            pace = self.paces.setdefault(task.config, Pace(task.config))
+            pace.planes += outcome.denoised
+            pace.fit_seconds += outcome.fit_seconds
+        event = {
+            "event": "block",
+            "source": public_uri(task.header.ref.source),
+            "c": task.block.c,
+            "t": [task.block.t.start, task.block.t.stop],
+            "z": [task.block.z.start, task.block.z.stop],
+            "denoised": outcome.denoised,
+            "copied": outcome.copied,
+            "failed": len(outcome.failures),
+            "seconds": round(outcome.seconds, 3),
+            "fit_seconds": round(outcome.fit_seconds, 3),
+        }
+        self.tell(event=event)
 
     def _take_block(self, job: ImageJob, outcome: BlockOutcome) -> Iterable[Call]:
         job.open_blocks -= 1

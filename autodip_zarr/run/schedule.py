@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.errors import OptionError, WorkerError
+from autodip_zarr.run.connect import revive
 from autodip_zarr.run.dispatch import Call, Dispatcher, limit_seconds
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ GPU_SHARE: Final = 0.25
 
 _LOOK_EVERY_S: Final = 1.0
 _ANSWER_WITHIN_S: Final = 20.0
+_REVIVE_EVERY_S: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class _Drive:
         self.answers: SimpleQueue[Future[Any]] = SimpleQueue()
         self.avoided: set[str] = set()
         self.looked_s = float("-inf")
+        self.revived_s = time.monotonic()
 
     def run(self) -> None:
         while not self.dispatcher.is_done:
@@ -131,6 +134,9 @@ class _Drive:
             self._forget(call)
             self._lose(call, WorkerError("worker", "died or lost its connection"))
         self.looked_s = now
+        if now - self.revived_s > _REVIVE_EVERY_S:
+            revive(self.client)
+            self.revived_s = time.monotonic()
 
     def _give_up_on(self, address: str) -> None:
         """Replace a worker that does not answer, if it is ours to replace; else hand it nothing any more."""

@@ -1,0 +1,48 @@
+"""What those see who watch a run: people and machines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from autodip_zarr.domain import DipConfig
+from autodip_zarr.report.tables import summary_text
+from autodip_zarr.run.denoise import Pace, Summary
+
+from ..samples import write_archive
+from .results import Run
+
+
+def test_json_lines_say_what_happens_and_keep_standard_output_apart(run: Run, tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "archive")
+    done = run(archive, "--output", tmp_path / "out", "--log-json")
+    assert done.exit_code == 0, done.stderr
+    assert {image["status"] for image in json.loads(done.stdout)["images"]} == {"done"}
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    kinds = [line["event"] for line in lines]
+    assert kinds.count("image") == 3
+    assert kinds[-1] == "finished"
+    started = lines[kinds.index("started")]
+    assert started["dashboard"].startswith("http://")
+    blocks = [line for line in lines if line["event"] == "block"]
+    assert sum(block["denoised"] for block in blocks) == 7
+    assert all(block["fit_seconds"] <= block["seconds"] for block in blocks)
+    assert lines[-1]["planes_done"] == 7
+    assert sum(one["planes"] for one in lines[-1]["configurations"]) == 7
+    assert all("time" in line for line in lines)
+
+
+def test_a_run_ends_with_a_table_of_what_each_configuration_took(run: Run, tmp_path: Path) -> None:
+    archive = write_archive(tmp_path / "archive")
+    done = run(archive, "--output", tmp_path / "out")
+    assert "dashboard: http://" in done.stderr
+    assert "seconds per plane" in done.stderr
+    assert "2/4/4/3" in done.stderr
+
+
+def test_a_configuration_of_which_no_plane_was_done_has_no_pace() -> None:
+    paces = (Pace(DipConfig(4, 32, 4, 100), 4, 10.0), Pace(DipConfig(8, 512, 4, 100)))
+    text = summary_text(Summary((), (), 3, 75.4, paces))
+    assert "planes copied unchanged: 3; wall time: 1 min 15 s" in text
+    assert "2.50" in text
+    assert text.splitlines()[-1].endswith("-")
