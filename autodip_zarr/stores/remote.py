@@ -32,7 +32,7 @@ _PASSING_ERRNO = {
     errno.EHOSTUNREACH,
     errno.ENETUNREACH,
     errno.EPIPE,
-    errno.EREMOTEIO,  # what s3fs makes of 500, "internal error"
+    getattr(errno, "EREMOTEIO", errno.EIO),  # what s3fs makes of 500, "internal error"
     errno.ETIMEDOUT,
 }
 _BROKEN_OFF = {"ClientConnectionError", "ClientPayloadError"}  # of aiohttp

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -185,7 +185,3 @@ def _edit_bytes(content: bytes, edits: Edits) -> bytes:
         else:
             del changed[place:]
     return bytes(changed)
-
-
-Strategy = Callable[[], st.SearchStrategy[Any]]
-"""Makes a strategy when it is needed, because seeds are files."""

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from autodip_zarr.cli import main
 from autodip_zarr.errors import SourceError
-from autodip_zarr.stores import create_file, delete_file, read_file, walk
+from autodip_zarr.stores import create_file, delete_file, read_file, walk, write_file
 from autodip_zarr.stores.place import open_place
 from autodip_zarr.stores.sample import write_sample_zarr
 
@@ -106,6 +106,17 @@ def test_the_installed_command_finds_the_server_by_the_environment(
     for content in (done.stdout, done.stderr, *written.values()):
         assert SECRET.encode() not in content
         assert KEY.encode() not in content
+
+
+def test_corrections_that_lie_in_the_bucket(tmp_path: Path, bucket: str) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x"), "0.5")
+    upload(tmp_path, f"{bucket}/in")
+    write_file(f"{bucket}/m.csv", b"\xef\xbb\xbfsource,channel,specimen\nx.zarr,0,actin\n")
+    plan = call("plan", f"{bucket}/in", "--mapping", f"{bucket}/m.csv", "--json")
+    (channel,) = json.loads(plan.stdout)["images"][0]["channels"]
+    assert channel["specimen"] == "actin"
+    missing = call("plan", f"{bucket}/in", "--mapping", f"{bucket}/nowhere.csv")
+    assert (missing.exit_code, "is missing" in missing.output) == (2, True)
 
 
 def test_credentials_in_an_address_are_refused(bucket: str) -> None:
