@@ -212,7 +212,7 @@ class _Run:
             yield from self._calls_of(job)
 
     def _calls_of(self, job: ImageJob) -> Iterator[Call]:
-        if not job.todo:
+        if not job.open_blocks:
             yield self._finishing(job)
         for task in job.tasks(self.device):
             if job.is_aborted:
@@ -241,11 +241,12 @@ class _Run:
         if isinstance(call.argument, BlockTask) and not isinstance(answer, BlockOutcome):
             return (Call(run_lost_block, LostBlock(call.argument, _in_words(answer))),)
         if isinstance(call.argument, LostBlock) and not isinstance(answer, BlockOutcome):
-            return self._take_block(job, _never_written(call.argument))
+            return self._take_block(job, call.argument.task, _never_written(call.argument))
         if isinstance(answer, BlockOutcome):
-            if isinstance(call.argument, BlockTask):
-                self._count(call.argument, answer)
-            return self._take_block(job, answer)
+            if isinstance(call.argument, LostBlock):
+                return self._take_block(job, call.argument.task, answer)
+            self._count(call.argument, answer)
+            return self._take_block(job, call.argument, answer)
         if not isinstance(answer, Finished):
             return self._abort(job, answer)
         if self.choices.write_back:
@@ -290,8 +291,10 @@ class _Run:
         }
         self.tell(event=event)
 
-    def _take_block(self, job: ImageJob, outcome: BlockOutcome) -> Iterable[Call]:
+    def _take_block(self, job: ImageJob, task: BlockTask, outcome: BlockOutcome) -> Iterable[Call]:
         job.open_blocks -= 1
+        if task.is_recorded:  # not counted among what was left
+            self.total += outcome.denoised + len(outcome.failures)
         job.planes_done += outcome.denoised
         job.messages += outcome.failures
         self.done += outcome.denoised

@@ -29,9 +29,11 @@ from autodip_zarr.stores import (
     read_record,
     register_nested_image,
     register_well_image,
+    remove_partial,
     target_exists,
     write_file,
 )
+from autodip_zarr.stores.uris import is_remote
 
 ImageStatus = Literal["done", "unchanged", "changed", "partial", "failed"]
 
@@ -75,6 +77,8 @@ class ImageJob:
     """When the work began."""
     lock: str = ""
     """Token of the lock on the result; empty where there is nothing left to do."""
+    recorded: list[Block] = field(default_factory=list)
+    """Blocks that a run which did not come to its end recorded as done, to be looked at again."""
     is_complete: bool = False
     """Whether there is nothing left to do."""
     open_blocks: int = 0
@@ -88,21 +92,22 @@ class ImageJob:
 
     def tasks(self, device: str) -> list[BlockTask]:
         """Return what workers are to do."""
-        matches = [channel.match for channel in self.image.channels]
-        return [
-            BlockTask(
-                self.image.header,
-                self.spec,
-                block,
-                None if (match := matches[block.c]) is None else match.config,
-                self.image.recipe,
-                frozenset(self.image.t),
-                frozenset(self.image.z),
-                device,
-                self.lock,
-            )
-            for block in self.todo
-        ]
+        looks = [replace(self._task(block, device), is_recorded=True) for block in self.recorded]
+        return looks + [self._task(block, device) for block in self.todo]
+
+    def _task(self, block: Block, device: str) -> BlockTask:
+        match = self.image.channels[block.c].match
+        return BlockTask(
+            self.image.header,
+            self.spec,
+            block,
+            None if match is None else match.config,
+            self.image.recipe,
+            frozenset(self.image.t),
+            frozenset(self.image.z),
+            device,
+            self.lock,
+        )
 
     def planes_left(self) -> int:
         """Return how many planes are to be denoised in the blocks that are left."""
@@ -168,14 +173,18 @@ def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
             return ImageJob(image, spec, recipe, [], started, is_complete=True)
         if status == "afresh":
             locks.clear(spec.uri)
-        if status in {"absent", "afresh"}:
+        if status == "unfinished":
+            remove_partial(spec.uri)
+        else:
             create_target(spec, attribute("running", recipe, _run_document(spec, started)))
         spec = _with_layout(spec, (read_attributes(spec.uri) or {})["run"]["layout"])
-        todo = blocks_to_do(spec, read_record(spec.uri), _order(image))
+        todo, recorded = blocks_to_do(spec, read_record(spec.uri), _order(image))
     except BaseException:
         locks.release(spec.uri)
         raise
-    return ImageJob(image, spec, recipe, todo, started, lock, open_blocks=len(todo))
+    if is_remote(spec.uri):  # an object store shows no object before it is whole
+        recorded = []
+    return ImageJob(image, spec, recipe, todo, started, lock, recorded, open_blocks=len(todo + recorded))
 
 
 def _status(

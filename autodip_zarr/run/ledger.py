@@ -21,8 +21,10 @@ from autodip_zarr.stores import (
 _STATUS = RECORD_FIELDS.index("status")
 
 
-def blocks_to_do(spec: TargetSpec, record: NDArray[np.float64], first: Sequence[int]) -> list[Block]:
-    """Return the blocks that are not done, or in which a plane failed.
+def blocks_to_do(
+    spec: TargetSpec, record: NDArray[np.float64], first: Sequence[int]
+) -> tuple[list[Block], list[Block]]:
+    """Return the blocks that are not done or in which a plane failed, and those that are done.
 
     Parameters
     ----------
@@ -33,7 +35,11 @@ def blocks_to_do(spec: TargetSpec, record: NDArray[np.float64], first: Sequence[
     first : sequence of int
         Channels in the order in which they are to be processed.
     """
-    return [block for block in blocks(spec, first) if not _is_done(block, record)]
+    todo: list[Block] = []
+    done: list[Block] = []
+    for block in blocks(spec, first):
+        (done if _is_done(block, record) else todo).append(block)
+    return todo, done
 
 
 def _is_done(block: Block, record: NDArray[np.float64]) -> bool:

@@ -16,6 +16,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.lane import in_lane
 from autodip_zarr.run.statistics import describe, rounding_std
+from autodip_zarr.run.whole import is_whole
 from autodip_zarr.stores import (
     RECORD_FIELDS,
     STATUS_COPIED,
@@ -64,6 +65,8 @@ class BlockTask:
     """Torch device."""
     lock: str
     """Token of the run's lock on the result, which is compared before every write."""
+    is_recorded: bool = False
+    """Whether an earlier run recorded the block as done, so that it is only done again if it is not whole."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,8 @@ def run_block(task: BlockTask) -> BlockOutcome:
 
     Called on several threads of a worker at a time, it reads and writes at once, and fits in turn.
     """
+    if task.is_recorded and is_whole(task.spec, task.block):
+        return BlockOutcome(0, 0, (), 0.0)
     from autodip_zarr.dip.planes import denoise_planes  # noqa: PLC0415 - torch is loaded on workers only
 
     fit_seconds = 0.0

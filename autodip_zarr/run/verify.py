@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, PixelError
 from autodip_zarr.run.ledger import failed_planes
+from autodip_zarr.run.whole import range_problem
 from autodip_zarr.stores import (
-    RECORD_FIELDS,
     Failure,
     read_attributes,
     read_header,
@@ -24,7 +24,6 @@ from autodip_zarr.stores import (
 from autodip_zarr.stores.validate import model_problems
 
 _RECIPE_FIELDS = ("source", "channels", "preset", "seed", "tile_px", "halo_px", "precision", "software")
-_ROUNDING = 0.5001
 _SHOWN = 5
 
 
@@ -108,26 +107,12 @@ def _provenance_problems(attributes: Mapping[str, Any]) -> Iterator[str]:
 
 def _pixel_problems(header: Header, record: NDArray[np.float64]) -> Iterator[str]:
     """Read every plane, and compare its least and greatest value with those recorded."""
-    low, high = RECORD_FIELDS.index("minimum"), RECORD_FIELDS.index("maximum")
     for t, c, z in np.ndindex(record.shape[:3]):
         try:
             plane = read_planes(header, c, [(t, z)])[0]
         except PixelError as error:
             yield str(error)
             continue
-        finite = plane[np.isfinite(plane)]
-        if not finite.size:
-            continue
-        found = np.array([finite.min(), finite.max()], np.float64)
-        noted = record[t, c, z, [low, high]]
-        if np.isnan(noted).any():
-            continue
-        if plane.dtype.kind in "ui":
-            limits = np.iinfo(plane.dtype)
-            noted = np.clip(noted, limits.min, limits.max)
-        tolerance = _ROUNDING if plane.dtype.kind in "ui" else 1e-5 * np.abs(noted).max()
-        if (np.abs(found - noted) > tolerance).any():
-            yield (
-                f"plane t={t} c={c} z={z}: values from {found[0]:g} to {found[1]:g}, "
-                f"recorded were {noted[0]:g} to {noted[1]:g}"
-            )
+        problem = range_problem(plane, record[t, c, z])
+        if problem is not None:
+            yield f"plane t={t} c={c} z={z}: {problem}"

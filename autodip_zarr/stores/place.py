@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ METADATA_LIMIT = 64 * 1024 * 1024
 
 _ARCHIVE_BLOCK_BYTES = 256 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -137,6 +139,22 @@ class LocalPlace:
                 path.unlink()
             elif path.exists():
                 shutil.rmtree(path)
+
+    def sync(self, key: str) -> None:
+        """Return once a file, or all files below a folder, would survive a loss of power."""
+        path = Path(self.where(key))
+        with target_errors(str(path)):
+            below = [path, *path.rglob("*")] if path.is_dir() else [path]
+            for written in [*below, path.parent]:
+                with suppress(FileNotFoundError):  # zarr writes no chunk that holds nothing but zeros
+                    _flush(written)
+
+    def remove_partial(self) -> None:
+        """Delete what killed writers left behind, this program's and zarr's: files not yet renamed."""
+        for path in Path(self.uri).rglob("*.partial"):
+            if _PARTIAL.search(path.name):
+                with target_errors(str(path)):
+                    path.unlink(missing_ok=True)
 
     @contextmanager
     def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:  # noqa: ARG002
@@ -288,6 +306,12 @@ class RemotePlace:
             except FileNotFoundError:
                 return
 
+    def sync(self, key: str) -> None:
+        """Do nothing: an object store answers once an object is safe."""
+
+    def remove_partial(self) -> None:
+        """Do nothing: an object store shows no object before it is whole."""
+
     @contextmanager
     def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:
         """Open this prefix, or this archive, as a store of zarr.
@@ -371,6 +395,14 @@ def _open_zip(path: str) -> RemotePlace:
         found = f"is no zip archive: {words(error)}"
         raise SourceError(public_uri(path), found, "a zipped Zarr store") from error
     return RemotePlace(path, archive, "", listable=True, is_archive=True)
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write_through(path: Path, content: bytes) -> None:

@@ -15,7 +15,7 @@ from autodip_zarr.stores.documents import with_ome, write_attributes
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE
 from autodip_zarr.stores.place import open_place, target_errors
 from autodip_zarr.stores.record import RECORD_FIELDS, forget_failures, read_record
-from autodip_zarr.stores.write import omero, result_node
+from autodip_zarr.stores.write import omero, replace_region, result_node
 
 _STRIP_PX = 4 * 1024 * 1024
 _SAMPLE_TILES = 24
@@ -62,23 +62,26 @@ def finish_target(
         arrays = [zarr.open_array(source, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
         for fine, path in zip(arrays[:-1], paths[1:], strict=True):
             coarse = zarr.open_array(target, path=path, mode="r+", zarr_format=spec.zarr_format)
-            downscale(fine, coarse, names, may_write)
+            for region, means in downscaled(fine, coarse, names):
+                may_write()
+                replace_region(place, coarse, region, means)
         windows = _windows(arrays[-1], names, record)
     forget_failures(place, record)
     ome = {**node.ome, "omero": omero(spec, windows)}
     ome.pop(RESULT_ATTRIBUTE, None)
     document = {**node.attributes, **with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}
+    for level in spec.levels[1:]:
+        place.sync(level.path)
     may_write()
     write_attributes(place, node, document)
 
 
-def downscale(
+def downscaled(
     fine: Any,  # noqa: ANN401
     coarse: Any,  # noqa: ANN401
     names: list[str],
-    may_write: Callable[[], None] = _always,
-) -> None:
-    """Fill one level with means of the level above.
+) -> Iterator[tuple[tuple[slice, ...], NDArray[Any]]]:
+    """Yield the regions of one level with their means of the level above.
 
     Parameters
     ----------
@@ -86,13 +89,16 @@ def downscale(
         Neighbouring levels; `coarse` is no larger along any axis.
     names : list of str
         Axes of both.
-    may_write : callable
-        Called before each write.
+
+    Yields
+    ------
+    region : tuple of slice
+        A whole shard of `coarse`, or a chunk where it has no shards.
+    means : ndarray
+        Its pixels.
     """
     for region in _regions(coarse):
-        means = _means(fine, coarse, region, names)
-        may_write()
-        coarse[region] = means
+        yield region, _means(fine, coarse, region, names)
 
 
 def _regions(array: Any) -> Iterator[tuple[slice, ...]]:  # noqa: ANN401

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,7 +147,8 @@ def read_record(uri: str) -> NDArray[np.float64]:
     Returns
     -------
     record : (T, C, Z, F) float64
-        With the columns `RECORD_FIELDS`; NaN where a plane is not done.
+        With the columns `RECORD_FIELDS`; NaN where a plane is not done, and where the entry of a block was
+        cut off, so that nobody knows whether it is.
 
     Raises
     ------
@@ -164,7 +167,7 @@ def read_record(uri: str) -> NDArray[np.float64]:
     try:
         with place.zarr_store(read_only=True) as store:
             array = zarr.open_array(store, path=RECORD, mode="r", zarr_format=node.zarr_format)
-            record = np.asarray(array[:], dtype=np.float64)
+            record = _rows(array)
     except MemoryError:
         raise
     except Exception as error:  # zarr and its codecs have errors of their own
@@ -173,6 +176,39 @@ def read_record(uri: str) -> NDArray[np.float64]:
         found = f"found the shape {record.shape}"
         raise TargetError(place.where(RECORD), found, f"(T, C, Z, {len(RECORD_FIELDS)})")
     return record
+
+
+def read_rows(spec: TargetSpec, block: Block) -> NDArray[np.float64]:
+    """Return the rows of a block alone, (N, F), one for each of ``block.positions``; see `read_record`.
+
+    Raises
+    ------
+    TargetError
+        It cannot be read.
+    """
+    import zarr  # noqa: PLC0415
+
+    place = open_place(spec.uri)
+    with target_errors(place.where(RECORD)), place.zarr_store(read_only=True) as store:
+        array = zarr.open_array(store, path=RECORD, mode="r", zarr_format=spec.zarr_format)
+        rows = np.asarray(array[_span(block.t), block.c, _span(block.z)], dtype=np.float64)
+    return rows.reshape(len(block.positions), -1)
+
+
+def _rows(array: Any) -> NDArray[np.float64]:  # noqa: ANN401
+    """Return all rows that can be decoded."""
+    try:
+        return np.asarray(array[:], dtype=np.float64)
+    except (ValueError, RuntimeError):  # of codecs; a store that does not answer raises an OSError
+        if len(array.shape) != len(_AXES):
+            raise
+    rows = np.full(array.shape, np.nan)
+    starts = [range(0, size, step) for size, step in zip(array.shape, array.chunks, strict=True)]
+    for corner in itertools.product(*starts):
+        cut = tuple(slice(start, start + step) for start, step in zip(corner, array.chunks, strict=True))
+        with suppress(ValueError, RuntimeError):
+            rows[cut] = array[cut]
+    return rows
 
 
 def write_failures(spec: TargetSpec, block: Block, reasons: Mapping[tuple[int, int], str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.domain import Axis, Block, ChannelDisplay, Level, TargetSpec
-from autodip_zarr.errors import SourceError, TargetError
+from autodip_zarr.errors import PixelError, SourceError, TargetError
 from autodip_zarr.stores.documents import create_array, with_ome, write_attributes, write_group
 from autodip_zarr.stores.layout import plan_layout
+from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
 from autodip_zarr.stores.record import RECORD, create_record, read_attributes, result_attribute
@@ -59,10 +61,10 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
         write_group(place, "", spec.zarr_format, user)
         for index, level in enumerate(spec.levels):
             _create_level(place, spec, index, level)
-        create_record(place, spec)
         if spec.uncertainty:
             like = replace(spec.levels[0], path=UNCERTAINTY)
             _create_level(place, replace(spec, dtype="float32"), 0, like)
+        create_record(place, spec)  # last, so that a layout is known to be whole
 
 
 def own_attributes(uri: str) -> dict[str, Any] | None:
@@ -262,9 +264,7 @@ def _write_planes(spec: TargetSpec, path: str, block: Block, pixels: NDArray[Any
     import zarr  # noqa: PLC0415
 
     names = [axis.name for axis in spec.axes]
-    spans = {"t": block.t, "z": block.z, "c": range(block.c, block.c + 1)}
-    cuts = {name: slice(span.start, span.stop) for name, span in spans.items()}
-    region = tuple(slice(None) if name in ("y", "x") else cuts.get(name, slice(0, 1)) for name in names)
+    region = _region(spec, block)
     pixels = pixels.reshape(len(block.t), len(block.z), *pixels.shape[1:])  # t, z, y, x
     present = [name for name in "tzyx" if name in names]
     pixels = pixels.reshape(
@@ -275,7 +275,89 @@ def _write_planes(spec: TargetSpec, path: str, block: Block, pixels: NDArray[Any
     place = open_place(spec.uri)
     with target_errors(spec.uri), place.zarr_store(read_only=False, replaces=True) as store:
         array = zarr.open_array(store, path=path, mode="r+", zarr_format=spec.zarr_format)
-        array[region] = pixels.reshape(shape)
+        replace_region(place, array, region, pixels.reshape(shape))
+        for key in _written(array, region):  # a block is recorded as done only once its pixels are safe
+            place.sync(key)
+
+
+def replace_region(place: Place, array: Any, region: tuple[slice, ...], pixels: NDArray[Any]) -> None:  # noqa: ANN401
+    """Write whole shards of an array of a place, whatever was there before.
+
+    zarr reads the index of a shard that it replaces, and fails where that was cut off.
+    """
+    try:
+        array[region] = pixels
+    except (ValueError, RuntimeError):  # of codecs
+        for key in _written(array, region):
+            place.delete(key)
+        array[region] = pixels
+
+
+def _region(spec: TargetSpec, block: Block) -> tuple[slice, ...]:
+    """Return the part of the full-resolution array that is a block."""
+    spans = {
+        "t": block.t,
+        "c": range(block.c, block.c + 1),
+        "z": block.z,
+        "y": range(spec.size("y")),
+        "x": range(spec.size("x")),
+    }
+    named = [spans.get(axis.name, range(1)) for axis in spec.axes]
+    return tuple(slice(span.start, span.stop) for span in named)
+
+
+def _written(array: Any, region: tuple[slice, ...]) -> Iterator[str]:  # noqa: ANN401
+    """Yield the keys of the shards, or chunks, of a region."""
+    step = array.shards or array.chunks
+    spans = [range(cut.start // n, -(-cut.stop // n)) for cut, n in zip(region, step, strict=True)]
+    for place in itertools.product(*spans):
+        yield f"{array.path}/{array.metadata.encode_chunk_key(place)}"
+
+
+def read_block(spec: TargetSpec, block: Block) -> NDArray[Any]:
+    """Return the pixels of a block as they were written.
+
+    Returns
+    -------
+    planes : (N, Y, X)
+        One for each of ``block.positions``; zeros where there is no chunk.
+
+    Raises
+    ------
+    PixelError
+        A chunk or shard cannot be decoded.
+    """
+    import zarr  # noqa: PLC0415
+
+    names = [axis.name for axis in spec.axes]
+    place = open_place(spec.uri)
+    try:
+        with place.zarr_store(read_only=True) as store:
+            path = spec.levels[0].path
+            array = zarr.open_array(store, path=path, mode="r", zarr_format=spec.zarr_format)
+            pixels = np.asarray(array[_region(spec, block)])
+    except MemoryError:
+        raise
+    except Exception as error:  # zarr and its codecs have errors of their own
+        where = f"{place.where('')}: c={block.c} t={block.t.start} z={block.z.start}"
+        raise PixelError(where, f"cannot be read: {words(error)}") from error
+    present = [name for name in "tzyx" if name in names]
+    others = [name for name in names if name not in present]
+    pixels = np.transpose(pixels, [names.index(name) for name in [*others, *present]])
+    return pixels.reshape(len(block.positions), spec.size("y"), spec.size("x"))
+
+
+def remove_partial(uri: str) -> None:
+    """Delete the temporary files that killed writers left in a result.
+
+    Only ever done by who holds its lock: those of a writer at work look the same.
+
+    Raises
+    ------
+    TargetError
+        They cannot be deleted.
+    """
+    open_place(uri).remove_partial()
 
 
 def converted(pixels: NDArray[Any], dtype: str, where: str) -> NDArray[Any]:
@@ -334,9 +416,11 @@ def target_exists(uri: str) -> bool:
     if read_attributes(uri) is None:
         return False
     try:
-        return read_node(open_place(uri), RECORD) is not None
+        record = read_node(open_place(uri), RECORD)
     except SourceError as error:
         raise TargetError(error.where, error.found, error.expected, error.hint) from error
+    # the two documents of an array of Zarr 2 are not written in one step
+    return record is not None and record.is_array and (record.zarr_format == 3 or bool(record.attributes))
 
 
 def delete_target(uri: str) -> None:

@@ -69,14 +69,15 @@ def test_what_is_left_is_what_is_neither_done_nor_free_of_failures() -> None:
     spec = make_spec((1, 2, 4), (1, 2))
     record = np.full((1, 2, 4, len(RECORD_FIELDS)), np.nan)
     status = RECORD_FIELDS.index("status")
-    assert len(blocks_to_do(spec, record, [0, 1])) == 4
+    assert len(blocks_to_do(spec, record, [0, 1])[0]) == 4
     record[0, 0, :2, status] = STATUS_DENOISED
     record[0, 0, 2:, status] = [STATUS_DENOISED, STATUS_FAILED]
     record[0, 1, :2, status] = STATUS_COPIED
-    left = blocks_to_do(spec, record, [1, 0])
+    left, done = blocks_to_do(spec, record, [1, 0])
+    assert [(b.c, b.z) for b in done] == [(1, range(2)), (0, range(2))]
     assert [(b.c, b.z) for b in left] == [(1, range(2, 4)), (0, range(2, 4))]
     assert count_failed(record) == 3
     assert treatments(record) == ["denoised", "failed"]
     record[0, 1, 2:, status] = STATUS_COPIED
     assert treatments(record) == ["denoised", "copied"]
-    assert blocks_to_do(replace(spec, block_z=4), record, [1]) == []
+    assert blocks_to_do(replace(spec, block_z=4), record, [1])[0] == []

@@ -119,8 +119,7 @@ def test_records_that_are_missing_or_broken(tmp_path: Path) -> None:
     write_record(spec, Block(0, range(1), range(2)), rows(2, status=1))
     chunk = tmp_path / "x.zarr/autodip/record/c/0/0/0/0"
     chunk.write_bytes(b"broken")
-    with pytest.raises(TargetError, match="cannot be read"):
-        read_record(spec.uri)
+    assert np.isnan(read_record(spec.uri)).all(), "what was cut off counts as not done"
     zarr.create_array(tmp_path / "y/autodip/record", shape=(2, 2), dtype="f8")
     with pytest.raises(TargetError, match="found the shape"):
         read_record(str(tmp_path / "y"))
