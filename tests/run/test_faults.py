@@ -61,7 +61,7 @@ def verified(target: Path) -> dict[str, object]:
     return dict(image)
 
 
-@pytest.mark.parametrize("damage", [cut_half, flip_bits, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("damage", [cut_half, flip_bits])
 def test_a_damaged_shard_costs_its_plane_until_it_is_mended(
     tmp_path: Path, run: Run, damage: Callable[[Path], None]
 ) -> None:
@@ -115,7 +115,8 @@ def test_a_truncated_tiff_costs_the_pages_that_are_gone(tmp_path: Path, run: Run
     (failed,) = verified(tmp_path / "out/x.ome.zarr")["failed_planes"]  # type: ignore[misc]
     assert (failed["z"], "cannot be read" in failed["reason"]) == (DEPTHS - 1, True)
     path.write_bytes(whole)
-    mended = run(*arguments)
+    assert statuses(run(*arguments)) == ["changed"], "who knows what else changed in the file"
+    mended = run(*arguments, "--overwrite", "changed")
     assert statuses(mended) == ["done"], mended.stderr
     assert verified(tmp_path / "out/x.ome.zarr")["status"] == "whole"
 
