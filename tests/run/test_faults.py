@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from autodip_zarr.cli import main
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample
-from ..stores.builders import ome_xml, pixels, write_image, write_pages
+from ..stores.builders import ome_xml, pixels, write_array, write_image, write_pages
 from .results import Run, planes, statuses
 
 DEPTHS = 4
@@ -23,23 +25,14 @@ DEPTHS = 4
 
 def sharded(path: Path) -> Path:
     """Write an image whose planes are a shard each, of four chunks."""
-    options = {"chunks": (1, 1, 1, 12, 16), "shards": (1, 1, 1, 24, 32)}
-    write_image(path, pixels((1, 1, DEPTHS, 24, 32)), "tczyx", 3)
-    write_array_again(path / "0", **options)
-    return path
-
-
-def write_array_again(path: Path, **options: tuple[int, ...]) -> None:
-    import shutil
-
-    import zarr
-
-    data = zarr.open_array(path, mode="r")[...]
-    shutil.rmtree(path)
-    array = zarr.create_array(
-        path, shape=data.shape, dtype=data.dtype, dimension_names=list("tczyx"), zarr_format=3, **options
+    data = pixels((1, 1, DEPTHS, 24, 32))
+    write_image(path, data, "tczyx", 3)
+    shutil.rmtree(path / "0")
+    names = list("tczyx")
+    write_array(
+        path / "0", data, 3, chunks=(1, 1, 1, 12, 16), shards=(1, 1, 1, 24, 32), dimension_names=names
     )
-    array[...] = data
+    return path
 
 
 def cut_half(path: Path) -> None:
@@ -54,7 +47,7 @@ def flip_bits(path: Path) -> None:
     path.write_bytes(content)
 
 
-def verified(target: Path) -> dict[str, object]:
+def verified(target: Path) -> dict[str, Any]:
     result = CliRunner().invoke(main, ["verify", str(target), "--json"])
     (image,) = json.loads(result.stdout)["images"]
     assert result.exit_code == (0 if image["status"] == "whole" else 1)
@@ -74,7 +67,7 @@ def test_a_damaged_shard_costs_its_plane_until_it_is_mended(
     first = run(*arguments)
     assert first.exit_code == 1
     assert statuses(first) == ["partial", "done"]
-    (failed,) = verified(tmp_path / "out/x.zarr")["failed_planes"]  # type: ignore[misc]
+    (failed,) = verified(tmp_path / "out/x.zarr")["failed_planes"]
     assert (failed["t"], failed["c"], failed["z"]) == (0, 0, 2)
     assert "cannot be read" in failed["reason"]
     said = CliRunner().invoke(main, ["verify", str(tmp_path / "out/x.zarr")]).stdout
@@ -112,7 +105,7 @@ def test_a_truncated_tiff_costs_the_pages_that_are_gone(tmp_path: Path, run: Run
     first = run(*arguments)
     assert first.exit_code == 1
     assert statuses(first) == ["partial"], first.stderr
-    (failed,) = verified(tmp_path / "out/x.ome.zarr")["failed_planes"]  # type: ignore[misc]
+    (failed,) = verified(tmp_path / "out/x.ome.zarr")["failed_planes"]
     assert (failed["z"], "cannot be read" in failed["reason"]) == (DEPTHS - 1, True)
     path.write_bytes(whole)
     assert statuses(run(*arguments)) == ["changed"], "who knows what else changed in the file"
