@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import shlex
 from collections.abc import Callable, Iterator
@@ -21,6 +22,9 @@ _FIRST_LOOKS_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 15.0
 _SLOWEST_LOOK_SECONDS: Final = 600.0
 _FAILED_ROUNDS: Final = 3
+_ALLOWED_FAILURES: Final = 10
+"""Jobs that a block may be cut off with before that counts as the fault of the block; Dask allows three."""
+
 NEVER_PAUSE: Final = ("target", "spill", "pause")
 """What workers must not do as memory fills: nothing in them can be spilled, and freed memory stays in the
 process, so that one that paused would never go on."""
@@ -111,7 +115,7 @@ def slurm_options(jobs: SlurmJobs) -> dict[str, Any]:
         "local_directory": None if jobs.local_folder is None else shlex.quote(jobs.local_folder),
         "log_directory": jobs.log_folder,
         "job_name": "autodip-zarr",
-        "scheduler_options": {"dashboard_address": ":0"},
+        "scheduler_options": {"dashboard_address": ":0", "allowed_failures": _ALLOWED_FAILURES},
     }
     if jobs.modules:  # `module` is a function of login shells
         options["shebang"] = "#!/bin/bash -l"
@@ -132,6 +136,7 @@ class Keeper:
         self.pause = _FIRST_LOOKS_SECONDS
         self.failed_rounds = 0
         self.ended = asyncio.Event()
+        self.number = itertools.count()
 
     def begin(self) -> None:
         """Submit the first jobs.
@@ -207,7 +212,10 @@ class Keeper:
     async def _submit(self, jobs: int) -> None:
         """Submit until there are as many jobs, and take off the list what Slurm refused."""
         while len(self.cluster.worker_spec) < jobs:
-            self.cluster.worker_spec.update(self.cluster.new_worker_spec())
+            (spec,) = self.cluster.new_worker_spec().values()
+            self.cluster.worker_spec[f"job-{next(self.number)}"] = (
+                spec  # Dask closes late what bears an old name
+            )
         try:
             await self.cluster
         finally:

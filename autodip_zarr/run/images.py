@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from autodip_zarr.crate import FILE_NAME, run_crate
 from autodip_zarr.domain import Block, Header, ImagePlan, ImageRef, TargetSpec
-from autodip_zarr.errors import TargetError
-from autodip_zarr.provenance import attribute, recipe_document, with_treatments
+from autodip_zarr.errors import SourceError, TargetError
+from autodip_zarr.provenance import attribute, public_uri, recipe_document, with_treatments
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.earlier import complaint, decide
 from autodip_zarr.run.fence import Fence
@@ -26,6 +26,7 @@ from autodip_zarr.stores import (
     finish_target,
     own_attributes,
     read_attributes,
+    read_header,
     read_record,
     register_nested_image,
     register_well_image,
@@ -272,8 +273,17 @@ class Finished:
 
 
 def finish(task: FinishTask) -> Finished:
-    """Write pyramid, rendering windows and provenance."""
+    """Write pyramid, rendering windows and provenance.
+
+    Raises
+    ------
+    SourceError
+        The source has changed since it was planned: the result is left unfinished.
+    TargetError
+        It cannot be written, or is locked by another run by now.
+    """
     fence = Fence(task.spec.uri, task.lock)
+    _refuse_changed(task.header)
     record = read_record(task.spec.uri)
     failed, warnings = count_failed(record), record_warnings(record, task.spec.dtype)
     now = datetime.now(UTC)
@@ -294,6 +304,16 @@ def finish(task: FinishTask) -> Finished:
         write_file(f"{task.spec.uri}/{FILE_NAME}", crate.encode())
     finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run), fence.check)
     return Finished(failed, warnings)
+
+
+def _refuse_changed(header: Header) -> None:
+    """Compare a source with what it was when it was planned; pixels of a Zarr that change go unseen."""
+    old, now = asdict(header.fingerprint), asdict(read_header(header.ref).fingerprint)
+    changed = [f"{name}: {old[name]}, now {now[name]}" for name in old if old[name] != now[name]]
+    if changed:
+        found = f"has changed while it was denoised ({'; '.join(changed)})"
+        hint = "run the same command again with --overwrite changed once it is at rest"
+        raise SourceError(public_uri(header.ref.source), found, hint=hint)
 
 
 def register(ref: ImageRef, target: str) -> None:

@@ -38,7 +38,7 @@ from autodip_zarr.run.mapping import Knowledge, Reading
 from autodip_zarr.run.planned import PlannedImages
 from autodip_zarr.run.recorded import Recorded, check_alone, read_recorded
 from autodip_zarr.run.selection import check_selection, choose_channels, choose_indices
-from autodip_zarr.run.targets import target_spec, target_uri
+from autodip_zarr.run.targets import check_apart, check_output, target_spec, target_uri
 from autodip_zarr.run.totals import Count
 from autodip_zarr.run.tour import Tour
 from autodip_zarr.stores import absolute, is_empty, read_attributes
@@ -106,6 +106,8 @@ class Planner:
         if choices.uncertainty and recipe.starts == 1:
             found = f"with --preset {recipe.preset}, which fits from one start"
             raise OptionError("--uncertainty", found, "a preset of several starts", "add --preset best")
+        if choices.output is not None:
+            check_output(choices.output)
         return cls(choices, recipe, table, knowledge, options, device, recorded)
 
     def match(self, channel: ChannelMetadata) -> Match:
@@ -210,7 +212,10 @@ class Planner:
             said = "; ".join(sorted(reason for reason in reasons if reason))
             return Skipped(header.ref.source, said, is_error=self.recorded is not None)
         target = None
-        if target_uri(header.ref, self.choices) is not None:
+        uri = target_uri(header.ref, self.choices)
+        if uri is not None:
+            if self.choices.output is not None:
+                check_apart(header.ref, uri)
             block = self._block(header, channels)
             target = target_spec(header, acquisition, self.choices, block)
         return ImagePlan(header, channels, t, z, self.recipe, target, acquisition.plate)

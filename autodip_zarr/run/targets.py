@@ -6,8 +6,9 @@ import re
 from collections.abc import Sequence
 
 from autodip_zarr.domain import Acquisition, Axis, ChannelDisplay, Header, ImageRef, Level, TargetSpec
-from autodip_zarr.errors import OptionError
+from autodip_zarr.errors import OptionError, TargetError
 from autodip_zarr.run.choices import Choices
+from autodip_zarr.stores import enclosing_store, lies_in
 from autodip_zarr.stores.layout import plan_layout
 
 _TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$", re.IGNORECASE)
@@ -42,6 +43,32 @@ def target_uri(ref: ImageRef, choices: Choices) -> str | None:
         return None
     inner = ref.group if ref.kind == "ome-zarr" else ("" if ref.series is None else str(ref.series))
     return f"{root}/{inner}" if inner else root
+
+
+def check_output(output: str) -> None:
+    """Refuse an output folder inside a Zarr store: what is written there would change that store.
+
+    Raises
+    ------
+    OptionError
+        The folder is a Zarr group or array, or lies in one.
+    """
+    store = enclosing_store(output)
+    if store is not None:
+        found = f"{output} lies in the Zarr store {store}"
+        raise OptionError("--output", found, "a folder outside", "--write-back puts results into stores")
+
+
+def check_apart(ref: ImageRef, target: str) -> None:
+    """Refuse a result that would be, or hold, its own source.
+
+    Raises
+    ------
+    TargetError
+        The source lies at the path of the result, or below it.
+    """
+    if lies_in(ref.uri, target):
+        raise TargetError(target, f"its source {ref.source} lies there", hint="choose another --output")
 
 
 def target_root(ref: ImageRef, choices: Choices) -> str | None:

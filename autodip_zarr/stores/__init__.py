@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.collection import PlateLayout, read_plate, write_bf2raw_layout, write_plate_layout
+from autodip_zarr.stores.enclosing import enclosing_store, lies_in
 from autodip_zarr.stores.files import (
     absolute,
     create_file,
@@ -60,11 +61,13 @@ __all__ = [
     "create_target",
     "delete_file",
     "delete_target",
+    "enclosing_store",
     "encode_png",
     "finish_target",
     "is_empty",
     "is_there",
     "is_unanswered",
+    "lies_in",
     "own_attributes",
     "plan_layout",
     "public_uri",
