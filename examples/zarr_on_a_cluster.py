@@ -1,7 +1,7 @@
 """Denoise an OME-Zarr on a Dask cluster that runs already, and put the result into the same store.
 
 dask scheduler --port 8786 &
-dask worker tcp://127.0.0.1:8786 --nworkers 2 --nthreads 1 &
+dask worker tcp://127.0.0.1:8786 --nworkers 2 --nthreads 3 &
 python examples/zarr_on_a_cluster.py IMAGE.zarr tcp://127.0.0.1:8786
 """
 
