@@ -41,6 +41,9 @@ class Slow(LocalFileSystem):
     protocol = ("slow",)
     local_file = False
 
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **{"auto_mkdir": True, **options})
+
 def _later(name):
     plain = getattr(LocalFileSystem, name)
     def call(self, *arguments, **options):
