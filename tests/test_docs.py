@@ -43,7 +43,7 @@ def run_shell(line: str, folder: Path, table: str) -> None:
     if words[0] != "autodip-zarr":
         check_other(words)
         return
-    if words[1] in FITTING:
+    if words[1] in FITTING and "--recipe" not in words:  # a recipe has its own configurations
         words += ["--table", table]
     done = subprocess.run(
         [sys.executable, "-m", "autodip_zarr.cli", *words[1:]],
