@@ -43,7 +43,7 @@ class Loop:
 
     def __post_init__(self) -> None:
         """Make the result of a run that nobody disturbs, and measure it."""
-        write_sample_tiff(self.folder / "x.ome.tif", make_sample("x", (8, 1, 2, 32, 32)))
+        write_sample_tiff(self.folder / "x.ome.tif", make_sample("x", (4, 1, 2, 32, 32)))
         started = time.monotonic()
         process = self.start("whole")
         wait_for(self.folder / "whole/x.ome.zarr/autodip/lock.json", PATIENCE_SECONDS)
