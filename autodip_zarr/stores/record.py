@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from autodip_zarr.stores.documents import create_array, dump_json, write_group
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, as_objects, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
+from autodip_zarr.stores.sizes import MAX_PLANES
 
 RECORD_FIELDS = (
     "status",
@@ -167,15 +169,19 @@ def read_record(uri: str) -> NDArray[np.float64]:
     try:
         with place.zarr_store(read_only=True) as store:
             array = zarr.open_array(store, path=RECORD, mode="r", zarr_format=node.zarr_format)
-            record = _rows(array)
-    except MemoryError:
+            _check_shape(array.shape, place.where(RECORD))
+            return _rows(array)
+    except (MemoryError, TargetError):
         raise
     except Exception as error:  # zarr and its codecs have errors of their own
         raise TargetError(place.where(RECORD), f"cannot be read: {words(error)}") from error
-    if record.ndim != len(_AXES) or record.shape[-1] != len(RECORD_FIELDS):
-        found = f"found the shape {record.shape}"
-        raise TargetError(place.where(RECORD), found, f"(T, C, Z, {len(RECORD_FIELDS)})")
-    return record
+
+
+def _check_shape(shape: Sequence[int], where: str) -> None:
+    """Refuse what is no record, and one of more planes than any honest image has, unread."""
+    if len(shape) != len(_AXES) or shape[-1] != len(RECORD_FIELDS) or math.prod(shape[:-1]) > MAX_PLANES:
+        found, most = f"found the shape {tuple(shape)}", f"at most {MAX_PLANES:,} planes"
+        raise TargetError(where, found, f"(T, C, Z, {len(RECORD_FIELDS)}) and {most}")
 
 
 def read_rows(spec: TargetSpec, block: Block) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
@@ -123,3 +124,14 @@ def test_records_that_are_missing_or_broken(tmp_path: Path) -> None:
     zarr.create_array(tmp_path / "y/autodip/record", shape=(2, 2), dtype="f8")
     with pytest.raises(TargetError, match="found the shape"):
         read_record(str(tmp_path / "y"))
+
+
+def test_a_record_of_more_planes_than_any_image_has_is_refused_unread(tmp_path: Path) -> None:
+    spec = make_spec(tmp_path / "x.zarr", 3)
+    create_target(spec, {})
+    path = tmp_path / "x.zarr/autodip/record/zarr.json"
+    document = json.loads(path.read_text())
+    document["shape"][0] = 10**12
+    path.write_text(json.dumps(document))
+    with pytest.raises(TargetError, match="at most 10,000,000 planes"):
+        read_record(spec.uri)
