@@ -301,6 +301,11 @@ def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
 @click.option("--cluster", metavar="FILE", help="TOML of Slurm jobs, or of cards, to start workers on.")
 @click.option("--workers", type=click.IntRange(1), help="Local worker processes.  [default: one a core]")
 @click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory of each local worker process, e.g. 8GB.  [default: an even share of the machine's]",
+)
+@click.option(
     "--time-limit",
     "time_limit_s",
     type=click.FloatRange(0, min_open=True),
@@ -326,10 +331,17 @@ def denoise(
     from autodip_zarr.report.documents import run_document, skipped_document, summary_document  # noqa: PLC0415
     from autodip_zarr.report.progress import JsonLines, watching  # noqa: PLC0415
     from autodip_zarr.report.tables import summary_text  # noqa: PLC0415
+    from autodip_zarr.run.cluster_file import memory_option  # noqa: PLC0415
     from autodip_zarr.run.denoise import denoise as run  # noqa: PLC0415
 
+    memory = arguments["memory"]
     machine = Machine(
-        device, arguments["workers"], arguments["scheduler"], arguments["cluster"], arguments["time_limit_s"]
+        device,
+        arguments["workers"],
+        arguments["scheduler"],
+        arguments["cluster"],
+        arguments["time_limit_s"],
+        None if memory is None else memory_option(memory),
     )
     if log_json:
         lines = JsonLines(sys.stderr)

@@ -9,7 +9,7 @@
 The delay is made by a file system of fsspec that waits before each call and then does it on local files;
 the workers load it through ``sitecustomize``, so that nothing in the program is replaced.
 
-Usage: python -m benchmarks.schedule STACK.tif [--planes 24] [--iterations 120] [--delay-ms 50]
+Usage: python -m benchmarks.schedule STACK.tif [--planes 48] [--images 2] [--iterations 120] [--delay-ms 50]
 """
 
 from __future__ import annotations
@@ -69,6 +69,8 @@ class Measured:
     """Spent in fits, over all workers."""
     planes: int
     """Planes that were denoised."""
+    blocks: int
+    """Blocks that they were in."""
 
 
 def run(source: str, output: str, table: Path, workers: int, environment: dict[str, str]) -> Measured:
@@ -84,17 +86,17 @@ def run(source: str, output: str, table: Path, workers: int, environment: dict[s
     ends = [datetime.fromisoformat(block["time"]).timestamp() for block in blocks]
     begin = min(end - block["seconds"] for end, block in zip(ends, blocks, strict=True))
     fit_s = sum(block["fit_seconds"] for block in blocks)
-    return Measured(wall_s, max(ends) - begin, fit_s, sum(block["denoised"] for block in blocks))
+    return Measured(wall_s, max(ends) - begin, fit_s, sum(block["denoised"] for block in blocks), len(blocks))
 
 
-def write_stack(source: Path, folder: Path, planes: int) -> None:
-    """Write planes of a real stack as two OME-Zarr images, repeated where there are too few."""
+def write_stack(source: Path, folder: Path, planes: int, images: int) -> None:
+    """Write planes of a real stack as OME-Zarr images of equal depth, repeated where there are too few."""
     pixels: np.ndarray[Any, Any] = np.asarray(tifffile.imread(source))
     pixels = pixels.reshape(-1, *pixels.shape[-2:])
-    half = pixels[np.arange(planes // 2) % len(pixels)][None, None]
-    for name in ("a", "b"):
-        channel = SampleChannel("DAPI", "WideField")
-        write_sample_zarr(folder / f"{name}.zarr", Sample(name, half, 0.1, (channel,)), "0.5")
+    channel = SampleChannel("DAPI", "WideField")
+    for index, part in enumerate(np.array_split(np.arange(planes) % len(pixels), images)):
+        sample = Sample(f"image {index}", pixels[part][None, None], 0.1, (channel,))
+        write_sample_zarr(folder / f"{index}.zarr", sample, "0.5")
 
 
 def write_table(path: Path, iterations: int) -> None:
@@ -109,13 +111,14 @@ def main() -> None:
     """Run all three and print what was measured."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("stack", type=Path)
-    parser.add_argument("--planes", type=int, default=24)
+    parser.add_argument("--planes", type=int, default=48)
+    parser.add_argument("--images", type=int, default=2)
     parser.add_argument("--iterations", type=int, default=120)
     parser.add_argument("--delay-ms", type=float, default=50.0)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_stack(chosen.stack, folder / "in", chosen.planes)
+        write_stack(chosen.stack, folder / "in", chosen.planes, chosen.images)
         write_table(folder / "table.json", chosen.iterations)
         (folder / "site").mkdir()
         (folder / "site" / "sitecustomize.py").write_text(_SLOW_STORE)
@@ -123,11 +126,14 @@ def main() -> None:
         slow = {"PYTHONPATH": path, "SLOW_STORE_MS": str(chosen.delay_ms)}
         source, table = str(folder / "in"), folder / "table.json"
         one = run(source, str(folder / "one"), table, 1, {})
-        print(f"one worker: {one.planes} planes, {one.wall_s:.1f} s wall, {one.fit_s:.1f} s in fits")
+        print(f"one worker: {one.planes} planes in {one.blocks} blocks, {one.wall_s:.1f} s wall")
+        print(f"  in fits: {one.fit_s:.1f} s")
         print(f"  not in fits: {1 - one.fit_s / one.between_s:.1%} of the time of the blocks")
         print(f"  start and end of the run: {one.wall_s - one.between_s:.1f} s", flush=True)
         two = run(source, str(folder / "two"), table, 2, {})
         print(f"two workers: blocks {two.between_s:.1f} s, {one.between_s / two.between_s:.2f} times as fast")
+        print(f"  a fit lasts {two.fit_s / one.fit_s:.2f} times as long beside another")
+        print(f"  the two fit {two.fit_s / two.between_s / 2:.1%} of the time of the blocks")
         print(f"  whole command: {one.wall_s / two.wall_s:.2f} times as fast", flush=True)
         far = run(f"slow://{source}", f"slow://{folder / 'far'}", table, 1, slow)
         print(f"store with {chosen.delay_ms:.0f} ms a request: {far.planes} planes, {far.wall_s:.1f} s wall")

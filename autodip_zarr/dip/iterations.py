@@ -17,6 +17,7 @@ _MOST_TIMES: Final = 4
 _LEAST_COUNT_SIDE: Final = 1 / 8
 _LEAST_NOISE_SIDE: Final = 1 / 2
 _LEAST_PERTURBED_WIDTH: Final = 16
+_DEEP: Final = 7
 _WIDEST: Final = 512
 
 
@@ -27,8 +28,8 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
     to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side, and faster
     (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. Larger fields keep
-    the count; narrow networks take no less than it, since they learn slowly on any field. The measurements
-    behind all of this are in docs/explanation/quality.md.
+    the count; narrow networks take no less than it, since they learn slowly on any field, and so do perturbed
+    ones of depth 7 and more. The measurements behind all of this are in docs/explanation/quality.md.
 
     Parameters
     ----------
@@ -43,7 +44,8 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     is_short = config.iterations < recipe.perturb_from and not _is_narrow(config)
     exponent = recipe.unperturbed_exponent if is_short else recipe.size_exponent
     factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(shape))), exponent)
-    least = config.iterations if _is_narrow(config) else 1
+    is_slow = _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe))
+    least = config.iterations if is_slow else 1
     return max(min(raised, least), round(raised * factor))
 
 
@@ -80,7 +82,7 @@ def perturbation_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) 
     shape : tuple of int
         Size of the field (Y, X), in pixels.
     """
-    if _is_narrow(config) or config.iterations < recipe.perturb_from:
+    if not _is_perturbed(config, recipe):
         return 0.0
     return recipe.perturbation / min(1.0, max(_LEAST_NOISE_SIDE, _relative_side(shape)))
 
@@ -103,6 +105,10 @@ def averaging_for(iterations: int, recipe: Recipe) -> float | None:
 def _is_narrow(config: DipConfig) -> bool:
     outermost = _WIDEST >> (config.depth - 1) if config.width == "asc" else config.width
     return outermost < _LEAST_PERTURBED_WIDTH
+
+
+def _is_perturbed(config: DipConfig, recipe: Recipe) -> bool:
+    return bool(recipe.perturbation) and not _is_narrow(config) and config.iterations >= recipe.perturb_from
 
 
 def _relative_side(shape: tuple[int, int]) -> float:

@@ -13,14 +13,17 @@ from autodip_zarr.domain import Block, ChannelPlan, Header, Recipe, TargetSpec, 
 _CHAIN_BYTES: Final = 512 * 2**20
 _BLOCK_BYTES: Final = 64 * 2**20
 _BLOCK_SECONDS: Final = 60.0
-_ORIGINAL_SECONDS: Final = {"cpu": 4000.0, "cuda": 30.0}
-"""Rough time of the original prior (5/128/4/1800) on a 512x512 plane: one core, one card."""
+_ORIGINAL_SECONDS: Final = {"cpu": 2300.0, "cuda": 30.0}
+"""Time of the arithmetic of the original prior (5/128/4/1800) on a 512x512 plane: one core, one card."""
 
-_STEP_SECONDS: Final = 0.005
-"""Rough time of one iteration of the smallest network, whatever its plane."""
+_PIXEL_SECONDS: Final = {"cpu": 3.5e-7, "cuda": 3e-9}
+"""Time that one iteration takes for one pixel besides, however narrow the network."""
+
+_STEP_SECONDS: Final = {"cpu": 0.002, "cuda": 0.005}
+"""Time that one iteration takes besides, however small the plane."""
 
 
-def estimated_seconds(cost: float, iterations: int, device: str) -> float:
+def estimated_seconds(cost: float, iterations: int, pixels: int, device: str) -> float:
     """Return roughly how long the fit of a plane takes; good enough to size blocks.
 
     Parameters
@@ -29,19 +32,28 @@ def estimated_seconds(cost: float, iterations: int, device: str) -> float:
         Relative cost of the plane; 1.0 is the original prior on a 512x512 plane.
     iterations : int
         Steps of its fit.
+    pixels : int
+        Pixels of the plane.
     device : str
         ``cpu`` or a CUDA device.
+
+    Notes
+    -----
+    The figures for a core agree within a fifth with the steps of five configurations that
+    docs/explanation/engine.md lists; those for a card are guesses.
     """
     kind = "cuda" if device.startswith("cuda") else "cpu"
-    return cost * _ORIGINAL_SECONDS[kind] + iterations * _STEP_SECONDS
+    step = pixels * _PIXEL_SECONDS[kind] + _STEP_SECONDS[kind]
+    return cost * _ORIGINAL_SECONDS[kind] + iterations * step
 
 
-def plane_seconds(channel: ChannelPlan, recipe: Recipe, device: str) -> float:
+def plane_seconds(channel: ChannelPlan, recipe: Recipe, header: Header, device: str) -> float:
     """Return roughly how long one plane of a channel takes; 0 where it is copied."""
     if channel.match is None:
         return 0.0
     cost = channel.relative_cost / max(channel.planes, 1)
-    return estimated_seconds(cost, channel.match.config.iterations * recipe.starts, device)
+    iterations = channel.match.config.iterations * recipe.starts
+    return estimated_seconds(cost, iterations, header.size("y") * header.size("x"), device)
 
 
 def block_shape(header: Header, plane_seconds: float) -> tuple[int, int]:

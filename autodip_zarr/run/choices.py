@@ -92,3 +92,5 @@ class Machine:
     time_limit_s: float | None = None
     """Longest time of one block on a worker, in seconds; ``None`` for 20 times its estimate, 10 minutes at
     least."""
+    memory_bytes: int | None = None
+    """Memory of each worker process of the local cluster; ``None`` for an even share of the machine's."""

@@ -181,9 +181,17 @@ def settle_cluster(machine: Machine) -> Machine:
     OptionError
         The file is wrong, or another option contradicts it.
     """
+    if machine.scheduler is not None and machine.memory_bytes is not None:
+        hint = "workers of a running scheduler have the memory that they were started with"
+        raise OptionError("--scheduler, --memory", "both given", "one of them", hint)
     if machine.cluster is None:
         return machine
-    for option, value in (("--scheduler", machine.scheduler), ("--workers", machine.workers)):
+    others = {
+        "--scheduler": machine.scheduler,
+        "--workers": machine.workers,
+        "--memory": machine.memory_bytes,
+    }
+    for option, value in others.items():
         if value is not None:
             raise OptionError(f"{_OPTION}, {option}", "both given", "one of them")
     cluster = read_cluster(machine.cluster)
@@ -289,6 +297,23 @@ def _walltime(value: object) -> str:
         msg = "hours:minutes:seconds or days-hours:minutes:seconds"
         raise ValueError(msg)
     return text
+
+
+def memory_option(text: str) -> int:
+    """Return the bytes that ``--memory`` says.
+
+    Raises
+    ------
+    OptionError
+        It is no size, or less than a worker process takes itself.
+    """
+    try:
+        size = _memory(text)
+    except ValueError as error:
+        raise OptionError("--memory", repr(text), str(error)) from None
+    if size < _LEAST_PROCESS_BYTES:
+        raise OptionError("--memory", text, f"at least {_LEAST_PROCESS_BYTES // 10**9} GB a worker process")
+    return size
 
 
 def _memory(value: object) -> int:

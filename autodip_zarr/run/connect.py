@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.cluster_file import read_cluster
+from autodip_zarr.run.cluster_file import SlurmJobs, read_cluster
 from autodip_zarr.run.clusters import NEVER_PAUSE, connect_cluster
 from autodip_zarr.run.dispatch import CALLS_PER_WORKER
 from autodip_zarr.run.machine import resolve_device, usable_cores
@@ -65,12 +65,11 @@ def connect(machine: Machine) -> Iterator[Client]:
 
 def _local_cluster(machine: Machine) -> SpecCluster:
     from distributed import Nanny, Scheduler, SpecCluster  # noqa: PLC0415 - see above
-    from distributed.system import MEMORY_LIMIT  # noqa: PLC0415 - see above
 
     options = worker_options(machine, usable_cores(), visible_cards(os.environ))
     fixed = {
         "nthreads": CALLS_PER_WORKER,
-        "memory_limit": MEMORY_LIMIT // len(options),
+        "memory_limit": worker_memory(machine),
         "host": "127.0.0.1",
         "silence_logs": logging.CRITICAL,
         "dashboard": False,
@@ -78,6 +77,27 @@ def _local_cluster(machine: Machine) -> SpecCluster:
     workers = {name: {"cls": Nanny, "options": fixed | one} for name, one in enumerate(options)}
     scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
     return SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+
+
+def worker_memory(machine: Machine) -> int | None:
+    """Return the memory of each worker process, in bytes, as far as it is known before they are there.
+
+    What was chosen, or what a cluster file says, or an even share of what this machine has. ``None`` where
+    the workers are those of a running scheduler, or a cluster file leaves it to dask-cuda.
+    """
+    if machine.scheduler is not None:
+        return None
+    if machine.cluster is not None:
+        cluster = read_cluster(machine.cluster)
+        if isinstance(cluster, SlurmJobs):
+            return cluster.memory_bytes // cluster.processes
+        return cluster.memory_bytes
+    if machine.memory_bytes is not None:
+        return machine.memory_bytes
+    from distributed.system import MEMORY_LIMIT  # noqa: PLC0415 - half a second, not needed for planning
+
+    share: int = MEMORY_LIMIT // len(worker_options(machine, usable_cores(), visible_cards(os.environ)))
+    return share
 
 
 def revive(client: Client) -> None:

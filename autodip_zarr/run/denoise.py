@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import chain
 
 from autodip_zarr.domain import DipConfig, ImagePlan, Plan, Skipped
-from autodip_zarr.errors import AutodipError, OptionError, TargetError
+from autodip_zarr.errors import AutodipError, OptionError, TargetError, WorkerError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.blocks import plane_seconds
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.cluster_file import settle_cluster
-from autodip_zarr.run.connect import connect
+from autodip_zarr.run.connect import connect, worker_memory
 from autodip_zarr.run.containers import Containers
 from autodip_zarr.run.dispatch import Call
 from autodip_zarr.run.fence import Fence
@@ -31,6 +31,7 @@ from autodip_zarr.run.images import (
 )
 from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.machine import resolve_device
+from autodip_zarr.run.memory import block_bytes, fit_bytes, fitted_at_once, least_bytes
 from autodip_zarr.run.plan import make_plan
 from autodip_zarr.run.process import (
     BlockOutcome,
@@ -141,7 +142,7 @@ def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ign
     """Carry out a plan that was made before; see :func:`denoise`."""
     started = time.monotonic()
     with Locks() as locks:
-        run = _Run(plan, choices, resolve_device(machine.device), watch, locks)
+        run = _Run(plan, choices, machine, watch, locks)
         run.tell()
         calls = run.calls()
         first = next(calls, None)
@@ -160,11 +161,12 @@ def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ign
 class _Run:
     """The state of a run: what is open, what is done."""
 
-    def __init__(self, plan: Plan, choices: Choices, device: str, watch: Watch, locks: Locks) -> None:
+    def __init__(self, plan: Plan, choices: Choices, machine: Machine, watch: Watch, locks: Locks) -> None:
         self.plan = plan
         self.locks = locks
         self.choices = choices
-        self.device = device
+        self.device = resolve_device(machine.device)
+        self.memory_bytes = worker_memory(machine)
         self.watch = watch
         self.results: list[ImageResult] = []
         self.jobs: dict[str, ImageJob] = {}
@@ -195,6 +197,9 @@ class _Run:
                 said = "; ".join(settled.messages) or f"nothing left to do, {settled.target}"
                 self.tell(f"{settled.source}: {said}")
                 continue
+            if problem := self._too_large(image):
+                self._lose(image, problem)
+                continue
             try:
                 job = begin(image, self.choices, self.locks)
                 if not job.is_complete:
@@ -211,6 +216,16 @@ class _Run:
             self.jobs[job.spec.uri] = job
             yield from self._calls_of(job)
 
+    def _too_large(self, image: ImagePlan) -> str | None:
+        """Say what is wrong where not even one block of an image fits into the memory of a worker."""
+        needed = least_bytes(image, self.device)
+        if self.memory_bytes is None or needed <= self.memory_bytes:
+            return None
+        found = (
+            f"one block needs {needed / 1e9:.1f} GB on a worker, which has {self.memory_bytes / 1e9:.1f} GB"
+        )
+        return str(WorkerError("memory", found, hint="take fewer --workers, or give each more by --memory"))
+
     def _calls_of(self, job: ImageJob) -> Iterator[Call]:
         if not job.open_blocks:
             yield self._finishing(job)
@@ -222,10 +237,14 @@ class _Run:
     def _fitting(self, job: ImageJob, task: BlockTask) -> Call:
         if task.config is None:
             return Call(run_block, task)
-        seconds = plane_seconds(job.image.channels[task.block.c], job.image.recipe, self.device)
+        header, recipe = job.image.header, job.image.recipe
+        seconds = plane_seconds(job.image.channels[task.block.c], recipe, header, self.device)
         fitted = sum(t in task.t and z in task.z for t, z in task.block.positions)
         size = (job.spec.size("y"), job.spec.size("x"))
-        return Call(run_block, task, seconds * fitted, (task.config, size))
+        planes = len(task.block.positions)
+        held = block_bytes(header, job.spec, recipe, planes, fitted_at_once(planes, self.device))
+        turn = fit_bytes(task.config, recipe, size)
+        return Call(run_block, task, seconds * fitted, (task.config, size), held, turn)
 
     def _finishing(self, job: ImageJob) -> Call:
         is_new_store = not self.choices.write_back
@@ -288,6 +307,7 @@ class _Run:
             "failed": len(outcome.failures),
             "seconds": round(outcome.seconds, 3),
             "fit_seconds": round(outcome.fit_seconds, 3),
+            "peak_bytes": outcome.peak_bytes,
         }
         self.tell(event=event)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -38,8 +39,22 @@ class Call:
     """How long it lasts on a worker, roughly."""
     alike: Hashable = None
     """Calls with the same value share what a worker prepares for them; ``None`` where nothing is prepared."""
+    held_bytes: int = 0
+    """Memory that it takes on a worker from beginning to end."""
+    turn_bytes: int = 0
+    """Memory that it takes besides while it has its turn; one call of a worker has it at a time."""
     losses: int = 0
     """Workers that died or hung while they had it."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a worker has for calls."""
+
+    threads: int
+    """Calls that it can make at a time."""
+    memory_bytes: float = math.inf
+    """Memory that calls may take, besides what the worker takes itself."""
 
 
 @dataclass
@@ -48,12 +63,20 @@ class Seat:
 
     slots: int
     """Calls that it can have at a time."""
+    memory_bytes: float = math.inf
+    """Memory that they may take together."""
     calls: list[Call] = field(default_factory=list)
     """Calls that it has, oldest first."""
     last: Hashable = None
     """What its last call was alike to."""
     heard_s: float = 0.0
     """When it last answered, or was given work after it had none; in seconds of the caller's clock."""
+
+    def has_memory_for(self, call: Call) -> bool:
+        """Say whether a further call fits beside those that it has."""
+        calls = [*self.calls, call]
+        held = sum(one.held_bytes for one in calls)
+        return held + max(one.turn_bytes for one in calls) <= self.memory_bytes
 
 
 def limit_seconds(call: Call, time_limit_s: float | None) -> float:
@@ -72,7 +95,8 @@ def limit_seconds(call: Call, time_limit_s: float | None) -> float:
 class Dispatcher:
     """The calls that are left, and the workers that make them.
 
-    - Every worker gets one call before any gets a second, which it reads while it fits the first.
+    - Every worker gets one call before any gets a second, which it reads while it fits the first, if it has
+      the memory for both.
     - A worker goes on with calls that are alike, as long as nobody waits too long for it.
     - What follows from finished calls comes before new ones.
     - A call whose worker died or hung is tried again with a worker to itself: whichever of its companions
@@ -101,21 +125,22 @@ class Dispatcher:
         waits = self._urgent or self._suspects or self._waiting or self._calls is not None
         return not waits and not any(seat.calls for seat in self.seats.values())
 
-    def seat(self, threads: Mapping[str, int], now_s: float) -> list[Call]:
+    def seat(self, offers: Mapping[str, Offer], now_s: float) -> list[Call]:
         """Take over which workers there are; return the calls of those that are gone.
 
         Parameters
         ----------
-        threads : mapping of str to int
-            Threads of each worker, by address.
+        offers : mapping of str to Offer
+            What each worker has, by address.
         now_s : float
             Time.
         """
-        gone = [address for address in self.seats if address not in threads]
+        gone = [address for address in self.seats if address not in offers]
         lost = [call for address in gone for call in self.seats.pop(address).calls]
-        for address, count in threads.items():
+        for address, offer in offers.items():
             if address not in self.seats:
-                self.seats[address] = Seat(max(1, min(count, CALLS_PER_WORKER)), heard_s=now_s)
+                slots = max(1, min(offer.threads, CALLS_PER_WORKER))
+                self.seats[address] = Seat(slots, offer.memory_bytes, heard_s=now_s)
         return lost
 
     def look_ahead(self) -> bool:
@@ -163,10 +188,10 @@ class Dispatcher:
         if not self._waiting:
             return None
         index = self._suiting(seat.last)
-        if seat.calls and not self._may_wait(self._waiting[index]):
+        call = self._waiting[index]
+        if seat.calls and not (self._may_wait(call) and seat.has_memory_for(call)):
             return None
         self._passed_over = self._passed_over + 1 if index else 0
-        call = self._waiting[index]
         del self._waiting[index]
         return call
 

@@ -59,6 +59,13 @@ def _has_fast_bfloat16() -> bool:
     )
 
 
+def peak_bytes() -> int | None:
+    """Return the most memory that this process has had resident; ``None`` where Linux does not tell."""
+    status = Path("/proc/self/status")
+    found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.MULTILINE) if status.exists() else None
+    return None if found is None else int(found[1]) * 1024
+
+
 def usable_cores() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

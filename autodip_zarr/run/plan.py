@@ -236,7 +236,7 @@ class Planner:
         """Return how many time points and depths are worked on together: a chain, or about a minute."""
         if self.recipe.sequence is not None:
             return chain_shape(header, self.recipe.sequence)
-        seconds = max(plane_seconds(channel, self.recipe, self.device) for channel in channels)
+        seconds = max(plane_seconds(channel, self.recipe, header, self.device) for channel in channels)
         return block_shape(header, seconds)
 
     def plan(self, tour: Tour) -> Iterator[ImagePlan | Skipped]:

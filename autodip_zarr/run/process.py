@@ -15,6 +15,7 @@ from autodip_zarr.errors import FitError, PixelError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.lane import in_lane
+from autodip_zarr.run.machine import peak_bytes
 from autodip_zarr.run.statistics import describe, rounding_std
 from autodip_zarr.run.whole import is_whole
 from autodip_zarr.stores import (
@@ -83,6 +84,8 @@ class BlockOutcome:
     """Wall time on the worker, waiting for other fits included."""
     fit_seconds: float = 0.0
     """For how long it had the device to itself."""
+    peak_bytes: int | None = None
+    """Most memory that the worker has had resident since it started; ``None`` where Linux does not tell."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def run_block(task: BlockTask) -> BlockOutcome:
         return results
 
     outcome = process_block(task, lambda *arguments: in_lane(lambda: fit(*arguments)))
-    return replace(outcome, fit_seconds=fit_seconds)
+    return replace(outcome, fit_seconds=fit_seconds, peak_bytes=peak_bytes())
 
 
 def run_lost_block(lost: LostBlock) -> BlockOutcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.errors import OptionError, WorkerError
 from autodip_zarr.run.connect import revive
-from autodip_zarr.run.dispatch import Call, Dispatcher, limit_seconds
+from autodip_zarr.run.dispatch import Call, Dispatcher, Offer, limit_seconds
+from autodip_zarr.run.memory import PROCESS_BYTES
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -36,13 +38,13 @@ class Terms:
     """Told what a person should know, in one line."""
 
 
-def suitable(workers: Mapping[str, Mapping[str, Any]], device: str) -> dict[str, int]:
-    """Return the threads of the workers that can make calls, by address.
+def suitable(workers: Mapping[str, Mapping[str, Any]], device: str) -> dict[str, Offer]:
+    """Return what the workers have that can make calls, by address.
 
     Parameters
     ----------
     workers : mapping
-        What the scheduler says of each worker: ``nthreads``, ``resources``.
+        What the scheduler says of each worker: ``nthreads``, ``memory_limit``, ``resources``.
     device : str
         ``cpu`` or a CUDA device.
 
@@ -52,9 +54,9 @@ def suitable(workers: Mapping[str, Mapping[str, Any]], device: str) -> dict[str,
         If there are workers and none of them offers the card that is asked for.
     """
     if not device.startswith("cuda"):
-        return {address: int(worker["nthreads"]) for address, worker in workers.items()}
+        return {address: _offer(worker) for address, worker in workers.items()}
     offering = {
-        address: int(worker["nthreads"])
+        address: _offer(worker)
         for address, worker in workers.items()
         if worker["resources"].get("GPU", 0) >= 1
     }
@@ -62,6 +64,11 @@ def suitable(workers: Mapping[str, Mapping[str, Any]], device: str) -> dict[str,
         hint = "start workers with `--resources GPU=1`, or choose --device cpu"
         raise OptionError("--device", f"{device}, but no worker offers a GPU", "the resource GPU: 1", hint)
     return offering
+
+
+def _offer(worker: Mapping[str, Any]) -> Offer:
+    limit = worker["memory_limit"]  # None or 0 where there is none
+    return Offer(int(worker["nthreads"]), limit - PROCESS_BYTES if limit else math.inf)
 
 
 def drive(
@@ -129,8 +136,8 @@ class _Drive:
         for address in self.dispatcher.hung(now):
             self._give_up_on(address)
         workers = suitable(self.client.scheduler_info(n_workers=-1)["workers"], self.terms.device)
-        threads = {address: count for address, count in workers.items() if address not in self.avoided}
-        for call in self.dispatcher.seat(threads, now):
+        offers = {address: offer for address, offer in workers.items() if address not in self.avoided}
+        for call in self.dispatcher.seat(offers, now):
             self._forget(call)
             self._lose(call, WorkerError("worker", "died or lost its connection"))
         self.looked_s = now

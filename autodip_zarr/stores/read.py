@@ -77,11 +77,14 @@ def read_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
 
 
 def _zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
+    from autodip_zarr.stores.whole_store import WholeStore  # noqa: PLC0415 - imports zarr
+
     stack = np.empty((len(positions), header.size("y"), header.size("x")), header.dtype)
     place = open_place(header.ref.uri)
     with place.zarr_store(read_only=True) as store:
         try:
-            array = open_array(store, join(header.ref.group, header.levels[0].path), header.zarr_format)
+            whole = WholeStore(store)
+            array = open_array(whole, join(header.ref.group, header.levels[0].path), header.zarr_format)
         except MemoryError:
             raise
         except Exception as error:  # zarr and its codecs have errors of their own

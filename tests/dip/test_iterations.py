@@ -81,3 +81,9 @@ def test_a_narrow_outermost_level_takes_its_transferred_count_on_any_field() -> 
     recipe = preset_recipe("standard", precision="float32")
     counts = [iterations_for(SHORT, recipe, (side, side)) for side in (64, 128, 320, 512)]
     assert counts == [300, 300, 316, 400]
+
+
+def test_deep_perturbed_networks_take_their_transferred_count_on_any_field() -> None:
+    deep = DipConfig(7, 128, 4, 1000)
+    assert [iterations_for(deep, STANDARD, (side, side)) for side in (64, 128, 512)] == [1000] * 3
+    assert iterations_for(replace(deep, depth=6), STANDARD, (128, 128)) == 500

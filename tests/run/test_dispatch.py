@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.connect import visible_cards, worker_options
-from autodip_zarr.run.dispatch import CALLS_PER_WORKER, Call, Dispatcher, limit_seconds
+from autodip_zarr.run.dispatch import CALLS_PER_WORKER, Call, Dispatcher, Offer, limit_seconds
+from autodip_zarr.run.memory import PROCESS_BYTES
 from autodip_zarr.run.schedule import GPU_SHARE, suitable
 
 
@@ -21,10 +22,15 @@ def calls(*kinds: str | None, seconds: float = 10.0) -> list[Call]:
     return [Call(print, number, seconds, kind) for number, kind in enumerate(kinds)]
 
 
+def offers(workers: Mapping[str, int]) -> dict[str, Offer]:
+    """Return workers of so many threads each, whose memory has no end."""
+    return {address: Offer(threads) for address, threads in workers.items()}
+
+
 def make(given_calls: Sequence[Call], workers: dict[str, int], limit_s: float | None = None) -> Dispatcher:
     """Return a dispatcher that has looked at all calls."""
     dispatcher = Dispatcher(iter(given_calls), limit_s)
-    dispatcher.seat(workers, 0.0)
+    dispatcher.seat(offers(workers), 0.0)
     while dispatcher.look_ahead():
         pass
     return dispatcher
@@ -56,6 +62,26 @@ def test_near_the_end_a_call_waits_for_the_first_worker_that_is_free() -> None:
     assert hand_out(dispatcher) == [("b", 2)]
 
 
+@given(
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 4)), min_size=1, max_size=40), st.integers(1, 20)
+)
+def test_a_worker_never_has_more_calls_than_its_memory_and_every_call_comes_to_its_turn(
+    sizes: list[tuple[int, int]], memory: int
+) -> None:
+    numbered = [Call(print, n, held_bytes=held, turn_bytes=turn) for n, (held, turn) in enumerate(sizes)]
+    dispatcher = Dispatcher(iter(numbered))
+    dispatcher.seat({"a": Offer(3, memory)}, 0.0)
+    made: list[int] = []
+    while dispatcher.look_ahead() or not dispatcher.is_done:
+        hand_out(dispatcher)
+        calls_now = dispatcher.seats["a"].calls
+        taken = sum(call.held_bytes for call in calls_now) + max(call.turn_bytes for call in calls_now)
+        assert len(calls_now) == 1 or taken <= memory, "what is too large for any worker is alone"
+        made.append(calls_now[0].argument)
+        dispatcher.answered("a", calls_now[0], 0.0)
+    assert made == list(range(len(sizes)))
+
+
 def test_a_long_call_is_not_bound_to_a_busy_worker() -> None:
     dispatcher = make(calls(*["k"] * 20, seconds=3600.0), {"a": 3})
     assert hand_out(dispatcher) == [("a", 0)]
@@ -76,7 +102,7 @@ def test_a_worker_goes_on_with_calls_that_are_alike() -> None:
 
 def test_no_worker_idles_for_want_of_calls_that_are_alike_and_nothing_waits_for_ever() -> None:
     dispatcher = Dispatcher(iter(calls("odd", *["k"] * 300)))
-    dispatcher.seat({"a": 1}, 0.0)
+    dispatcher.seat(offers({"a": 1}), 0.0)
     dispatcher.seats["a"].last = "k"
     seen: list[object] = []
     while not dispatcher.is_done:
@@ -101,7 +127,7 @@ def test_what_follows_comes_first() -> None:
 def test_calls_of_a_dead_worker_are_tried_again_one_by_one() -> None:
     dispatcher = make(calls(*["k"] * 20), {"a": 3, "b": 3})
     hand_out(dispatcher)
-    lost = dispatcher.seat({"b": 3, "c": 3}, 1.0)
+    lost = dispatcher.seat(offers({"b": 3, "c": 3}), 1.0)
     assert [call.argument for call in lost] == [0, 2, 4]
     assert all(dispatcher.lose(call) for call in lost)
     assert hand_out(dispatcher) == [
@@ -119,7 +145,7 @@ def test_a_call_that_kills_again_and_again_is_given_up() -> None:
         if placed is None:
             break
         attempts += 1
-        (lost,) = dispatcher.seat({f"w{generation}": 3}, 0.0)
+        (lost,) = dispatcher.seat(offers({f"w{generation}": 3}), 0.0)
         dispatcher.lose(lost)
     assert attempts == 3
     assert dispatcher.is_done
@@ -157,7 +183,7 @@ def test_whatever_happens_to_workers_every_call_is_answered_or_given_up_once(
     for _ in range(5000):
         if dispatcher.is_done:
             break
-        lost = dispatcher.seat(workers, 0.0)
+        lost = dispatcher.seat(offers(workers), 0.0)
         settled += [call.argument for call in lost if not dispatcher.lose(call)]
         hand_out(dispatcher)
         dispatcher.look_ahead()
@@ -190,7 +216,7 @@ def test_calls_are_taken_only_as_far_ahead_as_needed() -> None:
             yield Call(print, taken)
 
     dispatcher = Dispatcher(endless())
-    dispatcher.seat({"a": 3, "b": 3}, 0.0)
+    dispatcher.seat(offers({"a": 3, "b": 3}), 0.0)
     while dispatcher.look_ahead():
         pass
     assert taken == 32
@@ -220,9 +246,13 @@ def test_cards_are_those_that_the_environment_names_or_all(tmp_path: Path) -> No
 
 
 def test_fits_on_a_card_go_to_workers_that_offer_one() -> None:
-    workers = {"a": {"nthreads": 3, "resources": {"GPU": 1.0}}, "b": {"nthreads": 3, "resources": {}}}
-    assert suitable(workers, "cuda") == {"a": 3}
-    assert suitable(workers, "cpu") == {"a": 3, "b": 3}
+    some = 8_000_000_000
+    workers = {
+        "a": {"nthreads": 3, "memory_limit": some, "resources": {"GPU": 1.0}},
+        "b": {"nthreads": 3, "memory_limit": 0, "resources": {}},
+    }
+    assert suitable(workers, "cuda") == {"a": Offer(3, some - PROCESS_BYTES)}
+    assert suitable(workers, "cpu") == {"a": Offer(3, some - PROCESS_BYTES), "b": Offer(3)}
     assert suitable({}, "cuda") == {}
     with pytest.raises(OptionError, match="GPU=1"):
         suitable({"b": workers["b"]}, "cuda")

@@ -40,6 +40,10 @@ def cut_half(path: Path) -> None:
     path.write_bytes(content[: len(content) // 2])
 
 
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
 def flip_bits(path: Path) -> None:
     """Change the first bytes, where each compressed chunk says what it is."""
     content = bytearray(path.read_bytes())
@@ -54,7 +58,7 @@ def verified(target: Path) -> dict[str, Any]:
     return dict(image)
 
 
-@pytest.mark.parametrize("damage", [cut_half, flip_bits])
+@pytest.mark.parametrize("damage", [cut_half, flip_bits, empty])
 def test_a_damaged_shard_costs_its_plane_until_it_is_mended(
     tmp_path: Path, run: Run, damage: Callable[[Path], None]
 ) -> None:

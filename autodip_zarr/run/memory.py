@@ -1,0 +1,106 @@
+"""How much memory a worker needs: for itself, for the network of a fit, and for each block that it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from autodip_zarr.calibration.cost import convolutions
+from autodip_zarr.dip.tiles import cover
+from autodip_zarr.domain import ChannelPlan, DipConfig, Header, ImagePlan, Recipe, TargetSpec
+
+PROCESS_BYTES: Final = 500_000_000
+"""A worker without blocks: Python, torch, zarr, what they cache, and the strip that is being shrunk."""
+
+_BYTES_PER_ACTIVATION: Final = {"bfloat16": 9, "float32": 14, "tf32": 14}
+"""Of the inputs and outputs of all convolutions, with what norms, gradients and copies keep of each."""
+
+_BYTES_PER_WEIGHT: Final = 20
+"""The weight in float32 and as it is computed with, its gradient, and the two moments of the optimiser."""
+
+_SCRATCH_BYTES_PER_PIXEL: Final = 8
+"""Of a plane that is fitted: its scaled copy, its mask, and the sum into which the tiles are blended."""
+
+_START_BYTES_PER_PIXEL: Final = 5
+"""Of a plane that is fitted, for each start: its tiles with their halo, in float32."""
+
+
+def fit_bytes(config: DipConfig | None, recipe: Recipe, size: tuple[int, int]) -> int:
+    """Return about the most memory that the network of one tile takes on a CPU.
+
+    Parameters
+    ----------
+    config : DipConfig, optional
+        Configuration; ``None`` where nothing is fitted.
+    recipe : Recipe
+        Tiles and precision.
+    size : (int, int)
+        Size of a plane (Y, X), in pixels.
+
+    Notes
+    -----
+    The factors bound the peaks that ``benchmarks/engine.py`` measured; see docs/explanation/memory.md.
+    """
+    if config is None:
+        return 0
+    height, width = cover(size, recipe.tile_px, recipe.halo_px).tile
+    layers = list(convolutions(config))
+    activations = sum((one.inputs + one.outputs) / (1 << 2 * one.level) for one in layers) * height * width
+    weights = sum(one.inputs * one.outputs * one.kernel**2 for one in layers)
+    return int(activations * _BYTES_PER_ACTIVATION[recipe.precision] + weights * _BYTES_PER_WEIGHT)
+
+
+def block_bytes(header: Header, spec: TargetSpec, recipe: Recipe, planes: int, fitted: int) -> int:
+    """Return the most memory that a block takes from when it is read until it is written.
+
+    Parameters
+    ----------
+    header : Header
+        The source.
+    spec : TargetSpec
+        The result.
+    recipe : Recipe
+        Its starts, and whether their spread is kept.
+    planes : int
+        Planes of the block.
+    fitted : int
+        Planes that are fitted at a time: one on a CPU, all of them on a card.
+    """
+    source, result = np.dtype(header.dtype), np.dtype(spec.dtype)
+    denoised = np.result_type(source, np.float32).itemsize
+    spread = 4 if recipe.starts > 1 else 0
+    written = result.itemsize + (4 if spec.uncertainty else 0)
+    held = source.itemsize + denoised + spread + written
+    scratch = _SCRATCH_BYTES_PER_PIXEL + _START_BYTES_PER_PIXEL * recipe.starts
+    return header.size("y") * header.size("x") * (planes * held + fitted * scratch)
+
+
+def least_bytes(image: ImagePlan, device: str) -> int:
+    """Return the memory that a worker needs for one block of an image at a time.
+
+    Parameters
+    ----------
+    image : ImagePlan
+        With a result.
+    device : str
+        ``cpu`` or a CUDA device.
+    """
+    if image.target is None:
+        msg = "an image without a destination has no blocks"
+        raise ValueError(msg)
+    header, spec = image.header, image.target
+    planes = spec.block_t * spec.block_z
+    held = block_bytes(header, spec, image.recipe, planes, fitted_at_once(planes, device))
+    size = (header.size("y"), header.size("x"))
+    return PROCESS_BYTES + held + max(fit_bytes(c, image.recipe, size) for c in _configs(image.channels))
+
+
+def fitted_at_once(planes: int, device: str) -> int:
+    """Return how many planes of a block are fitted at a time: on a card all of them."""
+    return planes if device.startswith("cuda") else 1
+
+
+def _configs(channels: Sequence[ChannelPlan]) -> list[DipConfig | None]:
+    return [None if channel.match is None else channel.match.config for channel in channels]
