@@ -602,9 +602,10 @@ def report(target: str, *, output: str, remote_sources: bool) -> None:
 @click.argument("target", metavar="TARGET")
 def remove(target: str) -> None:
     """Take a written-back result out of its source store again."""
+    from autodip_zarr.run.lock import turn  # noqa: PLC0415
     from autodip_zarr.stores import remove_target  # noqa: PLC0415
 
-    remove_target(target)
+    remove_target(target, turn)
     _show(f"removed: {target}")
 
 

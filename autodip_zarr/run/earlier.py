@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from autodip_zarr.domain import Decision, ImagePlan
+from autodip_zarr.domain import Decision, ImagePlan, TargetSpec
 from autodip_zarr.errors import TargetError
 from autodip_zarr.provenance import differences, recipe_document, source_changes
 from autodip_zarr.run.choices import Overwrite
@@ -40,15 +40,21 @@ def decide(image: ImagePlan, existing: Mapping[str, Any] | None, overwrite: Over
     is_complete = existing.get("status") == "complete"
     old, new = ({**recipe, "source": None} for recipe in (old, new))  # has been compared
     differing = tuple(differences(old, new, software=not is_complete))
-    if image.target is not None and image.target.uncertainty and not _has_uncertainty(existing):
-        differing += ("it has no uncertainty map",)
+    if image.target is not None:
+        differing += tuple(_other_layout(existing, image.target))
     if differing:
         return Decision("refuse", differing)
     return Decision("keep" if is_complete else "continue")
 
 
-def _has_uncertainty(existing: Mapping[str, Any]) -> bool:
-    return bool(existing.get("run", {}).get("layout", {}).get("uncertainty"))
+def _other_layout(existing: Mapping[str, Any], target: TargetSpec) -> Iterator[str]:
+    """Say what of a result that is wanted now was not written; how it is cut does not matter."""
+    layout = existing.get("run", {}).get("layout", {})
+    if target.uncertainty and not layout.get("uncertainty"):
+        yield "it has no uncertainty map"
+    dtype = layout.get("dtype", target.dtype)  # older results do not tell
+    if dtype != target.dtype:
+        yield f"pixel type: {dtype}, now {target.dtype}"
 
 
 def complaint(decision: Decision, target: str) -> TargetError | None:

@@ -17,7 +17,7 @@ from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.earlier import complaint, decide
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
-from autodip_zarr.run.lock import Locks
+from autodip_zarr.run.lock import Locks, turn
 from autodip_zarr.run.process import BlockTask
 from autodip_zarr.run.quality import record_warnings
 from autodip_zarr.run.software import changes_pixels, reads_and_writes
@@ -224,6 +224,7 @@ def _run_document(spec: TargetSpec, started: datetime) -> dict[str, Any]:
         "chunk": list(spec.chunk),
         "shard": list(spec.shard) if spec.shard else None,
         "uncertainty": spec.uncertainty,
+        "dtype": spec.dtype,
     }
     return {"started": started.isoformat(timespec="seconds"), "layout": layout}
 
@@ -319,7 +320,8 @@ def _refuse_changed(header: Header) -> None:
 def register(ref: ImageRef, target: str) -> None:
     """Enter a result in the source store that it lies in.
 
-    Only ever done by the driver: wells and consolidated metadata are shared by several images.
+    Only ever done by the driver: wells and consolidated metadata are shared by several images, and by
+    several runs, which take turns.
 
     Parameters
     ----------
@@ -335,7 +337,8 @@ def register(ref: ImageRef, target: str) -> None:
     """
     if ref.plate is None:
         inner = f"{ref.group}/denoised" if ref.group else "denoised"
-        register_nested_image(ref.uri, inner)
+        register_nested_image(ref.uri, inner, turn)
         return
     well, _, _ = ref.group.rpartition("/")
-    register_well_image(ref.uri, well, target.rsplit("/", 1)[-1], ref.plate.acquisition)
+    image = f"{well}/{target.rsplit('/', 1)[-1]}"
+    register_well_image(ref.uri, image, ref.plate.acquisition, turn)

@@ -7,8 +7,10 @@ import os
 import socket
 import sys
 import threading
+import time
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +35,8 @@ SILENCE_SECONDS = 60.0
 
 _LOCK = "autodip/lock.json"
 _SAME_START_SECONDS = 1.0
+_LONGEST_TURN_SECONDS = 300.0
+_TURN_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,37 @@ def _machine() -> str:
     return f"{boot} {os.readlink('/proc/self/ns/pid')}"  # noqa: PTH115 - no path, a name
 
 
+@contextmanager
+def turn(uri: str) -> Iterator[None]:
+    """Wait for one's turn at documents that several runs change, and hold it; that takes a moment.
+
+    Parameters
+    ----------
+    uri : str
+        Lock file, which is there for as long as somebody has the turn.
+
+    Raises
+    ------
+    TargetError
+        If it cannot be written, or another run has held it for minutes.
+    """
+    me, began_s = _this_process(), time.monotonic()
+    while not create_file(uri, _content(me)):
+        holder = read_holder(uri)
+        if holder is None:
+            continue
+        if is_dead_here(holder, me) is not False and _take_over(uri, holder, me):
+            break
+        if time.monotonic() - began_s > _LONGEST_TURN_SECONDS:
+            raise _refusal(uri, holder)
+        time.sleep(_TURN_PAUSE_SECONDS)
+    try:
+        yield
+    finally:
+        if read_holder(uri) == me:
+            delete_file(uri)
+
+
 class Locks:
     """The locks of a run, as its driver holds them; one thread renews them all.
 
@@ -185,7 +220,7 @@ class Locks:
             If it cannot be deleted, or another run came between.
         """
         with self._change:
-            remove_target(target)
+            remove_target(target, turn)
             if create_file(lock_uri(target), _content(self._held[target])):
                 return
             del self._held[target]

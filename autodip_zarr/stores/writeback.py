@@ -6,7 +6,8 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from autodip_zarr.errors import SourceError, TargetError
@@ -19,6 +20,7 @@ from autodip_zarr.stores.write import PRISTINE, result_node
 
 _DOCUMENTS = ("zarr.json", ".zattrs", ".zmetadata")
 _CONSOLIDATED = "consolidated_metadata"
+_LOCK = ".autodip-zarr.lock"
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,13 @@ class _Result:
         return split_uri(self.place.uri)[1]
 
 
-def register_well_image(source_root: str, well_path: str, image_path: str, acquisition: int | None) -> None:
+Turns = Callable[[str], AbstractContextManager[object]]
+"""Gives the turn at the documents of a source store, by a lock file in it: of several writers one has it."""
+
+
+def register_well_image(
+    source_root: str, image_path: str, acquisition: int | None, turns: Turns = nullcontext
+) -> None:
     """List a result in the well beside its source, and update consolidated metadata last.
 
     Doing it again is harmless.
@@ -49,25 +57,25 @@ def register_well_image(source_root: str, well_path: str, image_path: str, acqui
     ----------
     source_root : str
         Root of the source store.
-    well_path : str
-        Path of the well below the root, for example ``A/1``.
     image_path : str
-        Path of the result below the well, for example ``0denoised``.
+        Path of the result below the root, for example ``A/1/0denoised``.
     acquisition : int or None
         Acquisition that the source image belongs to.
+    turns : callable
+        Asked for a turn where something has to be changed.
 
     Raises
     ------
     TargetError
         There is no such result, or a document cannot be read or written.
     """
-    entry: Json = {"path": image_path}
+    entry: Json = {"path": split_uri(image_path)[1]}
     if acquisition is not None:
         entry["acquisition"] = acquisition
-    _register(_result(f"{source_root.rstrip('/')}/{join(well_path, image_path)}", entry))
+    _register(_result(f"{source_root.rstrip('/')}/{image_path}", entry), turns)
 
 
-def register_nested_image(source_root: str, image_path: str) -> None:
+def register_nested_image(source_root: str, image_path: str, turns: Turns = nullcontext) -> None:
     """Make consolidated metadata name a result that lies inside its source image.
 
     Nothing happens where the store has none. Doing it again is harmless.
@@ -78,16 +86,18 @@ def register_nested_image(source_root: str, image_path: str) -> None:
         Root of the source store.
     image_path : str
         Path of the result below the root, for example ``denoised`` or ``0/denoised``.
+    turns : callable
+        Asked for a turn where something has to be changed.
 
     Raises
     ------
     TargetError
         There is no such result, or a document cannot be read or written.
     """
-    _register(_result(f"{source_root.rstrip('/')}/{image_path}", None))
+    _register(_result(f"{source_root.rstrip('/')}/{image_path}", None), turns)
 
 
-def remove_target(uri: str) -> None:
+def remove_target(uri: str, turns: Turns = nullcontext) -> None:
     """Delete a result, and take out of its source store what was entered there.
 
     Every document that was changed for it gets its original bytes back once no other result is entered in
@@ -98,6 +108,8 @@ def remove_target(uri: str) -> None:
     ----------
     uri : str
         The image group.
+    turns : callable
+        Asked for a turn where there is something to take out.
 
     Raises
     ------
@@ -105,8 +117,10 @@ def remove_target(uri: str) -> None:
         It is no result of this program, or something cannot be written.
     """
     result = _result(uri, None)
-    for key, pristine in _pristine(result).items():
-        _restore(result, key, pristine)
+    if changed := _pristine(result):
+        with turns(_lock_of(result)):
+            for key, pristine in changed.items():
+                _restore(result, key, pristine)
     result.place.delete_tree("")
 
 
@@ -126,7 +140,22 @@ def _result(uri: str, well_entry: Json | None) -> _Result:
     return _Result(place, node, tuple(above), well_entry)
 
 
-def _register(result: _Result) -> None:
+def _register(result: _Result, turns: Turns) -> None:
+    try:
+        if next(_changes(result), None) is None:
+            return
+    except SourceError as error:
+        raise _as_target_error(error) from error
+    with turns(_lock_of(result)):
+        _enter(result)
+
+
+def _lock_of(result: _Result) -> str:
+    root = result.above[-1][0] if result.above else result.place
+    return root.where(_LOCK)
+
+
+def _enter(result: _Result) -> None:
     try:
         changes = dict(_changes(result))
         known = _pristine(result)

@@ -118,6 +118,27 @@ def test_a_truncated_tiff_costs_the_pages_that_are_gone(tmp_path: Path, run: Run
     assert verified(tmp_path / "out/x.ome.zarr")["status"] == "whole"
 
 
+def test_a_tiff_that_ends_too_soon_is_named_and_others_go_on(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "in/x.ome.tif"
+    write_pages(path, pixels((DEPTHS, 24, 32)), ome_xml([(1, 1, DEPTHS, 24, 32)]), compression="zlib")
+    write_sample_zarr(tmp_path / "in/y.zarr", make_sample("y"), "0.5")
+    with tifffile.TiffFile(path) as tif:
+        last = tif.pages[DEPTHS - 1]
+    whole = path.read_bytes()
+    arguments = [tmp_path / "in", "--output", tmp_path / "out", "--microscope", "confocal"]
+    for end in (last.dataoffsets[0] + 3, last.offset + 6, len(whole) // 2, 100, 5, 0):
+        path.write_bytes(whole[:end])
+        cut = run(*arguments)
+        assert cut.exit_code == 1, (end, cut.output)
+        assert any("x.ome.tif" in line for line in cut.stderr.splitlines()), (end, cut.stderr)
+        assert statuses(cut)[-1] in {"done", "unchanged"}, (end, cut.stderr)
+    path.write_bytes(whole)
+    mended = run(*arguments, "--overwrite", "changed")
+    assert mended.exit_code == 0, mended.stderr
+    assert run(path, "--output", tmp_path / "fresh", *arguments[3:]).exit_code == 0
+    np.testing.assert_array_equal(planes(tmp_path / "out/x.ome.zarr"), planes(tmp_path / "fresh/x.ome.zarr"))
+
+
 def test_planes_of_nothing_but_nan_are_kept_and_nothing_fails(tmp_path: Path, run: Run) -> None:
     sample = make_sample("x", (1, 1, 3, 16, 16), "float32")
     sample.pixels[0, 0, 1] = np.nan

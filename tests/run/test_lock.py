@@ -17,7 +17,9 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from autodip_zarr.cli import main
 from autodip_zarr.errors import TargetError
 from autodip_zarr.run import fence as fences
 from autodip_zarr.run.fence import Fence
@@ -26,6 +28,7 @@ from autodip_zarr.stores import read_file, write_file
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample
+from ..stores.builders import ZarrFormat, consolidate, write_plate
 from .results import Run, planes, statuses
 
 HOLD = (
@@ -236,3 +239,65 @@ def test_overwriting_keeps_the_lock(tmp_path: Path, run: Run) -> None:
     rival.kill()
     assert run(*again).exit_code == 0
     assert not np.array_equal(planes(tmp_path / "out/x.zarr"), old)
+
+
+REGISTER = (
+    "import sys\n"
+    "from autodip_zarr.run.lock import turn\n"
+    "from autodip_zarr.stores import register_well_image\n"
+    "sys.stdin.readline()\n"
+    "for image in sys.argv[2:]:\n"
+    "    register_well_image(sys.argv[1], image, None, turn)\n"
+)
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_runs_that_write_back_into_one_well_at_once_lose_no_entry(
+    tmp_path: Path, run: Run, zarr_format: ZarrFormat
+) -> None:
+    plate = write_plate(tmp_path / "p.zarr", zarr_format, wells=("A/1",), fields=8)
+    consolidate(plate, zarr_format)
+    documents = [path for path in plate.rglob("*") if path.name in {"zarr.json", ".zattrs", ".zmetadata"}]
+    before = {path: path.read_bytes() for path in documents}
+    assert run(plate, "--write-back").exit_code == 0
+    after = {path: path.read_bytes() for path in documents}
+    for path, content in before.items():
+        path.write_bytes(content)
+    images = [f"A/1/{field}denoised" for field in range(8)]
+    rivals = [
+        subprocess.Popen([sys.executable, "-c", REGISTER, str(plate), *images[n::4]], stdin=subprocess.PIPE)
+        for n in range(4)
+    ]
+    for rival in rivals:
+        assert rival.stdin is not None
+        rival.stdin.close()
+    assert [rival.wait(120) for rival in rivals] == [0] * 4
+    well = json.loads((plate / "A/1" / ("zarr.json" if zarr_format == 3 else ".zattrs")).read_bytes())
+    listed = (well["attributes"]["ome"] if zarr_format == 3 else well)["well"]["images"]
+    assert {image["path"] for image in listed} >= {image.rsplit("/", 1)[1] for image in images}
+    assert not list(plate.glob(".autodip-zarr*"))
+    for image in images:
+        CliRunner().invoke(main, ["remove", f"{plate}/{image}"], catch_exceptions=False)
+    assert {path: path.read_bytes() for path in documents} == before
+    assert after != before
+
+
+def test_of_two_runs_at_the_same_moment_one_is_refused_or_has_nothing_to_do(
+    tmp_path: Path, quick_table: str
+) -> None:
+    source = tmp_path / "x.zarr"
+    write_sample_zarr(source, make_sample("x", (1, 1, 6, 64, 64)), "0.5")
+    command = [sys.executable, "-m", "autodip_zarr.cli", "denoise", str(source), "--output"]
+    command += [str(tmp_path / "out"), "--table", quick_table, "--workers", "1", "--json"]
+    both = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    told = [(*one.communicate(timeout=300), one.returncode) for one in both]
+    found = sorted(json.loads(out)["images"][0]["status"] for out, _, _ in told)
+    assert found[0] == "done", told
+    assert found[1] in {"failed", "unchanged"}, told
+    for out, error, code in told:
+        if json.loads(out)["images"][0]["status"] == "failed":
+            assert code == 1
+            assert "another run writes there" in error
+    assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code == 0

@@ -123,7 +123,11 @@ def test_half_a_result_does_not_mix_with_another_recipe(tmp_path: Path, source: 
     entry(target, 3).unlink()
     as_if_killed_before_its_end(target)
     before = digest(target)
-    for change, said in ((["--seed", 1], "seed: 0, now 1"), (["--tile", 128], "tile_px: 512, now 128")):
+    for change, said in (
+        (["--seed", 1], "seed: 0, now 1"),
+        (["--tile", 128], "tile_px: 512, now 128"),
+        (["--dtype", "float32"], "pixel type: uint16, now float32"),
+    ):
         refused = run(source, "--output", tmp_path / "out", *change)
         assert refused.exit_code == 1
         assert said in refused.stderr

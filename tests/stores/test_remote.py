@@ -204,7 +204,7 @@ def test_write_back_into_a_bucket(tmp_path: Path, memory: str, zarr_format: Zarr
     for ref in images(list(walk([memory])))[:2]:
         assert ref.plate is not None
         copy_image(read_header(ref), f"{ref.source}denoised", zarr_format)
-        register_well_image(ref.uri, "A/1", f"{ref.plate.field}denoised", 7)
+        register_well_image(ref.uri, f"A/1/{ref.plate.field}denoised", 7)
     assert len(images(list(walk_results([memory])))) == 2
     for name in ("0", "1"):
         remove_target(f"{memory}/p.zarr/A/1/{name}denoised")

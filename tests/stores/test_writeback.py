@@ -45,7 +45,7 @@ def denoise_field(plate: Path, field: str, zarr_format: ZarrFormat) -> str:
     copy_image(read_header(ref), uri, zarr_format)
     well, _, name = field.rpartition("/")
     assert ref.plate is not None
-    register_well_image(ref.uri, well, f"{name}denoised", ref.plate.acquisition)
+    register_well_image(ref.uri, f"{well}/{name}denoised", ref.plate.acquisition)
     return uri
 
 
@@ -131,7 +131,7 @@ def test_registering_again_is_harmless(tmp_path: Path, zarr_format: ZarrFormat, 
     before = tree(plate)
     uri = denoise_field(plate, "A/1/0", zarr_format)
     once = tree(plate)
-    register_well_image(str(plate), "A/1", "0denoised", 7)
+    register_well_image(str(plate), "A/1/0denoised", 7)
     assert tree(plate) == once
     remove_target(uri)
     assert tree(plate) == before
@@ -218,7 +218,7 @@ def test_only_results_are_removed(tmp_path: Path) -> None:
         with pytest.raises(TargetError, match="is no result"):
             remove_target(str(uri))
     with pytest.raises(TargetError, match="is no result"):
-        register_well_image(str(plate), "A/1", "0", 7)
+        register_well_image(str(plate), "A/1/0", 7)
     assert tree(plate) == before
 
 
