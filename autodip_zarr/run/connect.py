@@ -24,8 +24,10 @@ _CARDS: Final = Path("/proc/driver/nvidia/gpus")
 _SETTINGS: Final = {
     "distributed.scheduler.allowed-failures": 0,
     **{f"distributed.worker.memory.{what}": False for what in NEVER_PAUSE},
+    "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
 }
-"""Of Dask. A block whose worker died is tried again by this program, which gives it a worker to itself."""
+"""Of Dask. A block whose worker died is tried again by this program, which gives it a worker to itself, and
+which says what went wrong: remarks of worker processes would stand between the lines of ``--log-json``."""
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -95,3 +96,12 @@ def test_a_killed_worker_costs_a_retry_and_no_plane(tmp_path: Path, slow_table: 
 def test_a_stopped_worker_is_replaced_and_no_plane_is_lost(tmp_path: Path, slow_table: str) -> None:
     said = denoise_while(signal.SIGSTOP, tmp_path, slow_table, 60)
     assert "no answer for 60 s" in said
+
+
+def level_of_dask() -> int:
+    return logging.getLogger("distributed.core").getEffectiveLevel()
+
+
+def test_workers_write_no_remarks_of_dask_between_the_lines_for_machines() -> None:
+    with connect(Machine("cpu", workers=1)) as client:
+        assert list(client.run(level_of_dask).values()) == [logging.CRITICAL]
