@@ -446,6 +446,11 @@ class ChannelPlan:
     warnings: tuple[str, ...] = ()
     """What a person should look at, in words."""
 
+    @property
+    def plane_cost(self) -> float:
+        """Relative cost of one of its planes."""
+        return self.relative_cost / max(self.planes, 1)
+
 
 Action = Literal["create", "continue", "keep", "redo", "leave", "refuse"]
 """What is done about the result of an image.

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
 from autodip_zarr.report.visible import visible
@@ -51,6 +51,7 @@ class JsonLines:
             "planes_total": news.planes_total,
             "planes_done": news.planes_done,
             "planes_failed": news.planes_failed,
+            "share_done": round(news.share_done, 6),
         }
         self.write(event | {"run": numbers}, news.message)
 
@@ -67,11 +68,10 @@ def _bar(console: Console) -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
-        TextColumn("time left"),
-        TimeRemainingColumn(elapsed_when_finished=True, compact=True),
+        TextColumn("{task.fields[left]}"),
         TextColumn("{task.fields[failed]}"),
     )
-    return Progress(*columns, console=console, speed_estimate_period=3600)
+    return Progress(*columns, console=console)
 
 
 def rate_text(planes: int, seconds: float) -> str:
@@ -79,22 +79,32 @@ def rate_text(planes: int, seconds: float) -> str:
     return f"{planes / seconds * 3600:.0f} planes/h" if planes and seconds > 0 else "- planes/h"
 
 
+def left_text(share_done: float, seconds: float) -> str:
+    """Return the time that is left if the rest of the work goes as the share that is behind."""
+    if share_done <= 0:
+        return "- left"
+    left = seconds * (1 - share_done) / share_done
+    return f"{left / 60:.0f} min left" if left < 2 * 3600 else f"{left / 3600:.1f} h left"
+
+
 class _BarWatch:
     def __init__(self, bar: Progress) -> None:
         self.bar = bar
         self.started = time.monotonic()
-        self.task = bar.add_task("planes", total=None, rate="", failed="")
+        self.task = bar.add_task("planes", total=None, rate="", left="", failed="")
 
     def __call__(self, news: News) -> None:
         if news.message is not None:
             self.bar.console.print(Text(visible(news.message)))
-        rate = rate_text(news.planes_done, time.monotonic() - self.started)
+        seconds = time.monotonic() - self.started
+        rate = rate_text(news.planes_done, seconds)
         failed = f"{news.planes_failed} failed" if news.planes_failed else ""
         self.bar.update(
             self.task,
             total=news.planes_total,
             completed=news.planes_done + news.planes_failed,
             rate=rate,
+            left=left_text(news.share_done, seconds),
             failed=failed,
         )
 
@@ -111,10 +121,10 @@ class _LineWatch:
             print(visible(news.message), file=self.stream, flush=True)
         elif now - self.last >= _SECONDS_BETWEEN_LINES and news.planes_done:
             self.last = now
-            left = (news.planes_total - news.planes_done) * (now - self.started) / news.planes_done
             print(
                 f"planes {news.planes_done}/{news.planes_total}, failed {news.planes_failed}, "
-                f"{rate_text(news.planes_done, now - self.started)}, {left / 60:.0f} min left",
+                f"{rate_text(news.planes_done, now - self.started)}, "
+                f"{left_text(news.share_done, now - self.started)}",
                 file=self.stream,
                 flush=True,
             )

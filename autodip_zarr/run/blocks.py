@@ -51,9 +51,8 @@ def plane_seconds(channel: ChannelPlan, recipe: Recipe, header: Header, device: 
     """Return roughly how long one plane of a channel takes; 0 where it is copied."""
     if channel.match is None:
         return 0.0
-    cost = channel.relative_cost / max(channel.planes, 1)
     iterations = channel.match.config.iterations * recipe.starts
-    return estimated_seconds(cost, iterations, header.size("y") * header.size("x"), device)
+    return estimated_seconds(channel.plane_cost, iterations, header.size("y") * header.size("x"), device)
 
 
 def block_shape(header: Header, plane_seconds: float) -> tuple[int, int]:

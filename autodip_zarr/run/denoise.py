@@ -55,6 +55,8 @@ class Progress:
     """Planes that are denoised."""
     planes_failed: int
     """Planes that failed."""
+    share_done: float = 0.0
+    """Part of the work that is behind, by the cost of the planes, from 0 to 1."""
     message: str | None = None
     """Something to tell, in one line; ``None`` where only the numbers changed."""
     event: Mapping[str, object] | None = None
@@ -134,7 +136,7 @@ def denoise(
     machine = settle_cluster(machine or Machine())
     plan = make_plan(sources, choices, machine.device)
     for warning in plan.warnings:
-        watch(Progress(0, 0, 0, f"warning: {warning}"))
+        watch(Progress(0, 0, 0, message=f"warning: {warning}"))
     return carry_out(plan, choices, machine, watch)
 
 
@@ -171,16 +173,20 @@ class _Run:
         self.results: list[ImageResult] = []
         self.jobs: dict[str, ImageJob] = {}
         self.total = plan.totals.planes
+        self.cost_total = plan.totals.relative_cost
+        self.cost_done = 0.0
         self.done = 0
         self.failed = 0
         self.copied = 0
         self.paces: dict[DipConfig, Pace] = {}
 
     def tell(self, message: str | None = None, event: Mapping[str, object] | None = None) -> None:
-        self.watch(Progress(self.total, self.done, self.failed, message, event))
+        share = min(1.0, self.cost_done / self.cost_total) if self.cost_total > 0 else 0.0
+        self.watch(Progress(self.total, self.done, self.failed, share, message, event))
 
     def _lose(self, image: ImagePlan, message: str) -> None:
         self.total -= image.planes
+        self.cost_total -= sum(channel.relative_cost for channel in image.channels)
         ref = image.header.ref
         uri = "" if image.target is None else image.target.uri
         lost = ImageResult(ref.source, ref.series, uri, "failed", 0, image.planes, 0.0, (message,))
@@ -208,7 +214,10 @@ class _Run:
                 self.locks.release(image.target.uri if image.target else "")
                 self._lose(image, str(error))
                 continue
-            self.total -= image.planes - job.planes_left()  # what an earlier run has done
+            left = job.left()
+            for c, channel in enumerate(image.channels):  # what an earlier run has done
+                self.total -= channel.planes - left.get(c, 0)
+                self.cost_total -= (channel.planes - left.get(c, 0)) * channel.plane_cost
             if job.is_complete:
                 self.results.append(job.result("unchanged", 0))
                 self.tell(f"{image.header.ref.source}: nothing left to do, {job.spec.uri}")
@@ -313,8 +322,12 @@ class _Run:
 
     def _take_block(self, job: ImageJob, task: BlockTask, outcome: BlockOutcome) -> Iterable[Call]:
         job.open_blocks -= 1
+        tried = outcome.denoised + len(outcome.failures)
+        cost = tried * job.image.channels[task.block.c].plane_cost
+        self.cost_done += cost
         if task.is_recorded:  # not counted among what was left
-            self.total += outcome.denoised + len(outcome.failures)
+            self.total += tried
+            self.cost_total += cost
         job.planes_done += outcome.denoised
         job.messages += outcome.failures
         self.done += outcome.denoised

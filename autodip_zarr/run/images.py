@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -110,11 +111,14 @@ class ImageJob:
             self.lock,
         )
 
-    def planes_left(self) -> int:
-        """Return how many planes are to be denoised in the blocks that are left."""
+    def left(self) -> Mapping[int, int]:
+        """Return how many planes of each channel are to be denoised in the blocks that are left."""
         chosen = {(t, z) for t in self.image.t for z in self.image.z}
-        left = (block for block in self.todo if self.image.channels[block.c].match is not None)
-        return sum(len(chosen.intersection(block.positions)) for block in left)
+        planes: Counter[int] = Counter()
+        for block in self.todo:
+            if self.image.channels[block.c].match is not None:
+                planes[block.c] += len(chosen.intersection(block.positions))
+        return planes
 
     def result(self, status: ImageStatus, failed: int) -> ImageResult:
         """Return what became of the image."""
