@@ -14,10 +14,10 @@ from autodip_zarr.domain import ChannelPlan, DipConfig, Header, ImagePlan, Recip
 PROCESS_BYTES: Final = 500_000_000
 """A worker without blocks: Python, torch, zarr, what they cache, and the strip that is being shrunk."""
 
-_BYTES_PER_ACTIVATION: Final = {"bfloat16": 9, "float32": 14, "tf32": 14}
+_BYTES_PER_ACTIVATION: Final = {"bfloat16": 7.5, "float32": 11.5, "tf32": 11.5}
 """Of the inputs and outputs of all convolutions, with what norms, gradients and copies keep of each."""
 
-_BYTES_PER_WEIGHT: Final = 20
+_BYTES_PER_WEIGHT: Final = 24
 """The weight in float32 and as it is computed with, its gradient, and the two moments of the optimiser."""
 
 _SCRATCH_BYTES_PER_PIXEL: Final = 8

@@ -41,7 +41,7 @@ def test_the_bound_on_a_fit_holds_for_what_was_measured_and_is_not_far_above(con
     for precision, measured in zip(("bfloat16", "float32"), MEASURED_GIB[config], strict=True):
         recipe = preset_recipe("standard", precision=precision)
         bound = fit_bytes(config, recipe, (512, 512)) / GIB
-        assert measured - BARE_GIB <= bound <= 1.8 * (measured - BARE_GIB)
+        assert measured - BARE_GIB <= bound <= 1.5 * (measured - BARE_GIB)
 
 
 def test_large_planes_take_the_network_of_a_tile_and_copies_none() -> None:
