@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import math
 import shlex
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -74,9 +75,11 @@ def card_options(cards: Cards) -> dict[str, Any]:
 def connect_slurm(jobs: SlurmJobs) -> Iterator[Client]:
     """Submit jobs to Slurm, wait for the first worker, and replace jobs that end before the work does."""
     _need("dask_jobqueue", jobs, "slurm")
+    handler = signal.getsignal(signal.SIGINT)
     from dask_jobqueue.slurm import SLURMCluster  # noqa: PLC0415 - an optional dependency
     from distributed import Client  # noqa: PLC0415 - half a second, not needed for planning
 
+    signal.signal(signal.SIGINT, handler)  # its import has made Ctrl-C end the program as if all were done
     with SLURMCluster(**slurm_options(jobs)) as cluster, Client(cluster, set_as_default=False) as client:
         keeper = Keeper(cluster, jobs)
         keeper.begin()

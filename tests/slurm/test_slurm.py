@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 
 from autodip_zarr.stores.sample import write_sample_tiff
 
+from ..run.processes import wait_for
 from ..run.results import planes
 from ..samples import make_sample, write_archive
 
@@ -107,16 +109,45 @@ def test_jobs_that_end_before_their_workers_have_come_end_the_run(
 
 
 @pytest.mark.soak
+def test_an_interrupted_run_gives_its_jobs_back_and_goes_on_later(
+    tmp_path: Path, slurm: dict[str, str], quick_table: str
+) -> None:
+    source = tmp_path / "x.ome.tif"
+    write_sample_tiff(source, make_sample("x", (20, 1, 2, 48, 48)))
+    run = ["denoise", source, "--table", slower(quick_table, tmp_path), "--json", "--output"]
+    run += [tmp_path / "out", "--cluster", cluster_file(tmp_path, jobs="1")]
+    command = [sys.executable, "-m", "autodip_zarr.cli", *map(str, run)]
+    process = subprocess.Popen(command, env=slurm, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(tmp_path / "out/x.ome.zarr/autodip/record/c", 400)  # the first plane is recorded
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "the same command goes on" in errors
+    assert jobs_left(slurm) == []
+    again = autodip(slurm, *run)
+    assert again.returncode == 0, again.stderr
+    (image,) = json.loads(again.stdout)["images"]
+    assert image["status"] == "done"
+    assert 0 < image["planes_done"] < 40
+
+
+def slower(table: str, folder: Path) -> Path:
+    """Write a table whose networks take a second or so for a small plane."""
+    document = json.loads(Path(table).read_text())
+    for entry in document["entries"]:
+        entry["iterations"] = 300
+    path = folder / "slow.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.mark.soak
 def test_jobs_that_reach_their_time_limit_are_replaced_and_nothing_is_lost(
     tmp_path: Path, slurm: dict[str, str], quick_table: str
 ) -> None:
-    source, table = tmp_path / "x.ome.tif", tmp_path / "slow.json"
+    source = tmp_path / "x.ome.tif"
     write_sample_tiff(source, make_sample("x", (30, 1, 2, 48, 48)))
-    document = json.loads(Path(quick_table).read_text())
-    for entry in document["entries"]:
-        entry["iterations"] = 300
-    table.write_text(json.dumps(document))
-    run = ["denoise", source, "--table", table, "--json", "--output"]
+    run = ["denoise", source, "--table", slower(quick_table, tmp_path), "--json", "--output"]
     path = cluster_file(tmp_path, jobs="1", walltime='"00:01:00"')
     limited = autodip(slurm, *run, tmp_path / "limited", "--cluster", path)
     assert limited.returncode == 0, limited.stderr
