@@ -36,6 +36,11 @@ def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 _sources = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+_workers = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Local worker processes.  [default: one a core, as memory allows]",
+)
 _device = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 
 _knowledge = _options(
@@ -299,7 +304,7 @@ def _exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
 @_device
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")
 @click.option("--cluster", metavar="FILE", help="TOML of Slurm jobs, or of cards, to start workers on.")
-@click.option("--workers", type=click.IntRange(1), help="Local worker processes.  [default: one a core]")
+@_workers
 @click.option(
     "--memory",
     metavar="SIZE",
@@ -611,7 +616,7 @@ def remove(target: str) -> None:
 
 @main.command()
 @click.option("--output", default="autodip-demo", show_default=True, metavar="DIR", help="Folder to work in.")
-@click.option("--workers", type=click.IntRange(1), help="Local worker processes.  [default: one a core]")
+@_workers
 @click.option("--table", default="published", show_default=True, help="Calibration table: a name or a path.")
 def demo(output: str, workers: int | None, table: str) -> None:
     """Simulate a small archive, denoise it, and show what came of it."""

@@ -15,7 +15,9 @@ from autodip_zarr.run.choices import Machine
 
 _OPTION: Final = "--cluster"
 _WALLTIME: Final = re.compile(r"(\d+-\d{1,2}(:\d{1,2}){0,2}|\d+(:\d{1,2}){0,2})")
-_LEAST_PROCESS_BYTES: Final = 10**9
+LEAST_PROCESS_BYTES: Final = 10**9
+"""Memory that a worker process is given at the least."""
+
 _CARD_DIRECTIVE: Final = re.compile(r"^--(gpus|gres=.*gpu|gpus-per-)")
 
 _Value = TypeVar("_Value")
@@ -135,9 +137,9 @@ def _slurm(path: str, fields: _Fields) -> SlurmJobs:
         local_folder=fields.take("local_folder", _line, None),
         log_folder=fields.take("log_folder", _line, None),
     )
-    if jobs.memory_bytes < jobs.processes * _LEAST_PROCESS_BYTES:
+    if jobs.memory_bytes < jobs.processes * LEAST_PROCESS_BYTES:
         found = f"{jobs.memory_bytes / 10**9:.3g} GB for {jobs.processes} worker processes"
-        expected = f"at least {jobs.processes * _LEAST_PROCESS_BYTES // 10**9} GB: 1 GB a process"
+        expected = f"at least {jobs.processes * LEAST_PROCESS_BYTES // 10**9} GB: 1 GB a process"
         raise OptionError(f"{fields.where}: memory", found, expected)
     if jobs.device == "cuda" and not any(map(_CARD_DIRECTIVE.match, jobs.directives)):
         found = f"{list(jobs.directives)} with device = 'cuda'"
@@ -311,8 +313,8 @@ def memory_option(text: str) -> int:
         size = _memory(text)
     except ValueError as error:
         raise OptionError("--memory", repr(text), str(error)) from None
-    if size < _LEAST_PROCESS_BYTES:
-        raise OptionError("--memory", text, f"at least {_LEAST_PROCESS_BYTES // 10**9} GB a worker process")
+    if size < LEAST_PROCESS_BYTES:
+        raise OptionError("--memory", text, f"at least {LEAST_PROCESS_BYTES // 10**9} GB a worker process")
     return size
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.cluster_file import SlurmJobs, read_cluster
+from autodip_zarr.run.cluster_file import LEAST_PROCESS_BYTES, SlurmJobs, read_cluster
 from autodip_zarr.run.clusters import NEVER_PAUSE, connect_cluster
 from autodip_zarr.run.dispatch import CALLS_PER_WORKER
 from autodip_zarr.run.machine import resolve_device, usable_cores
@@ -34,8 +34,8 @@ which says what went wrong: remarks of worker processes would stand between the 
 def connect(machine: Machine) -> Iterator[Client]:
     """Connect to a running scheduler, or start workers: those of a cluster file, or on this machine.
 
-    On this machine, one worker process a core, or one a card. Each has three threads, so that it reads one
-    block and writes another while it fits a third; fits go one after the other.
+    On this machine, one worker process a core, if there is memory for so many, or one a card. Each has three
+    threads, so that it reads one block and writes another while it fits a third; fits go one after the other.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def connect(machine: Machine) -> Iterator[Client]:
 def _local_cluster(machine: Machine) -> SpecCluster:
     from distributed import Nanny, Scheduler, SpecCluster  # noqa: PLC0415 - see above
 
-    options = worker_options(machine, usable_cores(), visible_cards(os.environ))
+    options = _local_options(machine)
     fixed = {
         "nthreads": CALLS_PER_WORKER,
         "memory_limit": worker_memory(machine),
@@ -96,10 +96,21 @@ def worker_memory(machine: Machine) -> int | None:
         return cluster.memory_bytes
     if machine.memory_bytes is not None:
         return machine.memory_bytes
+    return _machine_bytes() // len(_local_options(machine))
+
+
+def _local_options(machine: Machine) -> list[dict[str, Any]]:
+    """Return what is particular to each worker here: one a core, as far as there is memory for them."""
+    room = _machine_bytes() // (machine.memory_bytes or LEAST_PROCESS_BYTES)
+    return worker_options(machine, max(1, min(usable_cores(), room)), visible_cards(os.environ))
+
+
+def _machine_bytes() -> int:
+    """Return the memory of this machine, or of the control group that this process is in."""
     from distributed.system import MEMORY_LIMIT  # noqa: PLC0415 - half a second, not needed for planning
 
-    share: int = MEMORY_LIMIT // len(worker_options(machine, usable_cores(), visible_cards(os.environ)))
-    return share
+    limit: int = MEMORY_LIMIT
+    return limit
 
 
 def revive(client: Client) -> None:

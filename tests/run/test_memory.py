@@ -14,7 +14,9 @@ from autodip_zarr.cli import main
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import OptionError
+from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.cluster_file import memory_option
+from autodip_zarr.run.connect import connect, worker_memory
 from autodip_zarr.run.memory import fit_bytes
 from autodip_zarr.stores.sample import write_sample_zarr
 
@@ -111,3 +113,12 @@ def test_memory_is_not_for_workers_that_are_there(tmp_path: Path, run: Run) -> N
     refused = run(tmp_path / "x.zarr", "--output", tmp_path / "out", "--memory", "2GB")
     assert refused.exit_code == 2
     assert "--scheduler, --memory" in refused.stderr
+
+
+def test_there_are_no_more_workers_than_there_is_memory_for() -> None:
+    total = worker_memory(Machine("cpu", workers=1))
+    assert total is not None
+    assert worker_memory(Machine("cpu", memory_bytes=total // 2)) == total // 2
+    with connect(Machine("cpu", memory_bytes=total)) as client:
+        limits = [worker["memory_limit"] for worker in client.scheduler_info()["workers"].values()]
+    assert limits == [total]
