@@ -162,19 +162,18 @@ class Dispatcher:
     def next(self, now_s: float) -> tuple[str, Call] | None:
         """Return a worker and the call to hand to it, or ``None`` where nothing can be handed out now."""
         free = [address for address, seat in self.seats.items() if len(seat.calls) < self._room(seat)]
-        if not free:
-            return None
-        address = min(free, key=lambda one: len(self.seats[one].calls))
-        seat = self.seats[address]
-        call = self._choose(seat)
-        if call is None:
-            return None
-        if not seat.calls:
-            seat.heard_s = now_s
-        seat.calls.append(call)
-        if call.alike is not None:
-            seat.last = call.alike
-        return address, call
+        for address in sorted(free, key=lambda one: len(self.seats[one].calls)):
+            seat = self.seats[address]
+            call = self._choose(seat)
+            if call is None:
+                continue
+            if not seat.calls:
+                seat.heard_s = now_s
+            seat.calls.append(call)
+            if call.alike is not None:
+                seat.last = call.alike
+            return address, call
+        return None
 
     def _room(self, seat: Seat) -> int:
         """Return how many calls a worker may have now; a suspect is alone, and waits for an empty worker."""

@@ -82,6 +82,15 @@ def test_a_worker_never_has_more_calls_than_its_memory_and_every_call_comes_to_i
     assert made == list(range(len(sizes)))
 
 
+def test_a_worker_without_memory_for_a_second_call_holds_up_no_other() -> None:
+    numbered = [Call(print, n, held_bytes=held) for n, held in enumerate([9, 2, 2, 2, 2, 2, 2])]
+    dispatcher = Dispatcher(iter(numbered))
+    dispatcher.seat({"a": Offer(3, 10), "b": Offer(3, 10)}, 0.0)
+    while dispatcher.look_ahead():
+        pass
+    assert hand_out(dispatcher) == [("a", 0), ("b", 1), ("b", 2), ("b", 3)]
+
+
 def test_a_long_call_is_not_bound_to_a_busy_worker() -> None:
     dispatcher = make(calls(*["k"] * 20, seconds=3600.0), {"a": 3})
     assert hand_out(dispatcher) == [("a", 0)]
