@@ -322,7 +322,7 @@ def _memory(value: object) -> int:
     from dask.utils import parse_bytes  # noqa: PLC0415 - not needed for planning
 
     text = _line(value)
-    if re.fullmatch(r"\d+(\.\d+)? ?[KMGT]i?B", text) is None:
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})? ?[KMGT]i?B", text) is None:
         msg = "a size with its unit, for example 32 GB"
         raise ValueError(msg)
     return int(parse_bytes(text))
