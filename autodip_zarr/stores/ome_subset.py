@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from autodip_zarr.metadata.xml_tree import undeclared
 from autodip_zarr.stores.ome_xml import local_name, parse_root
 
 
@@ -40,7 +41,8 @@ def subset_ome_xml(ome_xml: str, indices: Sequence[int]) -> str:
         return ome_xml
     from xml.parsers.expat import ParserCreate  # noqa: PLC0415  # the text was checked just above
 
-    content = ome_xml.encode()
+    text = undeclared(ome_xml)  # as it was checked: broken declarations are common
+    declaration, content = ome_xml[: len(ome_xml) - len(text)], text.encode()
     spans = _Spans(frozenset(indices))
     parser: Any = ParserCreate(encoding="utf-8", namespace_separator="}")
     parser.StartElementHandler = lambda name, attributes: spans.start(
@@ -52,7 +54,7 @@ def subset_ome_xml(ome_xml: str, indices: Sequence[int]) -> str:
     for start, end in sorted(spans.cuts()):
         kept += content[position:start]
         position = end
-    return bytes(kept + content[position:]).decode()
+    return declaration + bytes(kept + content[position:]).decode()
 
 
 @dataclass
