@@ -2,13 +2,13 @@
 
 All of it through the command line, with one worker on one core and narrow networks:
 
-- one plane of SIDE x SIDE pixels for each of some pixel types; every tile is taken for its own fit, since
-  hours of fitting would change nothing in what is held;
-- a stack of PLANES planes of 512x512 pixels, two iterations each.
+- one plane of SIDE x SIDE pixels for each of some pixel types, and a stack of PLANES planes of 512x512
+  pixels; every tile is taken for its own fit, since hours of fitting would change nothing in what is held;
+- a stack of FITTED planes of 512x512 pixels, some iterations each.
 
 The worker says its peak itself, in the events of ``--log-json``.
 
-Usage: python -m benchmarks.memory [--sides 8000 20000] [--types uint16 float32] [--planes 500]
+Usage: python -m benchmarks.memory [--sides 8000 20000] [--types uint16 float32] [--planes 500] [--fitted 60]
 """
 
 from __future__ import annotations
@@ -95,10 +95,11 @@ def main() -> None:
     parser.add_argument("--sides", type=int, nargs="*", default=[8000, 20000])
     parser.add_argument("--types", nargs="*", default=["uint16", "float32"])
     parser.add_argument("--planes", type=int, default=500)
+    parser.add_argument("--fitted", type=int, default=60)
     chosen = parser.parse_args()
     shapes = [((1, side, side), dtype, False) for side in chosen.sides for dtype in chosen.types]
-    if chosen.planes:
-        shapes.append(((chosen.planes, 512, 512), "uint16", True))
+    stacks = [(chosen.planes, False), (chosen.fitted, True)]
+    shapes += [((planes, 512, 512), "uint16", fits) for planes, fits in stacks if planes]
     for shape, dtype, fits in shapes:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -110,7 +111,7 @@ def main() -> None:
             least, most = bound_of(source, folder, fits=fits)
         size = "x".join(map(str, shape))
         bounds = f"bound {least / _MB:.0f} MB with one block, {most / _MB:.0f} MB with those it may have"
-        print(f"{size} {dtype}: peak {peak / _MB:.0f} MB, {bounds}", flush=True)
+        print(f"{size} {dtype}{', fitted' if fits else ''}: peak {peak / _MB:.0f} MB, {bounds}", flush=True)
 
 
 if __name__ == "__main__":
