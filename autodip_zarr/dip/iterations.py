@@ -27,7 +27,8 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     An average of outputs lags, so that short counts are raised to ``recipe.least_iterations`` (at most
     fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
     to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side, and faster
-    (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. Larger fields keep
+    (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. What counts is the
+    field that is fitted: deep networks pad small ones. Larger fields keep
     the count; narrow networks take no less than it, since they learn slowly on any field, and so do perturbed
     ones of depth 7 and more. The measurements behind all of this are in docs/explanation/quality.md.
 
@@ -43,7 +44,9 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
     is_short = config.iterations < recipe.perturb_from and not _is_narrow(config)
     exponent = recipe.unperturbed_exponent if is_short else recipe.size_exponent
-    factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(shape))), exponent)
+    least_side = (1 << config.depth) + 1  # to which a smaller field is padded before it is fitted
+    fitted = (max(shape[0], least_side), max(shape[1], least_side))
+    factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(fitted))), exponent)
     is_slow = _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe))
     least = config.iterations if is_slow else 1
     return max(min(raised, least), round(raised * factor))

@@ -47,7 +47,9 @@ def test_short_counts_are_fitted_without_perturbation_and_stopped_sooner_on_smal
     short = DipConfig(8, 64, 4, 700)
     assert perturbation_for(short, STANDARD, (512, 512)) == 0.0
     assert iterations_for(short, STANDARD, (512, 512)) == 700
-    assert iterations_for(short, STANDARD, (256, 256)) == round(700 / 2**1.4)
+    assert iterations_for(short, STANDARD, (384, 384)) == round(700 * 0.75**1.4)
+    padded = round(700 * (257 / 512) ** 1.4)
+    assert [iterations_for(short, STANDARD, (side, side)) for side in (16, 128, 257)] == [padded] * 3
     assert iterations_for(SHORT, STANDARD, (256, 256)) == 300
     assert perturbation_for(LONG, STANDARD, (512, 512)) == pytest.approx(1 / 60)
 
