@@ -28,6 +28,7 @@ from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.memory import PROCESS_BYTES, block_bytes, fit_bytes
 from autodip_zarr.run.plan import Planning
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_zarr
+from benchmarks.schedule import write_table
 
 _NO_FIT = """
 import sys
@@ -52,14 +53,6 @@ def write_image(folder: Path, shape: tuple[int, int, int], dtype: str) -> Path:
     return path
 
 
-def write_table(path: Path) -> None:
-    """Write the published table with one quick configuration for everything."""
-    table = json.loads((Path(__file__).parents[1] / "calibration" / "published.json").read_text())
-    for entry in table["entries"]:
-        entry |= {"depth": 4, "width": 32, "skip": 4, "iterations": 2}
-    path.write_text(json.dumps(table))
-
-
 def peak_of(source: Path, folder: Path, *, fits: bool) -> int:
     """Denoise through the command line, and return the peak that the worker told, in bytes."""
     command = [sys.executable, "-m", "autodip_zarr.cli", "denoise", str(source), "--output"]
@@ -82,10 +75,10 @@ def bound_of(source: Path, folder: Path, *, fits: bool) -> tuple[int, int]:
     if spec is None:
         sys.exit(f"{source}: no result is planned")
     planes = spec.block_t * spec.block_z
-    held = block_bytes(image.header, spec, image.recipe, planes, 1)
+    held = block_bytes(image.header, spec, image.recipe, planes, "cpu")
     blocks = -(-image.header.size("z") // spec.block_z)
     size = (image.header.size("y"), image.header.size("x"))
-    own = PROCESS_BYTES + (fit_bytes(DipConfig(4, 32, 4, 2), image.recipe, size) if fits else 0)
+    own = PROCESS_BYTES + (fit_bytes(DipConfig(4, 32, 4, 2), image.recipe, size, "cpu") if fits else 0)
     return own + held, own + min(blocks, 3) * held
 
 
@@ -105,7 +98,7 @@ def main() -> None:
             folder = Path(name)
             (folder / "site").mkdir()
             (folder / "site" / "sitecustomize.py").write_text(_NO_FIT)
-            write_table(folder / "table.json")
+            write_table(folder / "table.json", 2)
             source = write_image(folder, shape, dtype)
             peak = peak_of(source, folder, fits=fits)
             least, most = bound_of(source, folder, fits=fits)

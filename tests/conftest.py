@@ -33,6 +33,17 @@ def quick_table(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
+def slow_table(quick_table: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A table whose networks take a second or so for a small plane."""
+    table = json.loads(Path(quick_table).read_text())
+    for entry in table["entries"]:
+        entry["iterations"] = 300
+    path = tmp_path_factory.mktemp("table") / "slow.json"
+    path.write_text(json.dumps(table))
+    return str(path)
+
+
+@pytest.fixture(scope="session")
 def scheduler() -> Iterator[str]:
     """Address of a real Dask cluster with two worker processes."""
     from distributed import LocalCluster

@@ -16,9 +16,10 @@ from autodip_zarr.dip import fast, network
 from autodip_zarr.dip.iterations import AUTO_TIMES
 from autodip_zarr.dip.losses import loss, mean_squared_error
 from autodip_zarr.dip.memory import keep_freed_memory
-from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters, padded_size
+from autodip_zarr.dip.network import INPUT_CHANNELS, initial_parameters
 from autodip_zarr.dip.perturbation import Generators, Noise
 from autodip_zarr.dip.stop import LOOK_EVERY, Restlessness, StopWatch
+from autodip_zarr.dip.tiles import padded_size
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError, OptionError
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from autodip_zarr.dip.tiles import padded_size
 from autodip_zarr.domain import DipConfig, Recipe
 
 CALIBRATED_SIDE_PX: Final = 512
@@ -28,9 +29,9 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
     to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side, and faster
     (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. What counts is the
-    field that is fitted: deep networks pad small ones. Larger fields keep
-    the count; narrow networks take no less than it, since they learn slowly on any field, and so do perturbed
-    ones of depth 7 and more. The measurements behind all of this are in docs/explanation/quality.md.
+    field that is fitted: deep networks pad small ones. Larger fields keep the count; narrow networks take no
+    less than it, since they learn slowly on any field, and so do perturbed ones of depth 7 and more. The
+    measurements behind all of this are in docs/explanation/quality.md.
 
     Parameters
     ----------
@@ -44,8 +45,7 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
     is_short = config.iterations < recipe.perturb_from and not _is_narrow(config)
     exponent = recipe.unperturbed_exponent if is_short else recipe.size_exponent
-    least_side = (1 << config.depth) + 1  # to which a smaller field is padded before it is fitted
-    fitted = (max(shape[0], least_side), max(shape[1], least_side))
+    fitted = (padded_size(shape[0], config), padded_size(shape[1], config))
     factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(fitted))), exponent)
     is_slow = _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe))
     least = config.iterations if is_slow else 1

@@ -124,8 +124,8 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
     Parameters
     ----------
     x : Tensor
-        Input, (1, 32, Y, X), of a size that :func:`padded_size` allows; its type, float32 or bfloat16, is
-        that of all activations.
+        Input, (1, 32, Y, X), of a size that :func:`autodip_zarr.dip.tiles.padded_size` allows; its type,
+        float32 or bfloat16, is that of all activations.
     parameters : sequence of Tensor
         In the order of :func:`parameter_shapes`.
     config : DipConfig
@@ -190,22 +190,3 @@ def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
     for axis, length in zip((-2, -1), size, strict=True):
         x = x.narrow(axis, (x.shape[axis] - length) // 2, length)
     return x
-
-
-def padded_size(side: int, config: DipConfig) -> int:
-    """Return the smallest side, at least ``side``, that the network can take.
-
-    Reflection padding needs 2 pixels at every level. Without skip branches nothing crops what upsampling
-    adds, so that the side must also be a multiple of ``2**depth``.
-
-    Parameters
-    ----------
-    side : int
-        Side of the image, in pixels.
-    config : DipConfig
-        Architecture.
-    """
-    step = 1 << config.depth
-    if config.skip:
-        return max(side, step + 1)
-    return max(-(-side // step), 2) * step

@@ -79,7 +79,8 @@ def connect_slurm(jobs: SlurmJobs) -> Iterator[Client]:
     from dask_jobqueue.slurm import SLURMCluster  # noqa: PLC0415 - an optional dependency
     from distributed import Client  # noqa: PLC0415 - half a second, not needed for planning
 
-    signal.signal(signal.SIGINT, handler)  # its import has made Ctrl-C end the program as if all were done
+    if signal.getsignal(signal.SIGINT) is not handler:  # its import makes Ctrl-C end as if all were done
+        signal.signal(signal.SIGINT, handler)
     with SLURMCluster(**slurm_options(jobs)) as cluster, Client(cluster, set_as_default=False) as client:
         keeper = Keeper(cluster, jobs)
         keeper.begin()

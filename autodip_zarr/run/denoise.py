@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 from autodip_zarr.domain import DipConfig, ImagePlan, Plan, Skipped
@@ -31,7 +32,7 @@ from autodip_zarr.run.images import (
 )
 from autodip_zarr.run.lock import Locks
 from autodip_zarr.run.machine import resolve_device
-from autodip_zarr.run.memory import block_bytes, fit_bytes, fitted_at_once, least_bytes
+from autodip_zarr.run.memory import block_bytes, fit_bytes, least_bytes
 from autodip_zarr.run.plan import make_plan
 from autodip_zarr.run.process import (
     BlockOutcome,
@@ -167,8 +168,8 @@ class _Run:
         self.plan = plan
         self.locks = locks
         self.choices = choices
+        self.machine = machine
         self.device = resolve_device(machine.device)
-        self.memory_bytes = worker_memory(machine)
         self.watch = watch
         self.results: list[ImageResult] = []
         self.jobs: dict[str, ImageJob] = {}
@@ -179,6 +180,11 @@ class _Run:
         self.failed = 0
         self.copied = 0
         self.paces: dict[DipConfig, Pace] = {}
+
+    @cached_property
+    def memory_bytes(self) -> int | None:
+        """Memory of each worker, as far as it is known; found out only where there is something to do."""
+        return worker_memory(self.machine)
 
     def tell(self, message: str | None = None, event: Mapping[str, object] | None = None) -> None:
         share = min(1.0, self.cost_done / self.cost_total) if self.cost_total > 0 else 0.0
@@ -227,8 +233,10 @@ class _Run:
 
     def _too_large(self, image: ImagePlan) -> str | None:
         """Say what is wrong where not even one block of an image fits into the memory of a worker."""
-        needed = least_bytes(image, self.device)
-        if self.memory_bytes is None or needed <= self.memory_bytes:
+        if image.target is None or self.memory_bytes is None:
+            return None
+        needed = least_bytes(image, image.target, self.device)
+        if needed <= self.memory_bytes:
             return None
         found = (
             f"one block needs {needed / 1e9:.1f} GB on a worker, which has {self.memory_bytes / 1e9:.1f} GB"
@@ -241,19 +249,20 @@ class _Run:
         for task in job.tasks(self.device):
             if job.is_aborted:
                 return
-            yield self._fitting(job, task)
+            yield self._working(job, task)
 
-    def _fitting(self, job: ImageJob, task: BlockTask) -> Call:
+    def _working(self, job: ImageJob, task: BlockTask) -> Call:
+        held = self._held_bytes(task)
         if task.config is None:
-            return Call(run_block, task)
-        header, recipe = job.image.header, job.image.recipe
-        seconds = plane_seconds(job.image.channels[task.block.c], recipe, header, self.device)
+            return Call(run_block, task, held_bytes=held)
+        seconds = plane_seconds(job.image.channels[task.block.c], task.recipe, task.header, self.device)
         fitted = sum(t in task.t and z in task.z for t, z in task.block.positions)
         size = (job.spec.size("y"), job.spec.size("x"))
-        planes = len(task.block.positions)
-        held = block_bytes(header, job.spec, recipe, planes, fitted_at_once(planes, self.device))
-        turn = fit_bytes(task.config, recipe, size)
+        turn = fit_bytes(task.config, task.recipe, size, self.device)
         return Call(run_block, task, seconds * fitted, (task.config, size), held, turn)
+
+    def _held_bytes(self, task: BlockTask) -> int:
+        return block_bytes(task.header, task.spec, task.recipe, len(task.block.positions), self.device)
 
     def _finishing(self, job: ImageJob) -> Call:
         is_new_store = not self.choices.write_back
@@ -267,7 +276,8 @@ class _Run:
         if isinstance(answer, TargetError):
             return self._abort(job, answer)
         if isinstance(call.argument, BlockTask) and not isinstance(answer, BlockOutcome):
-            return (Call(run_lost_block, LostBlock(call.argument, _in_words(answer))),)
+            lost = LostBlock(call.argument, _in_words(answer))
+            return (Call(run_lost_block, lost, held_bytes=self._held_bytes(call.argument)),)
         if isinstance(call.argument, LostBlock) and not isinstance(answer, BlockOutcome):
             return self._take_block(job, call.argument.task, _never_written(call.argument))
         if isinstance(answer, BlockOutcome):

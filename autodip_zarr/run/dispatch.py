@@ -183,7 +183,8 @@ class Dispatcher:
         if self._suspects:
             return self._suspects.popleft()
         if self._urgent:
-            return self._urgent.popleft()
+            has_room = not seat.calls or seat.has_memory_for(self._urgent[0])
+            return self._urgent.popleft() if has_room else None
         if not self._waiting:
             return None
         index = self._suiting(seat.last)

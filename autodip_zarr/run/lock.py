@@ -149,12 +149,7 @@ def turn(uri: str) -> Iterator[None]:
         If it cannot be written, or another run has held it for minutes.
     """
     me, began_s = _this_process(), time.monotonic()
-    while not create_file(uri, _content(me)):
-        holder = read_holder(uri)
-        if holder is None:
-            continue
-        if is_dead_here(holder, me) is not False and _take_over(uri, holder, me):
-            break
+    while (holder := _take(uri, me)) is not None:
         if time.monotonic() - began_s > _LONGEST_TURN_SECONDS:
             raise _refusal(uri, holder)
         time.sleep(_TURN_PAUSE_SECONDS)
@@ -199,14 +194,9 @@ class Locks:
         TargetError
             If another run holds it, or the lock cannot be written.
         """
-        me, uri = _this_process(), lock_uri(target)
-        while not create_file(uri, _content(me)):
-            holder = read_holder(uri)
-            if holder is None:  # released a moment ago
-                continue
-            if is_dead_here(holder, me) is False or not _take_over(uri, holder, me):
-                raise _refusal(target, holder)
-            break
+        me = _this_process()
+        if (holder := _take(lock_uri(target), me)) is not None:
+            raise _refusal(target, holder)
         with self._change:
             self._held[target] = me
         return me.token
@@ -220,11 +210,17 @@ class Locks:
             If it cannot be deleted, or another run came between.
         """
         with self._change:
+            mine = self._held.pop(target)  # nothing is to renew a lock that is being deleted
+        try:
             remove_target(target, turn)
-            if create_file(lock_uri(target), _content(self._held[target])):
-                return
-            del self._held[target]
-        raise _refusal(target, read_holder(lock_uri(target)) or _UNKNOWN)
+        except AutodipError:
+            with self._change:
+                self._held[target] = mine
+            raise
+        if not create_file(lock_uri(target), _content(mine)):
+            raise _refusal(target, read_holder(lock_uri(target)) or _UNKNOWN)
+        with self._change:
+            self._held[target] = mine
 
     def release(self, target: str) -> None:
         """Give a lock back; nothing happens where it is not held."""
@@ -251,6 +247,18 @@ class Locks:
                 write_file(lock_uri(target), _content(mine))
             else:  # workers find out before they write
                 del self._held[target]
+
+
+def _take(uri: str, me: Holder) -> Holder | None:
+    """Create a lock, or take over that of a dead run; return who holds it where neither can be done."""
+    while not create_file(uri, _content(me)):
+        holder = read_holder(uri)
+        if holder is None:  # released a moment ago
+            continue
+        if is_dead_here(holder, me) is False or not _take_over(uri, holder, me):
+            return holder
+        break
+    return None
 
 
 def _take_over(uri: str, holder: Holder, me: Holder) -> bool:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 
 from autodip_zarr.calibration.cost import convolutions
 from autodip_zarr.dip.tiles import cover
-from autodip_zarr.domain import ChannelPlan, DipConfig, Header, ImagePlan, Recipe, TargetSpec
+from autodip_zarr.domain import DipConfig, Header, ImagePlan, Recipe, TargetSpec
 
 PROCESS_BYTES: Final = 500_000_000
 """A worker without blocks: Python, torch, zarr, what they cache, and the strip that is being shrunk."""
@@ -27,8 +26,8 @@ _START_BYTES_PER_PIXEL: Final = 5
 """Of a plane that is fitted, for each start: its tiles with their halo, in float32."""
 
 
-def fit_bytes(config: DipConfig | None, recipe: Recipe, size: tuple[int, int]) -> int:
-    """Return about the most memory that the network of one tile takes on a CPU.
+def fit_bytes(config: DipConfig | None, recipe: Recipe, size: tuple[int, int], device: str) -> int:
+    """Return about the most memory that the network of one tile takes; on a card it lies in the card's own.
 
     Parameters
     ----------
@@ -38,12 +37,14 @@ def fit_bytes(config: DipConfig | None, recipe: Recipe, size: tuple[int, int]) -
         Tiles and precision.
     size : (int, int)
         Size of a plane (Y, X), in pixels.
+    device : str
+        ``cpu`` or a CUDA device.
 
     Notes
     -----
     The factors bound the peaks that ``benchmarks/engine.py`` measured; see docs/explanation/memory.md.
     """
-    if config is None:
+    if config is None or device.startswith("cuda"):
         return 0
     height, width = cover(size, recipe.tile_px, recipe.halo_px).tile
     layers = list(convolutions(config))
@@ -52,7 +53,7 @@ def fit_bytes(config: DipConfig | None, recipe: Recipe, size: tuple[int, int]) -
     return int(activations * _BYTES_PER_ACTIVATION[recipe.precision] + weights * _BYTES_PER_WEIGHT)
 
 
-def block_bytes(header: Header, spec: TargetSpec, recipe: Recipe, planes: int, fitted: int) -> int:
+def block_bytes(header: Header, spec: TargetSpec, recipe: Recipe, planes: int, device: str) -> int:
     """Return the most memory that a block takes from when it is read until it is written.
 
     Parameters
@@ -65,42 +66,33 @@ def block_bytes(header: Header, spec: TargetSpec, recipe: Recipe, planes: int, f
         Its starts, and whether their spread is kept.
     planes : int
         Planes of the block.
-    fitted : int
-        Planes that are fitted at a time: one on a CPU, all of them on a card.
+    device : str
+        ``cpu``, where one plane of a block is fitted at a time, or a CUDA device, where all are.
     """
     source, result = np.dtype(header.dtype), np.dtype(spec.dtype)
     denoised = np.result_type(source, np.float32).itemsize
     spread = 4 if recipe.starts > 1 else 0
     written = result.itemsize + (4 if spec.uncertainty else 0)
     held = source.itemsize + denoised + spread + written
+    fitted = planes if device.startswith("cuda") else 1
     scratch = _SCRATCH_BYTES_PER_PIXEL + _START_BYTES_PER_PIXEL * recipe.starts
     return header.size("y") * header.size("x") * (planes * held + fitted * scratch)
 
 
-def least_bytes(image: ImagePlan, device: str) -> int:
+def least_bytes(image: ImagePlan, spec: TargetSpec, device: str) -> int:
     """Return the memory that a worker needs for one block of an image at a time.
 
     Parameters
     ----------
     image : ImagePlan
-        With a result.
+        What is to be done.
+    spec : TargetSpec
+        The result.
     device : str
         ``cpu`` or a CUDA device.
     """
-    if image.target is None:
-        msg = "an image without a destination has no blocks"
-        raise ValueError(msg)
-    header, spec = image.header, image.target
-    planes = spec.block_t * spec.block_z
-    held = block_bytes(header, spec, image.recipe, planes, fitted_at_once(planes, device))
+    header, recipe = image.header, image.recipe
+    held = block_bytes(header, spec, recipe, spec.block_t * spec.block_z, device)
     size = (header.size("y"), header.size("x"))
-    return PROCESS_BYTES + held + max(fit_bytes(c, image.recipe, size) for c in _configs(image.channels))
-
-
-def fitted_at_once(planes: int, device: str) -> int:
-    """Return how many planes of a block are fitted at a time: on a card all of them."""
-    return planes if device.startswith("cuda") else 1
-
-
-def _configs(channels: Sequence[ChannelPlan]) -> list[DipConfig | None]:
-    return [None if channel.match is None else channel.match.config for channel in channels]
+    configs = [channel.match.config for channel in image.channels if channel.match is not None]
+    return PROCESS_BYTES + held + max((fit_bytes(c, recipe, size, device) for c in configs), default=0)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from autodip_zarr.dip import fast, network
 from autodip_zarr.dip.norm import normalise, normalise_backward
+from autodip_zarr.dip.tiles import padded_size
 from autodip_zarr.domain import DipConfig
 
 Forward = Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
@@ -43,7 +44,7 @@ def start(config: DipConfig, seed: int) -> list[Tensor]:
 )
 def test_outputs_and_gradients_agree_at_any_size(depth: int, skip: int, y: int, x: int, seed: int) -> None:
     config = DipConfig(depth, 8, skip, 1)
-    height, width = network.padded_size(y, config), network.padded_size(x, config)
+    height, width = padded_size(y, config), padded_size(x, config)
     z = torch.rand(1, 32, height, width, generator=torch.Generator().manual_seed(seed))
     parameters = start(config, seed)
     expected, slopes = output_and_gradients(network.forward, z, parameters, config)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
-from autodip_zarr.dip.network import forward, initial_parameters, level_widths, padded_size, parameter_shapes
+from autodip_zarr.dip.network import forward, initial_parameters, level_widths, parameter_shapes
+from autodip_zarr.dip.tiles import padded_size
 from autodip_zarr.domain import DipConfig, Width
 
 KEY = re.compile(r"d(\d)_w(\w+)_s(\d)(?:_(\d+)x(\d+))?")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 from click.testing import CliRunner, Result
 
@@ -22,14 +19,3 @@ def run(quick_table: str, scheduler: str) -> Run:
         return CliRunner().invoke(main, ["denoise", *map(str, arguments), *fixed], catch_exceptions=False)
 
     return invoke
-
-
-@pytest.fixture(scope="session")
-def slow_table(quick_table: str, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A table whose networks take a second or so for a small plane."""
-    table = json.loads(Path(quick_table).read_text())
-    for entry in table["entries"]:
-        entry["iterations"] = 300
-    path = tmp_path_factory.mktemp("table") / "slow.json"
-    path.write_text(json.dumps(table))
-    return str(path)

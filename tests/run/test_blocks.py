@@ -54,10 +54,8 @@ def test_blocks_run_along_z_or_else_along_t(seconds: float, t: int, z: int) -> N
 
 
 def test_a_dear_plane_is_a_block_of_its_own_and_a_large_one_too() -> None:
-    assert block_shape(make_header((1, 1, 50, 512, 512)), estimated_seconds(1.0, 1800, 512**2, "cpu")) == (
-        1,
-        1,
-    )
+    dear = estimated_seconds(1.0, 1800, 512**2, "cpu")
+    assert block_shape(make_header((1, 1, 50, 512, 512)), dear) == (1, 1)
     assert block_shape(make_header((1, 1, 50, 20000, 20000)), 0.1) == (1, 1)
 
 
@@ -67,7 +65,7 @@ def test_a_card_gets_larger_blocks_and_small_planes_are_not_free() -> None:
         block_shape(header, estimated_seconds(0.01, 400, 512**2, d)) for d in ("cuda:0", "cpu")
     )
     assert on_card[1] > on_core[1] >= 1
-    assert estimated_seconds(0.0, 300, 64**2, "cpu") > 0.5
+    assert estimated_seconds(0.0, 300, 64**2, "cpu") > 1
 
 
 def test_what_is_left_is_what_is_neither_done_nor_free_of_failures() -> None:

@@ -91,6 +91,16 @@ def test_a_worker_without_memory_for_a_second_call_holds_up_no_other() -> None:
     assert hand_out(dispatcher) == [("a", 0), ("b", 1), ("b", 2), ("b", 3)]
 
 
+def test_what_follows_from_a_call_waits_for_memory_too() -> None:
+    dispatcher = make([Call(print, 0, held_bytes=6)], {})
+    dispatcher.seat({"a": Offer(3, 10)}, 0.0)
+    assert hand_out(dispatcher) == [("a", 0)]
+    dispatcher.follow([Call(print, 1, held_bytes=6)])
+    assert hand_out(dispatcher) == []
+    dispatcher.answered("a", dispatcher.seats["a"].calls[0], 1.0)
+    assert hand_out(dispatcher) == [("a", 1)]
+
+
 def test_a_long_call_is_not_bound_to_a_busy_worker() -> None:
     dispatcher = make(calls(*["k"] * 20, seconds=3600.0), {"a": 3})
     assert hand_out(dispatcher) == [("a", 0)]

@@ -109,6 +109,10 @@ def test_without_permission_the_folder_or_file_is_named(tmp_path: Path, quick_ta
     assert all(str(results) in line and "Permission denied" in line for line in unwritten)
     assert digest(archive) == before
     assert list(results.iterdir()) == []
+    # as oneself: an interpreter in a home folder would not start workers for nobody
+    granted = subprocess.run(command[6:], capture_output=True, text=True, check=False, cwd="/")
+    assert granted.returncode == 0, granted.stderr
+    assert CliRunner().invoke(main, ["verify", str(results)]).exit_code == 0
 
 
 def test_an_output_inside_a_zarr_store_is_refused_before_anything_is_read(tmp_path: Path, run: Run) -> None:

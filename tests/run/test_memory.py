@@ -42,16 +42,17 @@ BARE_GIB = 0.25
 def test_the_bound_on_a_fit_holds_for_what_was_measured_and_is_not_far_above(config: DipConfig) -> None:
     for precision, measured in zip(("bfloat16", "float32"), MEASURED_GIB[config], strict=True):
         recipe = preset_recipe("standard", precision=precision)
-        bound = fit_bytes(config, recipe, (512, 512)) / GIB
+        bound = fit_bytes(config, recipe, (512, 512), "cpu") / GIB
         assert measured - BARE_GIB <= bound <= 1.5 * (measured - BARE_GIB)
 
 
 def test_large_planes_take_the_network_of_a_tile_and_copies_none() -> None:
     config, recipe = DipConfig(4, 32, 4, 1200), preset_recipe("standard", precision="float32")
-    tile = fit_bytes(config, recipe, (512, 512))
-    assert fit_bytes(config, recipe, (20000, 20000)) <= 1.1 * tile
-    assert fit_bytes(config, recipe, (64, 64)) < tile / 16
-    assert fit_bytes(None, recipe, (512, 512)) == 0
+    tile = fit_bytes(config, recipe, (512, 512), "cpu")
+    assert fit_bytes(config, recipe, (20000, 20000), "cpu") <= 1.1 * tile
+    assert fit_bytes(config, recipe, (64, 64), "cpu") < tile / 16
+    assert fit_bytes(None, recipe, (512, 512), "cpu") == 0
+    assert fit_bytes(config, recipe, (512, 512), "cuda:0") == 0, "it lies in the card's memory"
 
 
 @pytest.fixture
@@ -89,11 +90,12 @@ def test_an_image_that_no_worker_has_the_memory_for_is_named_and_others_go_on(
     assert not (tmp_path / "out/large.zarr").exists()
 
 
-def test_the_limit_is_that_of_the_worker_process(tmp_path: Path, run_alone: Run) -> None:
+def test_a_worker_tells_its_peak(tmp_path: Path, run_alone: Run) -> None:
     write_sample_zarr(tmp_path / "x.zarr", make_sample("x"), "0.5")
     result = run_alone(tmp_path / "x.zarr", "--output", tmp_path / "out", "--memory", "1GB", "--log-json")
     assert result.exit_code == 0, result.stderr
     blocks = [one for one in map(json.loads, result.stderr.splitlines()) if one["event"] == "block"]
+    assert blocks
     assert all(0 < one["peak_bytes"] < 10**9 for one in blocks)
 
 

@@ -110,11 +110,11 @@ def test_jobs_that_end_before_their_workers_have_come_end_the_run(
 
 @pytest.mark.soak
 def test_an_interrupted_run_gives_its_jobs_back_and_goes_on_later(
-    tmp_path: Path, slurm: dict[str, str], quick_table: str
+    tmp_path: Path, slurm: dict[str, str], slow_table: str
 ) -> None:
     source = tmp_path / "x.ome.tif"
     write_sample_tiff(source, make_sample("x", (20, 1, 2, 48, 48)))
-    run = ["denoise", source, "--table", slower(quick_table, tmp_path), "--json", "--output"]
+    run = ["denoise", source, "--table", slow_table, "--json", "--output"]
     run += [tmp_path / "out", "--cluster", cluster_file(tmp_path, jobs="1")]
     command = [sys.executable, "-m", "autodip_zarr.cli", *map(str, run)]
     process = subprocess.Popen(command, env=slurm, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -131,23 +131,13 @@ def test_an_interrupted_run_gives_its_jobs_back_and_goes_on_later(
     assert 0 < image["planes_done"] < 40
 
 
-def slower(table: str, folder: Path) -> Path:
-    """Write a table whose networks take a second or so for a small plane."""
-    document = json.loads(Path(table).read_text())
-    for entry in document["entries"]:
-        entry["iterations"] = 300
-    path = folder / "slow.json"
-    path.write_text(json.dumps(document))
-    return path
-
-
 @pytest.mark.soak
 def test_jobs_that_reach_their_time_limit_are_replaced_and_nothing_is_lost(
-    tmp_path: Path, slurm: dict[str, str], quick_table: str
+    tmp_path: Path, slurm: dict[str, str], slow_table: str
 ) -> None:
     source = tmp_path / "x.ome.tif"
     write_sample_tiff(source, make_sample("x", (30, 1, 2, 48, 48)))
-    run = ["denoise", source, "--table", slower(quick_table, tmp_path), "--json", "--output"]
+    run = ["denoise", source, "--table", slow_table, "--json", "--output"]
     path = cluster_file(tmp_path, jobs="1", walltime='"00:01:00"')
     limited = autodip(slurm, *run, tmp_path / "limited", "--cluster", path)
     assert limited.returncode == 0, limited.stderr
