@@ -29,9 +29,9 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     fourfold). A field of fewer pixels holds fewer noisy values for as many weights, and is fitted down
     to its noise sooner: its count falls with the power ``recipe.size_exponent`` of its side, and faster
     (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. What counts is the
-    field that is fitted: deep networks pad small ones. Larger fields keep the count; narrow networks take no
-    less than it, since they learn slowly on any field, and so do perturbed ones of depth 7 and more. The
-    measurements behind all of this are in docs/explanation/quality.md.
+    field that is fitted: deep networks pad small ones. Larger fields keep the count; narrow networks take as
+    many steps on any field, since they learn slowly on all, and so do perturbed ones of depth 7 and more.
+    The measurements behind all of this are in docs/explanation/quality.md.
 
     Parameters
     ----------
@@ -43,13 +43,13 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
         Size of the field (Y, X), in pixels.
     """
     raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
-    is_short = config.iterations < recipe.perturb_from and not _is_narrow(config)
+    if _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe)):
+        return raised
+    is_short = config.iterations < recipe.perturb_from
     exponent = recipe.unperturbed_exponent if is_short else recipe.size_exponent
     fitted = (padded_size(shape[0], config), padded_size(shape[1], config))
     factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(fitted))), exponent)
-    is_slow = _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe))
-    least = config.iterations if is_slow else 1
-    return max(min(raised, least), round(raised * factor))
+    return max(min(raised, 1), round(raised * factor))
 
 
 def most_iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:

@@ -50,7 +50,7 @@ def test_short_counts_are_fitted_without_perturbation_and_stopped_sooner_on_smal
     assert iterations_for(short, STANDARD, (384, 384)) == round(700 * 0.75**1.4)
     padded = round(700 * (257 / 512) ** 1.4)
     assert [iterations_for(short, STANDARD, (side, side)) for side in (16, 128, 257)] == [padded] * 3
-    assert iterations_for(SHORT, STANDARD, (256, 256)) == 300
+    assert iterations_for(SHORT, STANDARD, (256, 256)) == 400
     assert perturbation_for(LONG, STANDARD, (512, 512)) == pytest.approx(1 / 60)
 
 
@@ -79,10 +79,10 @@ def test_presets_and_iterations_import_no_torch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_narrow_outermost_level_takes_its_transferred_count_on_any_field() -> None:
+def test_a_narrow_outermost_level_takes_as_many_steps_on_any_field() -> None:
     recipe = preset_recipe("standard", precision="float32")
     counts = [iterations_for(SHORT, recipe, (side, side)) for side in (64, 128, 320, 512)]
-    assert counts == [300, 300, 316, 400]
+    assert counts == [400] * 4
 
 
 def test_deep_perturbed_networks_take_their_transferred_count_on_any_field() -> None:
