@@ -376,6 +376,8 @@ class Recipe:
     """Share of the iterations that the average reaches back over, where that is more than ``averaging``."""
     stabilisation: float = 0.0
     """Photons added under the root that makes noise alike at all intensities; 0 takes no root."""
+    ascending_times: int = 1
+    """How many times as many starts a network gets that ascends from few channels: each invents others."""
 
 
 @dataclass(frozen=True)

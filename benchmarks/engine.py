@@ -37,6 +37,7 @@ if not __package__:  # started as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from autodip_zarr.dip import network
+from autodip_zarr.dip.iterations import starts_for
 from autodip_zarr.domain import DipConfig
 from benchmarks.engine_work import (
     SIDE_PX,
@@ -289,11 +290,14 @@ def print_speed(results: Results, config: DipConfig, options: argparse.Namespace
             f"  first step {one['first_seconds']:6.2f} s  ({one['timed']} timed)"
         )
         for label, published in groups.items():
-            own = published if way.startswith("plain") else standard(published, options.precision)[0]
-            hourly = 3600 * rate / own.iterations
+            steps, starts = published.iterations, 1
+            if not way.startswith("plain"):
+                own, recipe = standard(published, options.precision)
+                steps, starts = own.iterations, starts_for(own, recipe)
+            hourly = 3600 * rate / (steps * starts)
             against = 3600 * slowest / published.iterations if slowest else None
             ratio = f"x{hourly / against:.2f}" if against else ""
-            print(f"{'':18s} {label}: {own.iterations} iterations, {hourly:.2f} planes/h {ratio}")
+            print(f"{'':18s} {label}: {starts} x {steps} iterations, {hourly:.2f} planes/h {ratio}")
     sys.stdout.flush()
 
 

@@ -75,7 +75,7 @@ def bound_of(source: Path, folder: Path, *, fits: bool) -> tuple[int, int]:
     if spec is None:
         sys.exit(f"{source}: no result is planned")
     planes = spec.block_t * spec.block_z
-    held = block_bytes(image.header, spec, image.recipe, planes, "cpu")
+    held = block_bytes(image.header, spec, image.recipe.starts, planes, "cpu")
     blocks = -(-image.header.size("z") // spec.block_z)
     size = (image.header.size("y"), image.header.size("x"))
     own = PROCESS_BYTES + (fit_bytes(DipConfig(4, 32, 4, 2), image.recipe, size, "cpu") if fits else 0)

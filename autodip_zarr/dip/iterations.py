@@ -1,4 +1,4 @@
-"""What a recipe makes of a configuration: how many iterations, how strong a perturbation; without torch."""
+"""What a recipe makes of a configuration: starts, iterations, strength of perturbation; without torch."""
 
 from __future__ import annotations
 
@@ -50,6 +50,23 @@ def iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) ->
     fitted = (padded_size(shape[0], config), padded_size(shape[1], config))
     factor = math.pow(min(1.0, max(_LEAST_COUNT_SIDE, _relative_side(fitted))), exponent)
     return max(min(raised, 1), round(raised * factor))
+
+
+def starts_for(config: DipConfig, recipe: Recipe) -> int:
+    """Return the number of independent fits whose results are averaged.
+
+    Networks that ascend from fewer than 16 channels draw faint lines and patches into the background that are
+    not in the image, other ones from each start; so they get ``recipe.ascending_times`` as many, which costs
+    little (docs/explanation/quality.md). Networks of one such width throughout were not measured.
+
+    Parameters
+    ----------
+    config : DipConfig
+        Configuration.
+    recipe : Recipe
+        With the number of starts of other networks.
+    """
+    return recipe.starts * (recipe.ascending_times if config.width == "asc" and _is_narrow(config) else 1)
 
 
 def most_iterations_for(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:

@@ -18,6 +18,7 @@ from autodip_zarr.dip.iterations import (
     iterations_for,
     most_iterations_for,
     perturbation_for,
+    starts_for,
 )
 from autodip_zarr.dip.scaling import Scaled, scale, scale_and_stabilise
 from autodip_zarr.dip.sequence import fit_run, runs, warm_iterations
@@ -40,6 +41,11 @@ class FitJob:
     """Everything else that may change a pixel."""
     device: str
     """Torch device, for example ``"cpu"`` or ``"cuda:0"``."""
+
+    @property
+    def starts(self) -> int:
+        """Independent fits of each tile."""
+        return starts_for(self.config, self.recipe)
 
 
 @dataclass(frozen=True)
@@ -136,14 +142,14 @@ def _denoise_together(
     """Denoise planes of one size, the tiles of all of them side by side."""
     started = time.perf_counter()
     begun = [_Begun.of(plane, job.recipe) for plane in noisy]
-    jobs = [one.tile_jobs(job.recipe, place) for one, place in zip(begun, places, strict=True)]
+    jobs = [one.tile_jobs(job, place) for one, place in zip(begun, places, strict=True)]
     outcomes = iter(_fit_or_restart([tile_job for of_plane in jobs for tile_job in of_plane], job))
     seconds = (time.perf_counter() - started) / len(noisy)
     for one, of_plane in zip(begun, jobs, strict=True):
         found = list(itertools.islice(outcomes, len(of_plane)))
         good = [outcome for outcome in found if not isinstance(outcome, FitError)]
         errors = [outcome for outcome in found if isinstance(outcome, FitError)]
-        yield errors[0] if errors else one.finish(good, job.recipe.starts, seconds)
+        yield errors[0] if errors else one.finish(good, job.starts, seconds)
 
 
 @dataclass(frozen=True)
@@ -164,8 +170,8 @@ def _denoise_chain(
     def fit(index: int, networks: Sequence[_Network] | None) -> tuple[DenoisedPlane, Sequence[_Network]]:
         started = time.perf_counter()
         begun = _Begun.of(noisy[index], job.recipe)
-        outcomes = _fit_on(begun.tile_jobs(job.recipe, places[index]), job, networks or (), warm)
-        plane = begun.finish(outcomes, job.recipe.starts, time.perf_counter() - started)
+        outcomes = _fit_on(begun.tile_jobs(job, places[index]), job, networks or (), warm)
+        plane = begun.finish(outcomes, job.starts, time.perf_counter() - started)
         return plane, [_Network(outcome.seed, outcome.fit.weights) for outcome in outcomes]
 
     for run in runs((scale(plane, job.recipe.scaling).image for plane in noisy), warm.least_correlation):
@@ -208,7 +214,7 @@ class _Begun:
     def is_constant(self) -> bool:
         return self.scaled.low == self.scaled.high
 
-    def tile_jobs(self, recipe: Recipe, place: Sequence[int]) -> list[TileJob]:
+    def tile_jobs(self, job: FitJob, place: Sequence[int]) -> list[TileJob]:
         """Return all fits of the plane, tile by tile the starts; none where there is nothing to fit."""
         if self.is_constant:
             return []
@@ -216,9 +222,9 @@ class _Begun:
         masks = [None] * len(self.covering.corners) if usable is None else cut(usable, self.covering)
         tiles = zip(cut(self.scaled.image, self.covering), masks, self.covering.corners, strict=True)
         return [
-            TileJob(Tile(image, mask), tile_seed(recipe.seed, *place, *corner, start))
+            TileJob(Tile(image, mask), tile_seed(job.recipe.seed, *place, *corner, start))
             for image, mask, corner in tiles
-            for start in range(recipe.starts)
+            for start in range(job.starts)
         ]
 
     def finish(self, outcomes: Sequence[_Outcome], starts: int, seconds: float) -> DenoisedPlane:

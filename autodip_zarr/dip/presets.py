@@ -40,6 +40,7 @@ _STANDARD: Final = replace(
     unperturbed_exponent=1.4,
     averaged_share=1 / 6,
     stabilisation=1.0,
+    ascending_times=3,
 )
 """Averaged outputs and a perturbed input: nearly indifferent to the stop, and higher on all sets measured."""
 

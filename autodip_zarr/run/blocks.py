@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from autodip_zarr.dip.iterations import starts_for
 from autodip_zarr.domain import Block, ChannelPlan, Header, Recipe, TargetSpec, WarmStart
 
 _CHAIN_BYTES: Final = 512 * 2**20
@@ -51,7 +52,8 @@ def plane_seconds(channel: ChannelPlan, recipe: Recipe, header: Header, device: 
     """Return roughly how long one plane of a channel takes; 0 where it is copied."""
     if channel.match is None:
         return 0.0
-    iterations = channel.match.config.iterations * recipe.starts
+    config = channel.match.config
+    iterations = config.iterations * starts_for(config, recipe)
     return estimated_seconds(channel.plane_cost, iterations, header.size("y") * header.size("x"), device)
 
 

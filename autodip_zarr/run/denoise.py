@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
 
+from autodip_zarr.dip.iterations import starts_for
 from autodip_zarr.domain import DipConfig, ImagePlan, Plan, Skipped
 from autodip_zarr.errors import AutodipError, OptionError, TargetError, WorkerError
 from autodip_zarr.provenance import public_uri
@@ -262,7 +263,8 @@ class _Run:
         return Call(run_block, task, seconds * fitted, (task.config, size), held, turn)
 
     def _held_bytes(self, task: BlockTask) -> int:
-        return block_bytes(task.header, task.spec, task.recipe, len(task.block.positions), self.device)
+        starts = 1 if task.config is None else starts_for(task.config, task.recipe)
+        return block_bytes(task.header, task.spec, starts, len(task.block.positions), self.device)
 
     def _finishing(self, job: ImageJob) -> Call:
         is_new_store = not self.choices.write_back

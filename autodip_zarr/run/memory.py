@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from autodip_zarr.calibration.cost import convolutions
+from autodip_zarr.dip.iterations import starts_for
 from autodip_zarr.dip.tiles import cover
 from autodip_zarr.domain import DipConfig, Header, ImagePlan, Recipe, TargetSpec
 
@@ -53,7 +54,7 @@ def fit_bytes(config: DipConfig | None, recipe: Recipe, size: tuple[int, int], d
     return int(activations * _BYTES_PER_ACTIVATION[recipe.precision] + weights * _BYTES_PER_WEIGHT)
 
 
-def block_bytes(header: Header, spec: TargetSpec, recipe: Recipe, planes: int, device: str) -> int:
+def block_bytes(header: Header, spec: TargetSpec, starts: int, planes: int, device: str) -> int:
     """Return the most memory that a block takes from when it is read until it is written.
 
     Parameters
@@ -62,8 +63,8 @@ def block_bytes(header: Header, spec: TargetSpec, recipe: Recipe, planes: int, d
         The source.
     spec : TargetSpec
         The result.
-    recipe : Recipe
-        Its starts, and whether their spread is kept.
+    starts : int
+        Fits of each tile; of several the spread is kept.
     planes : int
         Planes of the block.
     device : str
@@ -71,11 +72,11 @@ def block_bytes(header: Header, spec: TargetSpec, recipe: Recipe, planes: int, d
     """
     source, result = np.dtype(header.dtype), np.dtype(spec.dtype)
     denoised = np.result_type(source, np.float32).itemsize
-    spread = 4 if recipe.starts > 1 else 0
+    spread = 4 if starts > 1 else 0
     written = result.itemsize + (4 if spec.uncertainty else 0)
     held = source.itemsize + denoised + spread + written
     fitted = planes if device.startswith("cuda") else 1
-    scratch = _SCRATCH_BYTES_PER_PIXEL + _START_BYTES_PER_PIXEL * recipe.starts
+    scratch = _SCRATCH_BYTES_PER_PIXEL + _START_BYTES_PER_PIXEL * starts
     return header.size("y") * header.size("x") * (planes * held + fitted * scratch)
 
 
@@ -92,7 +93,8 @@ def least_bytes(image: ImagePlan, spec: TargetSpec, device: str) -> int:
         ``cpu`` or a CUDA device.
     """
     header, recipe = image.header, image.recipe
-    held = block_bytes(header, spec, recipe, spec.block_t * spec.block_z, device)
     size = (header.size("y"), header.size("x"))
     configs = [channel.match.config for channel in image.channels if channel.match is not None]
+    starts = max((starts_for(config, recipe) for config in configs), default=1)
+    held = block_bytes(header, spec, starts, spec.block_t * spec.block_z, device)
     return PROCESS_BYTES + held + max((fit_bytes(c, recipe, size, device) for c in configs), default=0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autodip_zarr.calibration import MatchOptions, Table, find_match, load_table, relative_cost
-from autodip_zarr.dip.iterations import iterations_for, most_iterations_for
+from autodip_zarr.dip.iterations import iterations_for, most_iterations_for, starts_for
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.dip.sequence import relative_work, warm_start
 from autodip_zarr.dip.tiles import cover
@@ -177,7 +177,7 @@ class Planner:
         covering = cover(size, self.recipe.tile_px, self.recipe.halo_px)
         iterations = most_iterations_for(config, self.recipe, covering.tile)
         tile = relative_cost(replace(config, iterations=iterations), covering.tile[0] * covering.tile[1])
-        return tile * len(covering.corners) * self.recipe.starts
+        return tile * len(covering.corners) * starts_for(config, self.recipe)
 
     def _reason_to_copy(self, channel: ChannelMetadata) -> str | None:
         if self.choices.any_contrast or channel.contrast in {None, "fluorescence"}:

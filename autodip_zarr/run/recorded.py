@@ -159,7 +159,8 @@ def _recipe(document: Mapping[str, Any], where: str) -> tuple[Recipe, list[str]]
         if name not in document and field.default is not MISSING
     ]
     recipe = _typed(Recipe, {name: value for name, value in document.items() if name in known}, where)
-    if not 0 <= recipe.halo_px < recipe.tile_px or recipe.starts < 1 or recipe.threads < 1:
+    counts = (recipe.starts, recipe.ascending_times, recipe.threads)
+    if not 0 <= recipe.halo_px < recipe.tile_px or min(counts) < 1:
         found = f"tile_px {recipe.tile_px}, halo_px {recipe.halo_px}, starts {recipe.starts}"
         raise OptionError(where, found, "a halo smaller than the tile, and one start or more")
     return recipe, warnings

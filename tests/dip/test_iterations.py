@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.dip.iterations import iterations_for, perturbation_for
+from autodip_zarr.calibration import load_table, relative_cost
+from autodip_zarr.dip.iterations import iterations_for, perturbation_for, starts_for
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import OptionError
@@ -83,6 +84,28 @@ def test_a_narrow_outermost_level_takes_as_many_steps_on_any_field() -> None:
     recipe = preset_recipe("standard", precision="float32")
     counts = [iterations_for(SHORT, recipe, (side, side)) for side in (64, 128, 320, 512)]
     assert counts == [400] * 4
+
+
+def test_networks_that_ascend_from_few_channels_get_three_times_as_many_starts() -> None:
+    found = {
+        preset: [starts_for(config, preset_recipe(preset, precision="float32")) for config in (LONG, SHORT)]
+        for preset in PRESETS
+    }
+    assert found == {"reference": [1, 1], "standard": [1, 3], "best": [3, 9]}
+
+
+def test_presets_cost_no_more_than_they_promise() -> None:
+    def cost(preset: str) -> float:
+        recipe, total = preset_recipe(preset, precision="float32"), 0.0
+        for entry in load_table().entries:
+            if entry.metric == "lpips_psnr" and len(entry.group) == 2:  # the nine published groups
+                count = iterations_for(entry.config, recipe, (512, 512))
+                one = relative_cost(replace(entry.config, iterations=count))
+                total += one * starts_for(entry.config, recipe)
+        return total
+
+    assert cost("standard") < 1.25 * cost("reference")
+    assert cost("best") < 4 * cost("reference")
 
 
 def test_deep_perturbed_networks_take_their_transferred_count_on_any_field() -> None:
