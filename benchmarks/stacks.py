@@ -5,7 +5,8 @@
 The stack is real (confocal lysosomes, taken as clean) under simulated noise: Poisson noise of the given
 number of photons at the percentile 99.9, and Gaussian noise of 2 photons. The time-lapses are repeated
 captures of still samples of the Fluorescence Microscopy Denoising dataset (Zhang et al., CVPR 2019), cropped
-where the clean average varies most. Prints, against planes on their own: PSNR (scaled by minimum and maximum
+where the clean average varies most, and one that moves: a window that drifts over such an average, under the
+simulated noise. Prints, against planes on their own: PSNR (scaled by minimum and maximum
 of the noisy plane), iterations, and what shows through of the plane before. With --keep an interrupted run
 goes on.
 """
@@ -33,6 +34,7 @@ from autodip_zarr.stores import read_image
 Planes = NDArray[np.float64]
 
 FIRST_PLANE, PLANES = 10, 16
+DRIFTING = 8
 READ_NOISE = 2.0
 NARROW, WIDEFIELD = DipConfig(4, 32, 4, 1200), DipConfig(8, 32, 4, 400)
 HEADING = (
@@ -70,11 +72,26 @@ def stack(name: str, places: Sequence[tuple[int, int]], photons: int, folder: Pa
     noisy, clean = [], []
     for volume, z in places:
         light = tifffile.imread(folder / f"lysosome_{volume}.tif").astype(np.float64)
-        plane = light[z] / np.percentile(light, 99.9) * photons
-        random = np.random.default_rng([volume, photons, z])
-        noisy.append(random.poisson(plane) + random.normal(0, READ_NOISE, plane.shape))
-        clean.append(plane)
+        clean.append(light[z] / np.percentile(light, 99.9) * photons)
+        noisy.append(exposed(clean[-1], [volume, photons, z]))
     return Scene(f"{name}, {photons} photons", NARROW, np.stack(noisy), np.stack(clean), is_still=False)
+
+
+def exposed(light: NDArray[np.float64], seed: Sequence[int]) -> NDArray[np.float64]:
+    """Return photons as they are counted and read out."""
+    random = np.random.default_rng(seed)
+    counted: NDArray[np.float64] = random.poisson(light) + random.normal(0, READ_NOISE, light.shape)
+    return counted
+
+
+def drift(folder: Path, step_px: int, photons: int) -> Scene:
+    """Move a window of 128x128 pixels over a clean field, so that all of the image moves."""
+    field = np.asarray(read_image(str(next(next(folder.iterdir()).glob("gt.*")))), np.float64)
+    light = field / np.percentile(field, 99.9) * photons
+    clean = [light[192:320, start : start + 128] for start in range(128, 128 + DRIFTING * step_px, step_px)]
+    noisy = [exposed(plane, [step_px, photons, index]) for index, plane in enumerate(clean)]
+    name = f"{folder.name} drifting by {step_px} px, {photons} photons"
+    return Scene(name, NARROW, np.stack(noisy), np.stack(clean), is_still=False)
 
 
 def captures(folder: Path, side: int, config: DipConfig) -> Scene:
@@ -101,6 +118,7 @@ def scenes(data: Path) -> dict[str, Scene]:
     return {
         **{f"stack-{n}": stack("stack", neighbours, n, volumes) for n in (100, 25, 6)},
         **{name: replace(stack(name, places, 25, volumes), is_forced=True) for name, places in apart.items()},
+        **{f"drift-{n}": drift(fmd / "Confocal_BPAE_B", n, 25) for n in (1, 4, 16)},
         "short": replace(stack("short fits", neighbours, 25, volumes), config=WIDEFIELD),
         "TwoPhoton_BPAE_R": captures(fmd / "TwoPhoton_BPAE_R", 128, DipConfig(4, 32, 4, 1400)),
         "TwoPhoton_MICE": captures(fmd / "TwoPhoton_MICE", 128, NARROW),
