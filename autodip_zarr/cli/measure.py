@@ -1,0 +1,100 @@
+"""The command that measures methods against clean images: evaluate."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from autodip_zarr.cli import options
+from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE
+from autodip_zarr.cli.options import choices
+from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_file
+
+
+@click.command()
+@click.option(
+    "--noisy", multiple=True, required=True, metavar="P", help="Noisy image, or folder of them; repeatable."
+)
+@click.option(
+    "--clean", multiple=True, required=True, metavar="P", help="Clean image, or folder of the same names."
+)
+@click.option(
+    "--method",
+    "methods",
+    multiple=True,
+    default=("noisy", "blur", "standard"),
+    show_default=True,
+    metavar="M",
+    help="noisy, blur (the best one by the clean image, an upper bound), original-dip, reference, standard, "
+    "best; repeatable.",
+)
+@click.option(
+    "--crop",
+    metavar="Y,X,HEIGHT,WIDTH",
+    help="Part of each plane, in pixels; or the side of the square in which the clean image varies most.",
+)
+@click.option(
+    "--lpips-range",
+    type=click.Choice(["unit", "signed"]),
+    default="unit",
+    show_default=True,
+    help="Give LPIPS values of 0 to 1, as the published calibration did, or of -1 to 1, as it was made for.",
+)
+@click.option("--page", metavar="FILE", help="Write a page of pictures and numbers, HTML.")
+@options.knowledge
+@options.transfer
+@options.fit
+@options.planes
+@options.device
+@options.as_json
+def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) -> None:  # noqa: ANN401
+    """Measure methods on pairs of noisy and clean images: PSNR, SSIM and LPIPS.
+
+    Images are PNG, TIFF, OME-TIFF or OME-Zarr; those of two folders are paired by name.
+    """
+    from autodip_zarr.domain import Skipped  # noqa: PLC0415
+    from autodip_zarr.report.evaluation import EvaluationReport  # noqa: PLC0415
+    from autodip_zarr.run.evaluate import Evaluation, Question  # noqa: PLC0415
+
+    report = EvaluationReport(with_pictures=page is not None)
+    question = Question(arguments["noisy"], arguments["clean"], arguments["methods"], arguments["crop"])
+    perceptual = _perceptual(report, signed=arguments["lpips_range"] == "signed")
+    interrupted = False
+    try:
+        for item in Evaluation(question, choices(arguments), device, perceptual, say):
+            if isinstance(item, Skipped):
+                report.skip(item)
+            else:
+                report.add(item)
+    except KeyboardInterrupt:  # a fit takes hours: what is measured already is not thrown away
+        interrupted = True
+        say("interrupted; this is what was measured so far")
+    say_skipped(report.skipped)
+    if page is not None:
+        write_file("--page", page, report.page())
+        say(f"page: {page}")
+    if as_json:
+        print_json(report.document())
+    elif not report.is_empty:
+        show(report.text())
+    if interrupted:
+        sys.exit(EXIT_INTERRUPTED)
+    sys.exit(EXIT_USAGE if report.is_empty else EXIT_INCOMPLETE if report.skipped else EXIT_DONE)
+
+
+def _perceptual(report: Any, *, signed: bool) -> Callable[..., float] | None:  # noqa: ANN401
+    """Load LPIPS, or say why there is none."""
+    from functools import partial  # noqa: PLC0415
+
+    from autodip_zarr.errors import SourceError  # noqa: PLC0415
+    from autodip_zarr.metrics import Lpips  # noqa: PLC0415
+
+    try:
+        return partial(Lpips.load(), signed=signed)
+    except SourceError as error:
+        report.note(f"no LPIPS: {error}")
+        say(f"warning: no LPIPS: {error}")
+        return None

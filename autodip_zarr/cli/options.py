@@ -1,0 +1,169 @@
+"""Arguments and options that commands share, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from autodip_zarr.run.choices import Choices
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_OVERWRITE = ("never", "changed", "all")
+
+
+def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+sources = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+workers = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Local worker processes.  [default: one a core, as memory allows]",
+)
+device = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+
+knowledge = _options(
+    click.option("--microscope", metavar="TERM", help="Imaging modality of all channels, e.g. confocal."),
+    click.option("--specimen", metavar="TERM", help="Labelled structure of all channels, e.g. nucleus."),
+    click.option("--mapping", metavar="FILE", help="CSV of corrections by path and channel."),
+    click.option("--patterns", metavar="FILE", help="TOML of what file and folder names mean; a guess."),
+    click.option("--vocabulary", metavar="FILE", help="TOML of terms of your own."),
+)
+transfer = _options(
+    click.option(
+        "--metric",
+        metavar="NAME",
+        help="Metric by which the table chose, e.g. psnr.  [default: the table's own]",
+    ),
+    click.option(
+        "--table", default="published", show_default=True, help="Calibration table: a name or a path."
+    ),
+)
+fit = _options(
+    click.option(
+        "--tile", "tile_px", default=512, show_default=True, metavar="PX", help="Largest side of a tile."
+    ),
+    click.option("--halo", "halo_px", default=32, show_default=True, metavar="PX", help="Overlap of tiles."),
+    click.option("--seed", default=0, show_default=True, help="Seed from which all others are derived."),
+    click.option(
+        "--precision",
+        type=click.Choice(["auto", "float32", "tf32", "bfloat16"]),
+        default="auto",
+        show_default=True,
+        help="Arithmetic of the fit.",
+    ),
+    click.option("--deterministic", is_flag=True, help="Same bits in every run on a GPU, too; slower."),
+)
+method = _options(
+    transfer,
+    click.option("--require-tier", metavar="TIER", help="Skip channels that match below this tier."),
+    click.option(
+        "--preset",
+        type=click.Choice(["reference", "standard", "best"]),
+        default="standard",
+        show_default=True,
+        help="How the prior is fitted.",
+    ),
+    fit,
+)
+stop = click.option(
+    "--stop",
+    type=click.Choice(["transferred", "auto"]),
+    default="transferred",
+    show_default=True,
+    help="Make the transferred number of iterations, or half to twice as many, as the outputs tell.",
+)
+sequence = _options(
+    click.option(
+        "--sequence",
+        type=click.Choice(["none", "z", "t"]),
+        default="none",
+        show_default=True,
+        help="Fit planes on from their neighbours along this axis.",
+    ),
+    click.option("--both-ways", is_flag=True, help="Along --sequence forward and backward, averaged."),
+)
+places = _options(
+    click.option("--wells", metavar="LIST", help="Wells of plates: A01,B*."),
+    click.option("--fields", metavar="LIST", help="Fields of wells: 0,2:4."),
+)
+planes = _options(
+    click.option("--channels", metavar="LIST", help="Channels, by name or index: DAPI,2."),
+    click.option("--t", metavar="LIST", help="Time points: 0,3:7."),
+    click.option("--z", metavar="LIST", help="Depths: 0,3:7."),
+)
+recipe = click.option(
+    "--recipe",
+    metavar="TARGET",
+    help="Repeat what made a result: its configurations, seed, tiles and everything else that was recorded.",
+)
+max_cost = click.option(
+    "--max-cost",
+    type=float,
+    metavar="COST",
+    help="Largest cost of a plane (1 = original prior on 512x512): dearer channels get the configuration of a"
+    " cheaper metric, or are skipped.",
+)
+selection = _options(
+    places,
+    planes,
+    click.option("--any-contrast", is_flag=True, help="Denoise channels that are not fluorescence, too."),
+)
+destination = _options(
+    click.option(
+        "--output", metavar="DIR", help="Folder below which results mirror the tree of the sources."
+    ),
+    click.option("--write-back", is_flag=True, help="Put results into the source stores as new groups."),
+    click.option(
+        "--zarr-format", type=click.Choice(["0.4", "0.5"]), help="OME-Zarr version.  [default: 0.5]"
+    ),
+    click.option("--dtype", metavar="TYPE", help="float32.  [default: that of the source]"),
+    click.option(
+        "--uncertainty", is_flag=True, help="Write the spread over the starts, too; needs --preset best."
+    ),
+    click.option(
+        "--overwrite",
+        type=click.Choice(_OVERWRITE),
+        is_flag=False,
+        flag_value="all",
+        default="never",
+        metavar="[changed|all]",
+        help="Start results afresh: those whose source has changed since, or all; alone, all.",
+    ),
+)
+
+
+def choices(arguments: dict[str, Any]) -> Choices:
+    """Keep the arguments that are choices; the rest is the command's own."""
+    names = {field.name for field in fields(Choices)}
+    if arguments.get("recipe") is not None:
+        from autodip_zarr.run.recorded import RECORDED, refuse_beside  # noqa: PLC0415
+
+        source = click.get_current_context().get_parameter_source
+        refuse_beside([name for name in sorted(RECORDED) if source(name) is ParameterSource.COMMANDLINE])
+    return Choices(**{name: value for name, value in arguments.items() if name in names})
+
+
+class OverwritingCommand(click.Command):
+    """Lets ``--overwrite`` stand alone before a source, which would otherwise be taken for its value."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give a lone ``--overwrite`` its value."""
+        following = [*args[1:], ""]
+        args = [
+            "--overwrite=all" if one == "--overwrite" and after not in _OVERWRITE else one
+            for one, after in zip(args, following, strict=True)
+        ]
+        return super().parse_args(ctx, args)

@@ -1,0 +1,105 @@
+"""Commands that do the work: denoise, and demo on a simulated archive."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from autodip_zarr.cli import options
+from autodip_zarr.cli.exits import EXIT_INCOMPLETE, EXIT_USAGE, exit_code_of
+from autodip_zarr.cli.options import OverwritingCommand, choices
+from autodip_zarr.cli.printing import print_json, say, say_skipped, show
+from autodip_zarr.run.choices import Machine
+
+
+@click.command(cls=OverwritingCommand)
+@options.sources
+@options.destination
+@options.knowledge
+@options.method
+@options.recipe
+@options.max_cost
+@options.stop
+@options.sequence
+@options.selection
+@options.device
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")
+@click.option("--cluster", metavar="FILE", help="TOML of Slurm jobs, or of cards, to start workers on.")
+@options.workers
+@click.option(
+    "--memory",
+    metavar="SIZE",
+    help="Memory of each local worker process, e.g. 8GB.  [default: an even share of the machine's]",
+)
+@click.option(
+    "--time-limit",
+    "time_limit_s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Longest time of one block on a worker.  [default: 20 times its estimate, 600 at least]",
+)
+@click.option(
+    "--log-json", is_flag=True, help="Write what happens as JSON, one object a line, on standard error."
+)
+@options.as_json
+def denoise(
+    sources: Sequence[str],
+    *,
+    as_json: bool,
+    log_json: bool,
+    device: str,
+    **arguments: Any,  # noqa: ANN401
+) -> None:
+    """Denoise all images of the sources.
+
+    The same command again goes on where it stopped, and does nothing where all is done.
+    """
+    from autodip_zarr.report.documents import run_document, skipped_document, summary_document  # noqa: PLC0415
+    from autodip_zarr.report.progress import JsonLines, watching  # noqa: PLC0415
+    from autodip_zarr.report.tables import summary_text  # noqa: PLC0415
+    from autodip_zarr.run.cluster_file import memory_option  # noqa: PLC0415
+    from autodip_zarr.run.denoise import denoise as run  # noqa: PLC0415
+
+    memory = arguments["memory"]
+    machine = Machine(
+        device,
+        arguments["workers"],
+        arguments["scheduler"],
+        arguments["cluster"],
+        arguments["time_limit_s"],
+        None if memory is None else memory_option(memory),
+    )
+    if log_json:
+        lines = JsonLines(sys.stderr)
+        summary = run(sources, choices(arguments), machine, lines)
+        for skipped in skipped_document(summary.skipped):
+            lines.write({"event": "skipped", **skipped})
+        lines.write({"event": "finished", **run_document(summary)})
+    else:
+        with watching(sys.stderr) as watch:
+            summary = run(sources, choices(arguments), machine, watch)
+        say_skipped(summary.skipped)
+        say(summary_text(summary))
+    if as_json:
+        print_json(summary_document(summary))
+    code = exit_code_of(summary.skipped, found=bool(summary.images))
+    sys.exit(code if code == EXIT_USAGE or summary.is_complete else EXIT_INCOMPLETE)
+
+
+@click.command()
+@click.option("--output", default="autodip-demo", show_default=True, metavar="DIR", help="Folder to work in.")
+@options.workers
+@click.option("--table", default="published", show_default=True, help="Calibration table: a name or a path.")
+def demo(output: str, workers: int | None, table: str) -> None:
+    """Simulate a small archive, denoise it, and show what came of it."""
+    from autodip_zarr.demo import run_demo  # noqa: PLC0415
+    from autodip_zarr.report.progress import watching  # noqa: PLC0415
+
+    with watching(sys.stderr) as watch:
+        outcome = run_demo(output, Machine(workers=workers), watch, table)
+    show(outcome.table())
+    for label, path in outcome.paths():
+        show(f"{label}: {path}")
