@@ -55,7 +55,7 @@ def write_image(folder: Path, shape: tuple[int, int, int], dtype: str) -> Path:
 
 def peak_of(source: Path, folder: Path, *, fits: bool) -> int:
     """Denoise through the command line, and return the peak that the worker told, in bytes."""
-    command = [sys.executable, "-m", "autodip_zarr.cli", "denoise", str(source), "--output"]
+    command = [sys.executable, "-m", "autodip_zarr", "denoise", str(source), "--output"]
     command += [str(folder / "out"), "--table", str(folder / "table.json"), "--workers", "1", "--log-json"]
     command += ["--device", "cpu", "--preset", "standard"]
     path = os.pathsep.join([*([] if fits else [str(folder / "site")]), os.environ.get("PYTHONPATH", "")])

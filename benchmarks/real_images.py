@@ -46,7 +46,7 @@ def sample_of(name: str, noisy: Plane) -> Sample:
 
 def denoised_by(source: Path, results: Path, options: list[str]) -> Plane:
     """Denoise a file through the command line; return its plane."""
-    command = [sys.executable, "-m", "autodip_zarr.cli", "denoise", str(source), "--output", str(results)]
+    command = [sys.executable, "-m", "autodip_zarr", "denoise", str(source), "--output", str(results)]
     subprocess.run([*command, *options, "--workers", "1"], check=True, stderr=subprocess.DEVNULL)
     ref = next(iter(walk_results([str(results)])))
     if isinstance(ref, Skipped):

@@ -46,7 +46,7 @@ def write_images(folder: Path, images: int) -> None:
 def measure(arguments: Sequence[str]) -> tuple[float, float, float]:
     """Run a command; return its wall time and processor time in seconds, and its largest resident MB."""
     started = time.perf_counter()
-    command = [sys.executable, "-m", "autodip_zarr.cli", *arguments]
+    command = [sys.executable, "-m", "autodip_zarr", *arguments]
     silent = [(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
     child = os.posix_spawn(sys.executable, command, os.environ, file_actions=silent)
     _, status, usage = os.wait4(child, 0)

@@ -76,7 +76,7 @@ class Measured:
 
 def run(source: str, output: str, table: Path, workers: int, environment: dict[str, str]) -> Measured:
     """Denoise through the command line, and add up its JSON lines."""
-    command = [sys.executable, "-m", "autodip_zarr.cli", "denoise", source, "--output", output]
+    command = [sys.executable, "-m", "autodip_zarr", "denoise", source, "--output", output]
     command += ["--table", str(table), "--workers", str(workers), "--device", "cpu", "--log-json"]
     started = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)

@@ -51,6 +51,15 @@ def test_the_engine_needs_only_torch_and_numpy() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("command", ["plan", "denoise", "inspect", "preview", "verify", "report", "remove"])
+def test_a_command_without_a_source_says_what_is_missing(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "autodip_zarr", command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "Missing argument" in done.stderr
+
+
 def test_plan_document(tmp_path: Path) -> None:
     archive = write_archive(tmp_path / "archive")
     code, out, _ = call("plan", archive, "--output", tmp_path / "out", "--json")
@@ -79,7 +88,7 @@ def test_plan_document(tmp_path: Path) -> None:
     assert dapi["config"] == {"depth": 8, "width": "asc", "skip": 4, "iterations": 300}
     assert (mito["microscope"], mito["specimen"]) == ("confocal", "mito")
     assert mito["config"] == {"depth": 5, "width": 128, "skip": 4, "iterations": 1300}
-    assert mito["relative_cost"] > 50 * dapi["relative_cost"] > 0
+    assert mito["relative_cost"] > 20 * dapi["relative_cost"] > 0
 
 
 def test_overrides_and_metrics_change_the_group(tmp_path: Path) -> None:

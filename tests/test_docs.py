@@ -46,7 +46,7 @@ def run_shell(line: str, folder: Path, table: str) -> None:
     if words[1] in FITTING and "--recipe" not in words:  # a recipe has its own configurations
         words += ["--table", table]
     done = subprocess.run(
-        [sys.executable, "-m", "autodip_zarr.cli", *words[1:]],
+        [sys.executable, "-m", "autodip_zarr", *words[1:]],
         cwd=folder,
         capture_output=True,
         text=True,

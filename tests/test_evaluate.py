@@ -203,7 +203,7 @@ def test_equal_images_have_no_number_in_json(tmp_path: Path) -> None:
 def test_an_interrupted_evaluation_shows_what_it_has(tmp_path: Path) -> None:
     noisy, clean = write_pngs(tmp_path)
     pair = ["--noisy", str(noisy), "--clean", str(clean), "--method", "noisy", "--method", "original-dip"]
-    command = [sys.executable, "-m", "autodip_zarr.cli", "evaluate", *pair, "--json"]
+    command = [sys.executable, "-m", "autodip_zarr", "evaluate", *pair, "--json"]
     running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert running.stderr is not None
     while "noisy: PSNR" not in running.stderr.readline():  # then the fit begins, which takes minutes

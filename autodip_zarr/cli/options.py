@@ -161,7 +161,7 @@ class OverwritingCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give a lone ``--overwrite`` its value."""
-        following = [*args[1:], ""]
+        following = [*args, ""][1:]
         args = [
             "--overwrite=all" if one == "--overwrite" and after not in _OVERWRITE else one
             for one, after in zip(args, following, strict=True)

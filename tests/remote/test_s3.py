@@ -91,7 +91,7 @@ def test_the_installed_command_finds_the_server_by_the_environment(
     command = [
         sys.executable,
         "-m",
-        "autodip_zarr.cli",
+        "autodip_zarr",
         "denoise",
         f"{bucket}/in",
         "--output",

@@ -23,7 +23,7 @@ from .results import planes
 
 def command(source: Path, results: Path, table: str) -> list[str]:
     """Return a whole run with worker processes of its own."""
-    run = [sys.executable, "-m", "autodip_zarr.cli", "denoise", str(source), "--output", str(results)]
+    run = [sys.executable, "-m", "autodip_zarr", "denoise", str(source), "--output", str(results)]
     return [*run, "--table", table, "--workers", "1"]
 
 

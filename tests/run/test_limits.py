@@ -99,7 +99,7 @@ def test_without_permission_the_folder_or_file_is_named(tmp_path: Path, quick_ta
     (archive / "b/lapse.ome.zarr/zarr.json").chmod(0o600)
     before = digest(archive)
     command = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", sys.executable, "-m"]
-    command += ["autodip_zarr.cli", "denoise", str(archive), "--output", str(results), "--table", quick_table]
+    command += ["autodip_zarr", "denoise", str(archive), "--output", str(results), "--table", quick_table]
     refused = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     assert refused.returncode == 1, refused.stderr
     (unread,) = lines_about(refused.stderr, "lapse.ome.zarr")

@@ -287,7 +287,7 @@ def test_of_two_runs_at_the_same_moment_one_is_refused_or_has_nothing_to_do(
 ) -> None:
     source = tmp_path / "x.zarr"
     write_sample_zarr(source, make_sample("x", (1, 1, 6, 64, 64)), "0.5")
-    command = [sys.executable, "-m", "autodip_zarr.cli", "denoise", str(source), "--output"]
+    command = [sys.executable, "-m", "autodip_zarr", "denoise", str(source), "--output"]
     command += [str(tmp_path / "out"), "--table", quick_table, "--workers", "1", "--json"]
     both = [
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)

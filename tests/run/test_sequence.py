@@ -117,7 +117,7 @@ def test_a_chain_does_not_depend_on_workers_or_on_an_interruption(
     options = ["--sequence", "z", "--table", table]
     denoise(source, whole, *options, "--scheduler", scheduler)  # two workers
 
-    command = [sys.executable, "-m", "autodip_zarr.cli", "denoise", str(source), "--output", str(halves)]
+    command = [sys.executable, "-m", "autodip_zarr", "denoise", str(source), "--output", str(halves)]
     process = subprocess.Popen(
         [*command, *options, "--workers", "1"], stderr=subprocess.DEVNULL, start_new_session=True
     )

@@ -52,7 +52,7 @@ def cluster_file(folder: Path, **changes: str | None) -> Path:
 
 def autodip(slurm: dict[str, str], *words: object) -> subprocess.CompletedProcess[str]:
     """Run the command line where it finds Slurm."""
-    command = [sys.executable, "-W", "error", "-m", "autodip_zarr.cli", *map(str, words)]
+    command = [sys.executable, "-W", "error", "-m", "autodip_zarr", *map(str, words)]
     return subprocess.run(command, env=slurm, capture_output=True, text=True, check=False, timeout=1800)
 
 
@@ -116,7 +116,7 @@ def test_an_interrupted_run_gives_its_jobs_back_and_goes_on_later(
     write_sample_tiff(source, make_sample("x", (20, 1, 2, 48, 48)))
     run = ["denoise", source, "--table", slow_table, "--json", "--output"]
     run += [tmp_path / "out", "--cluster", cluster_file(tmp_path, jobs="1")]
-    command = [sys.executable, "-m", "autodip_zarr.cli", *map(str, run)]
+    command = [sys.executable, "-m", "autodip_zarr", *map(str, run)]
     process = subprocess.Popen(command, env=slurm, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_for(tmp_path / "out/x.ome.zarr/autodip/record/c", 400)  # the first plane is recorded
     os.killpg(process.pid, signal.SIGINT)

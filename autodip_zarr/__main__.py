@@ -1,4 +1,4 @@
-"""Run the command line as ``python -m autodip_zarr.cli``."""
+"""Run the command line as ``python -m autodip_zarr``."""
 
 from __future__ import annotations
 
