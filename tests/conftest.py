@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from .samples import write_slower_table
+
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared"
 
@@ -35,12 +37,7 @@ def quick_table(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def slow_table(quick_table: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A table whose networks take a second or so for a small plane."""
-    table = json.loads(Path(quick_table).read_text())
-    for entry in table["entries"]:
-        entry["iterations"] = 300
-    path = tmp_path_factory.mktemp("table") / "slow.json"
-    path.write_text(json.dumps(table))
-    return str(path)
+    return write_slower_table(quick_table, 300, tmp_path_factory.mktemp("table") / "slow.json")
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,7 @@ selection = _options(
     planes,
     click.option("--any-contrast", is_flag=True, help="Denoise channels that are not fluorescence, too."),
 )
+planning = _options(knowledge, method, recipe, max_cost, stop, sequence, selection)
 destination = _options(
     click.option(
         "--output", metavar="DIR", help="Folder below which results mirror the tree of the sources."

@@ -62,13 +62,7 @@ def inspect(
 
 @click.command(cls=OverwritingCommand)
 @options.sources
-@options.knowledge
-@options.method
-@options.recipe
-@options.max_cost
-@options.stop
-@options.sequence
-@options.selection
+@options.planning
 @options.destination
 @options.device
 @options.as_json

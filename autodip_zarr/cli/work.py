@@ -18,13 +18,7 @@ from autodip_zarr.run.choices import Machine
 @click.command(cls=OverwritingCommand)
 @options.sources
 @options.destination
-@options.knowledge
-@options.method
-@options.recipe
-@options.max_cost
-@options.stop
-@options.sequence
-@options.selection
+@options.planning
 @options.device
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")
 @click.option("--cluster", metavar="FILE", help="TOML of Slurm jobs, or of cards, to start workers on.")

@@ -21,7 +21,7 @@ from autodip_zarr.run.blocks import blocks, chain_shape, chains
 from autodip_zarr.stores import RECORD_FIELDS, read_attributes, read_record
 from autodip_zarr.stores.sample import write_sample_tiff
 
-from ..samples import make_sample
+from ..samples import make_sample, write_slower_table
 from .results import planes
 from .test_blocks import make_spec
 from .values import make_header
@@ -30,12 +30,7 @@ from .values import make_header
 @pytest.fixture(scope="module")
 def table(quick_table: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A table whose fits are long enough for a warm one to be shorter, and for a run to be interrupted."""
-    known = json.loads(Path(quick_table).read_text())
-    for entry in known["entries"]:
-        entry["iterations"] = 250
-    path = tmp_path_factory.mktemp("table") / "table.json"
-    path.write_text(json.dumps(known))
-    return str(path)
+    return write_slower_table(quick_table, 250, tmp_path_factory.mktemp("table") / "table.json")
 
 
 def test_a_block_is_a_chain_and_nothing_of_the_machine_enters() -> None:
