@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from torch import nn
 from autodip_zarr.dip.network import forward, initial_parameters, level_widths, parameter_shapes
 from autodip_zarr.dip.tiles import padded_size
 from autodip_zarr.domain import DipConfig, Width
+from tests.dip.rounding import Float32Rounding
 
 KEY = re.compile(r"d(\d)_w(\w+)_s(\d)(?:_(\d+)x(\d+))?")
 
@@ -94,12 +96,25 @@ def first_steps(
     return outputs[0], np.array(losses)
 
 
+def after_rounding(
+    config: DipConfig, size: tuple[int, int], steps: int
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    """Return first outputs and losses (samples, steps), as float32 might round them."""
+    samples = []
+    for seed in range(3):
+        with Float32Rounding(seed):
+            samples.append(first_steps(config, size, torch.float64, steps))
+    return [output for output, _ in samples], np.array([losses for _, losses in samples])
+
+
 @pytest.mark.shared
 @pytest.mark.usefixtures("two_threads")
 def test_outputs_and_losses_agree_with_the_reference(shared: Path) -> None:
-    """They agree to what rounding makes of these badly conditioned weights, which differs by processor.
+    """They agree to what rounding makes of these badly conditioned weights, on any processor.
 
-    How much that is, is measured here: by what float64 makes of the same network.
+    How much that is, is derived: float64 is disturbed by the rounding of float32. The reference and this
+    processor's float32 must both lie within three times the largest of three such errors of float64. The
+    reference was made where float32 sums in long blocks, and lies well within.
     """
     reference = np.load(shared / "reference/network/forward_parity.npz")
     keys = sorted({name.split("/")[0] for name in reference})
@@ -107,16 +122,34 @@ def test_outputs_and_losses_agree_with_the_reference(shared: Path) -> None:
     for key in keys:
         config, size = parse(key)
         assert size is not None
-        output, losses = first_steps(config, size, torch.float32, 5)
-        exact_output, exact_losses = first_steps(config, size, torch.float64, 5)
-        room = 2 * np.abs(output - exact_output).max()
-        np.testing.assert_allclose(output, reference[f"{key}/output"], atol=2e-5 + room, err_msg=key)
-        relative = 2 * np.abs(losses / exact_losses - 1)
-        expected = reference[f"{key}/losses"]
-        np.testing.assert_allclose(losses[0], expected[0], rtol=1e-6 + relative[0], atol=1e-6, err_msg=key)
-        hopeless = room > 0.1  # depth 8: rounding decides the output, and the reference's is not ours
-        rtol = 0.1 if hopeless else 0.02 + relative.max()
-        np.testing.assert_allclose(losses, expected, rtol=rtol, err_msg=key)
+        steps = 5 if size[0] < 96 else 1
+        exact, exact_losses = first_steps(config, size, torch.float64, steps)
+        ours, our_losses = first_steps(config, size, torch.float32, steps)
+        expected = reference[f"{key}/losses"][:steps]
+        rtol = np.array([0.1])
+        if config.depth < 8:  # there rounding decides each pixel; the mean over all is left
+            outputs, losses = after_rounding(config, size, steps)
+            room = 2e-5 + 3 * max(np.abs(one - exact).max() for one in outputs)
+            np.testing.assert_allclose(reference[f"{key}/output"], exact, rtol=0, atol=room, err_msg=key)
+            np.testing.assert_allclose(ours, exact, rtol=0, atol=room, err_msg=key)
+            rtol = 1e-6 + 3 * np.abs(losses / exact_losses - 1).max(axis=0)
+            rtol[1:] = rtol.max()  # Adam turns rounding noise into full steps, now here, now there
+        assert (np.abs(expected / exact_losses - 1) <= rtol).all(), (key, expected, exact_losses, rtol)
+        assert (np.abs(our_losses / exact_losses - 1) <= rtol).all(), (key, our_losses, exact_losses, rtol)
+
+
+@pytest.mark.shared
+def test_rounding_hides_no_other_network(shared: Path) -> None:
+    """What may be put down to rounding is small beside what another network gives."""
+    reference = np.load(shared / "reference/network/forward_parity.npz")
+    key = "d4_w64_s0_64x64"
+    config, size = parse(key)
+    assert size is not None
+    exact, _ = first_steps(config, size, torch.float64, 1)
+    room = 3 * max(np.abs(one - exact).max() for one in after_rounding(config, size, 1)[0])
+    assert room < 0.05
+    other, _ = first_steps(replace(config, skip=4), size, torch.float64, 1)
+    assert np.abs(other - reference[f"{key}/output"]).max() > 4 * room
 
 
 class Level(nn.Module):
