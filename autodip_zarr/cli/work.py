@@ -33,7 +33,7 @@ from autodip_zarr.run.choices import Machine
     "time_limit_s",
     type=click.FloatRange(0, min_open=True),
     metavar="SECONDS",
-    help="Longest time of one block on a worker.  [default: 20 times its estimate, 600 at least]",
+    help="Longest time of one block on a worker.  [default: as long as its fit goes on]",
 )
 @click.option(
     "--log-json", is_flag=True, help="Write what happens as JSON, one object a line, on standard error."

@@ -22,6 +22,7 @@ from typing import Final
 
 import torch
 
+from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.dip.fit import Fit, Prior, Tile, padded_shape, prepare, set_up_card, steps_of
 from autodip_zarr.dip.graphs import SWITCH, CapturedPrior, capture
 from autodip_zarr.domain import DipConfig, Recipe
@@ -174,6 +175,7 @@ class _Work:
 
     def turn(self) -> Fit | FitError | None:
         """Go on until the device would have to be waited for; ``None`` means that it is not over."""
+        ACTIVITY.goes_on()
         try:
             with self.slot.turn():
                 next(self.steps)

@@ -90,7 +90,6 @@ class Machine:
     cluster: str | None = None
     """Path of a file that describes Slurm jobs or cards to start workers on; see ``run.cluster_file``."""
     time_limit_s: float | None = None
-    """Longest time of one block on a worker, in seconds; ``None`` for 20 times its estimate, 10 minutes at
-    least."""
+    """Longest time of one block on a worker by the clock, in seconds; ``None`` for none."""
     memory_bytes: int | None = None
     """Memory of each worker process of the local cluster; ``None`` for an even share of the machine's."""

@@ -59,6 +59,8 @@ class SlurmJobs:
     """Folder on the nodes for what Dask spills; ``None`` for Dask's own choice."""
     log_folder: str | None = None
     """Folder for the output of the jobs; ``None`` for Slurm's own choice."""
+    shared_folder: str | None = None
+    """Folder that the nodes see, too, for temporary credentials; ``None`` for the home folder."""
 
     @property
     def processes(self) -> int:
@@ -136,6 +138,7 @@ def _slurm(path: str, fields: _Fields) -> SlurmJobs:
         interface=fields.take("interface", _line, None),
         local_folder=fields.take("local_folder", _line, None),
         log_folder=fields.take("log_folder", _line, None),
+        shared_folder=fields.take("shared_folder", _line, None),
     )
     if jobs.memory_bytes < jobs.processes * LEAST_PROCESS_BYTES:
         found = f"{jobs.memory_bytes / 10**9:.3g} GB for {jobs.processes} worker processes"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import os
 import shlex
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.errors import OptionError
@@ -25,6 +27,19 @@ _SLOWEST_LOOK_SECONDS: Final = 600.0
 _FAILED_ROUNDS: Final = 3
 _ALLOWED_FAILURES: Final = 10
 """Jobs that a block may be cut off with before that counts as the fault of the block; Dask allows three."""
+
+DASHBOARD: Final = "127.0.0.1:0"
+"""Where the dashboard listens; whoever is at another computer comes by a tunnel of ssh."""
+
+COMM_TIMEOUT: Final = "300s"
+"""How long Dask waits for a connection or an acknowledgement: on a busy machine all comes late."""
+
+HTTP_ROUTES: Final = [
+    "distributed.http.scheduler.prometheus",
+    "distributed.http.health",
+    "distributed.http.statics",
+]
+"""What the scheduler answers beside the dashboard: neither logs nor call stacks, and nothing by proxy."""
 
 NEVER_PAUSE: Final = ("target", "spill", "pause")
 """What workers must not do as memory fills: nothing in them can be spilled, and freed memory stays in the
@@ -49,10 +64,10 @@ def connect_cards(cards: Cards) -> Iterator[Client]:
     """Start one worker process a card of this machine, with the resource ``GPU: 1``."""
     _need("dask_cuda", cards, "cuda")
     from dask_cuda import LocalCUDACluster  # noqa: PLC0415 - an optional dependency
-    from distributed import Client  # noqa: PLC0415 - half a second, not needed for planning
+    from distributed import Client, Security  # noqa: PLC0415 - half a second, not needed for planning
 
     try:
-        cluster = LocalCUDACluster(**card_options(cards))
+        cluster = LocalCUDACluster(**card_options(cards), security=Security.temporary())
     except Exception as error:  # the driver's library and dask-cuda have errors of their own
         raise OptionError(_where(cards), f"the cards cannot be used ({error})", "CUDA cards") from error
     with cluster, Client(cluster, set_as_default=False) as client:
@@ -66,7 +81,8 @@ def card_options(cards: Cards) -> dict[str, Any]:
         "threads_per_worker": CALLS_PER_WORKER,
         "memory_limit": cards.memory_bytes or "auto",
         "local_directory": cards.local_folder,
-        "dashboard_address": ":0",
+        "protocol": "tls",
+        "dashboard_address": DASHBOARD,
         "resources": {"GPU": 1},
     }
 
@@ -77,11 +93,12 @@ def connect_slurm(jobs: SlurmJobs) -> Iterator[Client]:
     _need("dask_jobqueue", jobs, "slurm")
     handler = signal.getsignal(signal.SIGINT)
     from dask_jobqueue.slurm import SLURMCluster  # noqa: PLC0415 - an optional dependency
-    from distributed import Client  # noqa: PLC0415 - half a second, not needed for planning
+    from distributed import Client, Security  # noqa: PLC0415 - half a second, not needed for planning
 
     if signal.getsignal(signal.SIGINT) is not handler:  # its import makes Ctrl-C end as if all were done
         signal.signal(signal.SIGINT, handler)
-    with SLURMCluster(**slurm_options(jobs)) as cluster, Client(cluster, set_as_default=False) as client:
+    options = slurm_options(jobs) | {"security": Security.temporary()}
+    with SLURMCluster(**options) as cluster, Client(cluster, set_as_default=False) as client:
         keeper = Keeper(cluster, jobs)
         keeper.begin()
         looking = asyncio.run_coroutine_threadsafe(keeper.keep(), cluster.loop.asyncio_loop)
@@ -100,6 +117,7 @@ def slurm_options(jobs: SlurmJobs) -> dict[str, Any]:
     card it offers the resource ``GPU: 1``.
     """
     variables = {f"DASK_DISTRIBUTED__WORKER__MEMORY__{what.upper()}": "False" for what in NEVER_PAUSE}
+    variables |= {f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{what}": COMM_TIMEOUT for what in ("CONNECT", "TCP")}
     variables |= dict(jobs.environment)
     prologue = [f"export {name}={shlex.quote(text)}" for name, text in variables.items()]
     prologue += [f"module load {shlex.quote(module)}" for module in jobs.modules]
@@ -118,12 +136,30 @@ def slurm_options(jobs: SlurmJobs) -> dict[str, Any]:
         "interface": jobs.interface,
         "local_directory": None if jobs.local_folder is None else shlex.quote(jobs.local_folder),
         "log_directory": jobs.log_folder,
+        "shared_temp_directory": _shared_folder(jobs),
         "job_name": "autodip-zarr",
-        "scheduler_options": {"dashboard_address": ":0", "allowed_failures": _ALLOWED_FAILURES},
+        "scheduler_options": {"dashboard_address": DASHBOARD, "allowed_failures": _ALLOWED_FAILURES},
     }
     if jobs.modules:  # `module` is a function of login shells
         options["shebang"] = "#!/bin/bash -l"
     return options
+
+
+def _shared_folder(jobs: SlurmJobs) -> str:
+    """Return where jobs find the temporary credentials that they show; its files are their owner's alone.
+
+    Raises
+    ------
+    OptionError
+        It is no folder that can be written to.
+    """
+    folder = Path(jobs.shared_folder or Path.home()).expanduser().absolute()
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        hint = "name a folder that this computer and the nodes see, in the field shared_folder"
+        raise OptionError(
+            f"{_where(jobs)}: shared_folder", f"{folder} cannot be written to", "a folder", hint
+        )
+    return str(folder)
 
 
 class Keeper:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.cluster_file import LEAST_PROCESS_BYTES, SlurmJobs, read_cluster
-from autodip_zarr.run.clusters import NEVER_PAUSE, connect_cluster
+from autodip_zarr.run.clusters import COMM_TIMEOUT, DASHBOARD, HTTP_ROUTES, NEVER_PAUSE, connect_cluster
 from autodip_zarr.run.dispatch import CALLS_PER_WORKER
 from autodip_zarr.run.machine import resolve_device, usable_cores
 
@@ -23,11 +23,15 @@ _CONNECT_SECONDS: Final = 20
 _CARDS: Final = Path("/proc/driver/nvidia/gpus")
 _SETTINGS: Final = {
     "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.worker-ttl": None,
+    **{f"distributed.comm.timeouts.{what}": COMM_TIMEOUT for what in ("connect", "tcp")},
     **{f"distributed.worker.memory.{what}": False for what in NEVER_PAUSE},
+    "distributed.scheduler.http.routes": HTTP_ROUTES,
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
 }
 """Of Dask. A block whose worker died is tried again by this program, which gives it a worker to itself, and
-which says what went wrong: remarks of worker processes would stand between the lines of ``--log-json``."""
+which says what went wrong: remarks of worker processes would stand between the lines of ``--log-json``.
+Whether a worker has hung is told by its steps: on a busy machine it may be minutes late with all else."""
 
 
 @contextmanager
@@ -66,19 +70,22 @@ def connect(machine: Machine) -> Iterator[Client]:
 
 
 def _local_cluster(machine: Machine) -> SpecCluster:
-    from distributed import Nanny, Scheduler, SpecCluster  # noqa: PLC0415 - see above
+    from distributed import Nanny, Scheduler, Security, SpecCluster  # noqa: PLC0415 - see above
 
     options = _local_options(machine)
+    secured = {"protocol": "tls://", "security": Security.temporary()}
     fixed = {
         "nthreads": CALLS_PER_WORKER,
         "memory_limit": worker_memory(machine),
         "host": "127.0.0.1",
         "silence_logs": logging.CRITICAL,
         "dashboard": False,
+        **secured,
     }
     workers = {name: {"cls": Nanny, "options": fixed | one} for name, one in enumerate(options)}
-    scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "dashboard_address": "127.0.0.1:0"}}
-    return SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL)
+    place = {"host": "127.0.0.1", "dashboard_address": DASHBOARD}
+    scheduler = {"cls": Scheduler, "options": place | secured}
+    return SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL, security=secured["security"])
 
 
 def worker_memory(machine: Machine) -> int | None:

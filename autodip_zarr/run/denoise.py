@@ -41,6 +41,7 @@ from autodip_zarr.run.process import (
     LostBlock,
     failure_lines,
     run_block,
+    run_block_again,
     run_lost_block,
 )
 from autodip_zarr.run.schedule import Terms, drive
@@ -255,12 +256,13 @@ class _Run:
     def _working(self, job: ImageJob, task: BlockTask) -> Call:
         held = self._held_bytes(task)
         if task.config is None:
-            return Call(run_block, task, held_bytes=held)
+            return Call(run_block, task, retry=run_block_again, held_bytes=held)
         seconds = plane_seconds(job.image.channels[task.block.c], task.recipe, task.header, self.device)
         fitted = sum(t in task.t and z in task.z for t, z in task.block.positions)
         size = (job.spec.size("y"), job.spec.size("x"))
         turn = fit_bytes(task.config, task.recipe, size, self.device)
-        return Call(run_block, task, seconds * fitted, (task.config, size), held, turn)
+        alike = (task.config, size)
+        return Call(run_block, task, seconds * fitted, alike, held, turn, run_block_again)
 
     def _held_bytes(self, task: BlockTask) -> int:
         starts = 1 if task.config is None else starts_for(task.config, task.recipe)

@@ -23,8 +23,11 @@ _PATIENCE: Final = 64
 _MOST_LOSSES: Final = 3
 """Workers that a call may lose before it is given up."""
 
-_LIMIT_FACTOR: Final = 20.0
-_LEAST_LIMIT_S: Final = 600.0
+SILENCE_S: Final = 600.0
+"""How long a worker may make no step at all before it counts as hung; a step takes a minute at most."""
+
+_LONGEST_LOOK_S: Final = 30.0
+"""Of the time between two looks, more than this was spent by the one who looks, stopped or asleep."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +46,8 @@ class Call:
     """Memory that it takes on a worker from beginning to end."""
     turn_bytes: int = 0
     """Memory that it takes besides while it has its turn; one call of a worker has it at a time."""
+    retry: Callable[[Any], Any] | None = None
+    """What to call instead once a worker was lost that may have been done with it; ``None`` for the same."""
     losses: int = 0
     """Workers that died or hung while they had it."""
 
@@ -55,6 +60,8 @@ class Offer:
     """Calls that it can make at a time."""
     memory_bytes: float = math.inf
     """Memory that calls may take, besides what the worker takes itself."""
+    activity: int | None = None
+    """What the worker has counted of its steps; ``None`` where it does not tell (yet)."""
 
 
 @dataclass
@@ -71,25 +78,16 @@ class Seat:
     """What its last call was alike to."""
     heard_s: float = 0.0
     """When it last answered, or was given work after it had none; in seconds of the caller's clock."""
+    activity: int | None = None
+    """What it had counted of its steps when it was last looked at."""
+    silent_s: float = 0.0
+    """For how long it has neither answered nor counted any further."""
 
     def has_memory_for(self, call: Call) -> bool:
         """Say whether a further call fits beside those that it has."""
         calls = [*self.calls, call]
         held = sum(one.held_bytes for one in calls)
         return held + max(one.turn_bytes for one in calls) <= self.memory_bytes
-
-
-def limit_seconds(call: Call, time_limit_s: float | None) -> float:
-    """Return the time after which a worker that does not answer counts as hung.
-
-    Parameters
-    ----------
-    call : Call
-        What it was asked to do.
-    time_limit_s : float, optional
-        What a person chose; by default 20 times the estimate, and at least 10 minutes.
-    """
-    return time_limit_s or max(_LEAST_LIMIT_S, _LIMIT_FACTOR * call.seconds)
 
 
 class Dispatcher:
@@ -102,12 +100,14 @@ class Dispatcher:
     - A call whose worker died or hung is tried again with a worker to itself: whichever of its companions
       was to blame, it does not take the others along a second time.
 
+    - A worker has hung when it makes no steps, however slow those are that it makes.
+
     Parameters
     ----------
     calls : iterator of Call
         Taken one by one, as far ahead as needed to choose well.
     time_limit_s : float, optional
-        Longest time of one call on a worker; see :func:`limit_seconds`.
+        Longest time of one call on a worker by the clock, for those who want one.
     """
 
     def __init__(self, calls: Iterator[Call], time_limit_s: float | None = None) -> None:
@@ -118,6 +118,7 @@ class Dispatcher:
         self._suspects: deque[Call] = deque()
         self._waiting: deque[Call] = deque()
         self._passed_over = 0
+        self._looked_s: float | None = None
 
     @property
     def is_done(self) -> bool:
@@ -137,10 +138,17 @@ class Dispatcher:
         """
         gone = [address for address in self.seats if address not in offers]
         lost = [call for address in gone for call in self.seats.pop(address).calls]
+        passed_s = 0.0 if self._looked_s is None else min(now_s - self._looked_s, _LONGEST_LOOK_S)
+        self._looked_s = now_s
         for address, offer in offers.items():
-            if address not in self.seats:
+            seat = self.seats.get(address)
+            if seat is None:
                 slots = max(1, min(offer.threads, CALLS_PER_WORKER))
-                self.seats[address] = Seat(slots, offer.memory_bytes, heard_s=now_s)
+                self.seats[address] = Seat(slots, offer.memory_bytes, heard_s=now_s, activity=offer.activity)
+            elif seat.activity != offer.activity:
+                seat.activity, seat.silent_s = offer.activity, 0.0
+            else:
+                seat.silent_s += passed_s
         return lost
 
     def look_ahead(self) -> bool:
@@ -168,7 +176,7 @@ class Dispatcher:
             if call is None:
                 continue
             if not seat.calls:
-                seat.heard_s = now_s
+                seat.heard_s, seat.silent_s = now_s, 0.0
             seat.calls.append(call)
             if call.alike is not None:
                 seat.last = call.alike
@@ -215,20 +223,21 @@ class Dispatcher:
         seat = self.seats.get(address)
         if seat is not None and call in seat.calls:
             seat.calls.remove(call)
-            seat.heard_s = now_s
+            seat.heard_s, seat.silent_s = now_s, 0.0
 
     def lose(self, call: Call) -> bool:
         """Have a call tried again whose worker died or hung; ``False`` where it was tried often enough."""
         if call.losses + 1 >= _MOST_LOSSES:
             return False
-        self._suspects.append(replace(call, losses=call.losses + 1))
+        self._suspects.append(replace(call, function=call.retry or call.function, losses=call.losses + 1))
         return True
 
-    def hung(self, now_s: float) -> list[str]:
-        """Return the workers that have not answered for longer than the longest limit of their calls."""
-        return [
-            address
-            for address, seat in self.seats.items()
-            if seat.calls
-            and now_s - seat.heard_s > max(limit_seconds(call, self._time_limit_s) for call in seat.calls)
-        ]
+    def hung(self, now_s: float) -> dict[str, str]:
+        """Return the workers that have hung, by address, each with what shows it, in words."""
+        found = {}
+        for address, seat in self.seats.items():
+            if seat.calls and self._time_limit_s is not None and now_s - seat.heard_s > self._time_limit_s:
+                found[address] = f"no answer for {self._time_limit_s:.0f} s"
+            elif seat.calls and seat.silent_s > SILENCE_S:
+                found[address] = f"no step made for {SILENCE_S:.0f} s"
+        return found

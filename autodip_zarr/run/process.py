@@ -26,6 +26,7 @@ from autodip_zarr.stores import (
     converted,
     is_unanswered,
     read_planes,
+    read_rows,
     write_block,
     write_failures,
     write_record,
@@ -145,8 +146,27 @@ def run_block(task: BlockTask) -> BlockOutcome:
     return replace(outcome, fit_seconds=fit_seconds, peak_bytes=peak_bytes())
 
 
+def run_block_again(task: BlockTask) -> BlockOutcome:
+    """Process a block whose worker was lost, unless that worker wrote and recorded it before."""
+    return _recorded(task) or run_block(task)
+
+
+def _recorded(task: BlockTask) -> BlockOutcome | None:
+    """Return what became of a block that is recorded as done and whole; ``None`` where it is left to do."""
+    status = read_rows(task.spec, task.block)[:, RECORD_FIELDS.index("status")]
+    if (np.isnan(status) | (status == STATUS_FAILED)).any() or not is_whole(task.spec, task.block):
+        return None
+    denoised, copied = (int((status == one).sum()) for one in (STATUS_DENOISED, STATUS_COPIED))
+    return BlockOutcome(denoised, copied, (), 0.0)
+
+
 def run_lost_block(lost: LostBlock) -> BlockOutcome:
-    """Copy the planes of a block that is given up, and record them as failed with the reason."""
+    """Copy the planes of a block that is given up, and record them as failed with the reason.
+
+    Unless it was recorded after all, by a worker that was taken for lost.
+    """
+    if (recorded := _recorded(lost.task)) is not None:
+        return recorded
     error = FitError("fit", lost.reason)
     return process_block(lost.task, lambda noisy, _job, _places: [error for _ in noisy])
 

@@ -10,17 +10,22 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
+from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.errors import OptionError, WorkerError
 from autodip_zarr.run.connect import revive
-from autodip_zarr.run.dispatch import Call, Dispatcher, Offer, limit_seconds
+from autodip_zarr.run.dispatch import SILENCE_S, Call, Dispatcher, Offer
 from autodip_zarr.run.memory import PROCESS_BYTES
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, Worker
 
 GPU_SHARE: Final = 0.25
 """Part of a worker's resource ``GPU: 1`` that one call asks for; three are on it, of which one computes."""
 
+_METRIC: Final = "autodip_activity"
+"""Under which workers tell what they counted of their steps, with each of their heartbeats."""
+
+_GONE: Final = "died or lost its connection"
 _LOOK_EVERY_S: Final = 1.0
 _ANSWER_WITHIN_S: Final = 20.0
 _REVIVE_EVERY_S: Final = 20.0
@@ -33,7 +38,7 @@ class Terms:
     device: str
     """``cpu`` or a CUDA device; for the latter, workers must offer the resource ``GPU``."""
     time_limit_s: float | None
-    """Longest time of one call on a worker; ``None`` for 20 times its estimate, and at least 10 minutes."""
+    """Longest time of one call on a worker by the clock; ``None`` for as long as it goes on."""
     tell: Callable[[str], None]
     """Told what a person should know, in one line."""
 
@@ -68,7 +73,21 @@ def suitable(workers: Mapping[str, Mapping[str, Any]], device: str) -> dict[str,
 
 def _offer(worker: Mapping[str, Any]) -> Offer:
     limit = worker["memory_limit"]  # None or 0 where there is none
-    return Offer(int(worker["nthreads"]), limit - PROCESS_BYTES if limit else math.inf)
+    memory = limit - PROCESS_BYTES if limit else math.inf
+    return Offer(int(worker["nthreads"]), memory, worker.get("metrics", {}).get(_METRIC))
+
+
+def call_on_worker(function: Callable[[Any], Any], argument: Any) -> Any:  # noqa: ANN401
+    """Make a call, and have this worker tell from now on what it counts of its steps."""
+    from distributed import get_worker  # noqa: PLC0415 - half a second, not needed for planning
+
+    get_worker().metrics.setdefault(_METRIC, _count)
+    ACTIVITY.goes_on()
+    return function(argument)
+
+
+def _count(_worker: Worker) -> int:
+    return ACTIVITY.count
 
 
 def drive(
@@ -133,34 +152,32 @@ class _Drive:
         now = time.monotonic()
         if now - self.looked_s < _LOOK_EVERY_S:
             return
-        for address in self.dispatcher.hung(now):
-            self._give_up_on(address)
         workers = suitable(self.client.scheduler_info(n_workers=-1)["workers"], self.terms.device)
         offers = {address: offer for address, offer in workers.items() if address not in self.avoided}
         for call in self.dispatcher.seat(offers, now):
-            self._forget(call)
-            self._lose(call, WorkerError("worker", "died or lost its connection"))
+            address = self._forget(call)
+            self._lose(call, WorkerError(f"worker {address}", _GONE))
+        for address, how in self.dispatcher.hung(now).items():
+            self._give_up_on(address, how)
         self.looked_s = now
         if now - self.revived_s > _REVIVE_EVERY_S:
             revive(self.client)
             self.revived_s = time.monotonic()
 
-    def _give_up_on(self, address: str) -> None:
+    def _give_up_on(self, address: str, how: str) -> None:
         """Replace a worker that does not answer, if it is ours to replace; else hand it nothing any more."""
         self.avoided.add(address)
         calls = self.dispatcher.seats.pop(address).calls
-        limit = max(limit_seconds(call, self.terms.time_limit_s) for call in calls)
-        self.terms.tell(f"worker {address}: no answer for {limit:.0f} s; what it had is tried again")
         if self.client.cluster is not None:
             self.client.restart_workers([address], timeout=_ANSWER_WITHIN_S, raise_for_error=False)
         for call in calls:
             self._forget(call)
-            self._lose(call, WorkerError("worker", f"did not answer for {limit:.0f} s", hint="--time-limit"))
+            self._lose(call, WorkerError(f"worker {address}", how))
 
     def _submit(self, address: str, call: Call) -> None:
         resources = {"GPU": GPU_SHARE} if self.terms.device.startswith("cuda") else None
         future = self.client.submit(
-            call.function, call.argument, pure=False, workers=[address], resources=resources
+            call_on_worker, call.function, call.argument, pure=False, workers=[address], resources=resources
         )
         self.running[future] = address, call
         future.add_done_callback(self.answers.put)
@@ -169,7 +186,7 @@ class _Drive:
         if future not in self.running:  # its worker was given up
             return
         address, call = self.running.pop(future)
-        answer = _answer(future)
+        answer = self._answer(future, address)
         self.dispatcher.answered(address, call, time.monotonic())
         if isinstance(answer, WorkerError | MemoryError):
             self.looked_s = float("-inf")
@@ -178,28 +195,42 @@ class _Drive:
             self.dispatcher.follow(self.done(call, answer))
 
     def _lose(self, call: Call, error: Exception) -> None:
-        if not self.dispatcher.lose(call):
+        """Have a call tried again whose worker was lost, and say so; give it up where that was in vain."""
+        is_tried_again = self.dispatcher.lose(call)
+        what = "what it had is tried again" if is_tried_again else "what it had is given up"
+        self.terms.tell(f"{error}; {what}")
+        if not is_tried_again:
             self.dispatcher.follow(self.done(call, error))
 
-    def _forget(self, call: Call) -> None:
-        for future, (_, one) in list(self.running.items()):
+    def _forget(self, call: Call) -> str:
+        """Wait for a call no more, and return which worker it was with."""
+        for future, (address, one) in list(self.running.items()):
             if one is call:
                 del self.running[future]
                 future.cancel()
+                return address
+        return ""
 
+    def _answer(self, future: Future[Any], address: str) -> object:
+        """Return the result of a call, or what it raised; a `WorkerError` if its worker is lost.
 
-def _answer(future: Future[Any]) -> object:
-    """Return the result of a call, or the exception that it raised; a `WorkerError` if its worker is lost."""
-    from distributed import KilledWorker  # noqa: PLC0415 - half a second, not needed for planning
+        A worker on a busy machine may take minutes to hand over what it is done with; it is lost once Dask
+        knows it no more, or makes no step.
+        """
+        from distributed import KilledWorker  # noqa: PLC0415 - half a second, not needed for planning
 
-    try:
-        error = future.exception(timeout=_ANSWER_WITHIN_S)
-        answer = future.result(timeout=_ANSWER_WITHIN_S) if error is None else error
-    except TimeoutError:  # died after it was done, before it could say what came out
-        return WorkerError("worker", "died or lost its connection")
-    if future.status == "error" and not isinstance(answer, KilledWorker):
-        return answer
-    if future.status == "finished":
-        return answer
-    hint = "it may have run out of memory: take fewer --workers"
-    return WorkerError("worker", "died or lost its connection", hint=hint)
+        began_s = time.monotonic()
+        while True:
+            with suppress(TimeoutError):
+                error = future.exception(timeout=_ANSWER_WITHIN_S)
+                answer = future.result(timeout=_ANSWER_WITHIN_S) if error is None else error
+                break
+            workers = self.client.scheduler_info(n_workers=-1)["workers"]
+            if address not in workers or time.monotonic() - began_s > SILENCE_S:
+                return WorkerError(f"worker {address}", f"{_GONE} before it could say what came out")
+        if future.status == "error" and not isinstance(answer, KilledWorker):
+            return answer
+        if future.status == "finished":
+            return answer
+        hint = "it may have run out of memory: take fewer --workers"
+        return WorkerError(f"worker {address}", _GONE, hint=hint)

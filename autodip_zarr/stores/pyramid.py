@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.domain import TargetSpec
 from autodip_zarr.stores.documents import with_ome, write_attributes
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE
@@ -133,6 +134,7 @@ def _means(fine: Any, coarse: Any, region: tuple[slice, ...], names: list[str]) 
     for index in itertools.product(*(range(region[axis].start, region[axis].stop) for axis in others)):
         planes = [range(*edges[axis][i : i + 2].tolist()) for axis, i in zip(others, index, strict=True)]
         for top in range(region[y].start, region[y].stop, rows):
+            ACTIVITY.goes_on()
             bottom = min(top + rows, region[y].stop)
             ys = edges[y][top : bottom + 1]
             total = np.zeros((bottom - top, len(xs) - 1))

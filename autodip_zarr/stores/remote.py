@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.messages import words
@@ -108,6 +109,7 @@ def ask(call: Callable[[], Answer]) -> Answer:
     """
     patience = Patience.from_environment()
     for wait in (*patience.waits(), None):
+        ACTIVITY.goes_on()
         try:
             return call()
         except Exception as error:
@@ -124,6 +126,7 @@ async def ask_async(call: Callable[[], Awaitable[Answer]]) -> Answer:
     """Do what `ask` does inside an event loop; an attempt also ends after ``Patience.whole_s``."""
     patience = Patience.from_environment()
     for wait in (*patience.waits(), None):
+        ACTIVITY.goes_on()
         try:
             return await asyncio.wait_for(call(), patience.whole_s)
         except Exception as error:

@@ -77,7 +77,8 @@ def test_what_enters_a_job_script_is_quoted(tmp_path: Path) -> None:
     )
     jobs = read_cluster(path)
     assert isinstance(jobs, SlurmJobs)
-    options = {k: v for k, v in slurm_options(jobs).items() if k != "scheduler_options"}
+    of_cluster = {"scheduler_options", "shared_temp_directory"}
+    options = {k: v for k, v in slurm_options(jobs).items() if k not in of_cluster}
     job: Any = SLURMJob
     script = job("tcp://nowhere:1", name="w", **options).job_script()
     quoted = """'$(touch evil); `touch evil` '"'"'x'"""
@@ -85,6 +86,16 @@ def test_what_enters_a_job_script_is_quoted(tmp_path: Path) -> None:
     assert f"module load {quoted}" in script
     assert f"\n{quoted} -m " in script
     assert script.count("evil") == script.count(quoted) * 2
+
+
+def test_where_credentials_of_jobs_lie_is_checked_before_a_job_is_submitted(tmp_path: Path) -> None:
+    jobs = read_cluster(write(tmp_path / "c.toml", shared_folder=f'"{tmp_path}"'))
+    assert isinstance(jobs, SlurmJobs)
+    assert slurm_options(jobs)["shared_temp_directory"] == str(tmp_path)
+    jobs = read_cluster(write(tmp_path / "c.toml", shared_folder='"/nowhere"'))
+    assert isinstance(jobs, SlurmJobs)
+    with pytest.raises(OptionError, match=r"shared_folder: /nowhere cannot be written to"):
+        slurm_options(jobs)
 
 
 WRONG = [

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.connect import visible_cards, worker_options
-from autodip_zarr.run.dispatch import CALLS_PER_WORKER, Call, Dispatcher, Offer, limit_seconds
+from autodip_zarr.run.dispatch import CALLS_PER_WORKER, SILENCE_S, Call, Dispatcher, Offer
 from autodip_zarr.run.memory import PROCESS_BYTES
 from autodip_zarr.run.schedule import GPU_SHARE, suitable
 
@@ -170,20 +170,61 @@ def test_a_call_that_kills_again_and_again_is_given_up() -> None:
     assert dispatcher.is_done
 
 
-def test_a_worker_that_does_not_answer_has_hung() -> None:
-    dispatcher = make(calls("k", "k", seconds=100.0), {"a": 1})
-    hand_out(dispatcher, now_s=50.0)
-    assert limit_seconds(dispatcher.seats["a"].calls[0], None) == 2000.0
-    assert dispatcher.hung(2049.0) == []
-    assert dispatcher.hung(2051.0) == ["a"]
+def look(dispatcher: Dispatcher, now_s: float, activity: int | None) -> list[str]:
+    """Look at a worker that has counted so far, and return which have hung."""
+    assert dispatcher.seat({"a": Offer(1, activity=activity)}, now_s) == []
+    return list(dispatcher.hung(now_s))
 
 
-def test_an_idle_worker_has_not_hung_and_a_person_may_choose_the_limit() -> None:
+def test_a_worker_that_makes_no_step_has_hung() -> None:
+    dispatcher = make(calls("k", "k"), {"a": 1})
+    hand_out(dispatcher)
+    assert not any(look(dispatcher, now_s, 7) for now_s in range(0, int(SILENCE_S), 10))
+    assert look(dispatcher, SILENCE_S + 20, 7) == ["a"]
+
+
+def test_a_worker_that_does_not_even_count_has_hung() -> None:
+    dispatcher = make(calls("k"), {"a": 1})
+    hand_out(dispatcher)
+    assert not any(look(dispatcher, now_s, None) for now_s in range(0, int(SILENCE_S), 10))
+    assert look(dispatcher, SILENCE_S + 20, None) == ["a"]
+
+
+def test_a_worker_that_makes_a_step_now_and_then_never_hangs() -> None:
+    dispatcher = make(calls("k", seconds=1.0), {"a": 1})
+    hand_out(dispatcher)
+    for now_s in range(0, 100_000, 20):
+        assert look(dispatcher, now_s, now_s // 500) == []
+
+
+def test_time_in_which_nobody_looked_is_not_held_against_a_worker() -> None:
+    dispatcher = make(calls("k"), {"a": 1})
+    hand_out(dispatcher)
+    assert look(dispatcher, 1.0, 7) == []
+    assert look(dispatcher, 90_000.0, 7) == []  # a laptop that slept
+    assert look(dispatcher, 90_001.0, 7) == []
+
+
+def test_an_idle_worker_has_not_hung_and_a_person_may_choose_a_limit_by_the_clock() -> None:
     dispatcher = make(calls("k"), {"a": 1, "b": 1}, limit_s=5.0)
     hand_out(dispatcher)
-    assert dispatcher.hung(4.0) == []
-    assert dispatcher.hung(6.0) == ["a"]
-    assert limit_seconds(Call(print, 0), None) == 600.0
+    assert dispatcher.hung(4.0) == {}
+    assert dispatcher.hung(6.0) == {"a": "no answer for 5 s"}
+
+
+def test_a_call_that_is_tried_again_may_be_another() -> None:
+    dispatcher = Dispatcher(iter([Call(print, 1, retry=repr)]))
+    dispatcher.seat(offers({"a": 1}), 0.0)
+    dispatcher.look_ahead()
+    placed = dispatcher.next(0.0)
+    assert placed is not None
+    assert placed[1].function is print
+    dispatcher.seat({}, 1.0)
+    assert dispatcher.lose(placed[1])
+    dispatcher.seat(offers({"b": 1}), 2.0)
+    placed = dispatcher.next(2.0)
+    assert placed is not None
+    assert (placed[1].function, placed[1].losses) == (repr, 1)
 
 
 @given(

@@ -64,7 +64,9 @@ def test_calls_that_kill_or_hang_are_given_up_and_all_others_are_made() -> None:
     for number, kind in ((-1, WorkerError), (-2, WorkerError), (-3, MemoryError)):
         (answer,) = answers[number]
         assert isinstance(answer, kind), answer
-    assert any("no answer for 4 s" in line for line in told)
+    assert sum("no answer for 4 s; what it had is tried again" in line for line in told) >= 2
+    assert sum("died or lost its connection" in line and "tried again" in line for line in told) >= 2
+    assert sum("what it had is given up" in line for line in told) == 3
 
 
 def denoise_while(how: signal.Signals, tmp_path: Path, table: str, limit_s: int) -> str:
