@@ -11,6 +11,7 @@
     +-- OptionError         arguments that contradict each other or make no sense
     +-- FitError            the prior diverged, or the plane cannot be fitted
     +-- WorkerError         a worker process died or hung
+    +-- OutputError         what a command found out cannot be written
 
 "Nothing matched" is a result (the ``global`` tier), never an error.
 """
@@ -22,6 +23,7 @@ __all__ = [
     "FitError",
     "HeaderError",
     "OptionError",
+    "OutputError",
     "PixelError",
     "SourceError",
     "TableError",
@@ -92,3 +94,7 @@ class FitError(AutodipError):
 
 class WorkerError(AutodipError):
     """A worker process died, did not answer in time, or ran out of memory."""
+
+
+class OutputError(AutodipError):
+    """What a command found out cannot be written to standard output."""

@@ -1,4 +1,4 @@
-"""How commands end: exit codes, an error as one line, and Ctrl-C."""
+"""How commands end: exit codes, an error as one line, and signals that ask for an end."""
 
 from __future__ import annotations
 
@@ -6,15 +6,32 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from typing import Any, Final
 
 import click
 
 from autodip_zarr.cli.printing import say
 from autodip_zarr.errors import AutodipError, OptionError, TableError
 
-EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
+
+_ENDING: Final = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "SIGHUP": "SIGHUP"}
+"""Signals that ask a program to end, as far as the system has them: of a terminal, of Slurm, Kubernetes or a
+service manager, and of a terminal that was closed."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal asked the program to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell gives for a program that a signal ended: 130, 143 or 129."""
+        return 128 + self.number
 
 
 def exit_code(*, found: bool, errors: int, skipped: int) -> int:
@@ -29,31 +46,51 @@ def exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
     return exit_code(found=found, errors=sum(skip.is_error for skip in skipped), skipped=len(skipped))
 
 
+def interrupted_code(error: KeyboardInterrupt) -> int:
+    """Return the exit code of a command that was interrupted."""
+    return error.exit_code if isinstance(error, Interrupted) else 128 + signal.SIGINT
+
+
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let the first Ctrl-C end the work in order, and the second at once.
+    """Let the first signal end the work in order, and Ctrl-C after it at once.
 
     At once means that nothing is tidied up: worker processes end with this one, half-written blocks are
-    found by the next run, and the lock of a dead process is taken over.
+    found by the next run, and the lock of a dead process is taken over. A signal that is ignored, as ``nohup``
+    has it, stays ignored; a second one of another kind changes nothing, since shells and service managers
+    send several.
     """
-
-    def at_once(_signal: int, _frame: object) -> None:
-        os.write(2, b"\nstopped at once; the same command goes on where it stopped\n")
-        os._exit(EXIT_INTERRUPTED)
-
-    def in_order(_signal: int, _frame: object) -> None:
-        signal.signal(signal.SIGINT, at_once)
-        os.write(2, b"\nstopping; Ctrl-C again stops at once\n")
-        raise KeyboardInterrupt
-
     if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
         yield
         return
-    before = signal.signal(signal.SIGINT, in_order)
+    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    heeded = [number for number in numbers if before[number] not in (signal.SIG_IGN, None)]
+
+    def at_once(number: int, _frame: object) -> None:
+        _write(b"\nstopped at once; the same command goes on where it stopped\n")
+        os._exit(128 + number)
+
+    def in_order(number: int, _frame: object) -> None:
+        for other in heeded:
+            signal.signal(other, at_once if other == signal.SIGINT else signal.SIG_IGN)
+        name = _ENDING[signal.Signals(number).name]
+        again = "Ctrl-C again" if number == signal.SIGINT else "Ctrl-C"
+        _write(f"\n{name}: stopping; {again} stops at once\n".encode())
+        raise Interrupted(number)
+
+    for number in heeded:
+        signal.signal(number, in_order)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number in heeded:
+            signal.signal(number, before[number])
+
+
+def _write(text: bytes) -> None:
+    with suppress(OSError):  # the terminal may be what is gone
+        os.write(2, text)
 
 
 class Group(click.Group):
@@ -70,6 +107,6 @@ class Group(click.Group):
         except AutodipError as error:
             say(f"error: {error}")
             ctx.exit(EXIT_INCOMPLETE)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             say("interrupted; the same command goes on where it stopped")
-            ctx.exit(EXIT_INTERRUPTED)
+            ctx.exit(interrupted_code(error))

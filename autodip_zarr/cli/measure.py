@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from autodip_zarr.cli import options
-from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_INTERRUPTED, EXIT_USAGE
+from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE, interrupted_code
 from autodip_zarr.cli.options import choices
 from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_file
 
@@ -62,15 +62,15 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
     report = EvaluationReport(with_pictures=page is not None)
     question = Question(arguments["noisy"], arguments["clean"], arguments["methods"], arguments["crop"])
     perceptual = _perceptual(report, signed=arguments["lpips_range"] == "signed")
-    interrupted = False
+    interrupted = None
     try:
         for item in Evaluation(question, choices(arguments), device, perceptual, say):
             if isinstance(item, Skipped):
                 report.skip(item)
             else:
                 report.add(item)
-    except KeyboardInterrupt:  # a fit takes hours: what is measured already is not thrown away
-        interrupted = True
+    except KeyboardInterrupt as error:  # a fit takes hours: what is measured already is not thrown away
+        interrupted = error
         say("interrupted; this is what was measured so far")
     say_skipped(report.skipped)
     if page is not None:
@@ -80,8 +80,8 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
         print_json(report.document())
     elif not report.is_empty:
         show(report.text())
-    if interrupted:
-        sys.exit(EXIT_INTERRUPTED)
+    if interrupted is not None:
+        sys.exit(interrupted_code(interrupted))
     sys.exit(EXIT_USAGE if report.is_empty else EXIT_INCOMPLETE if report.skipped else EXIT_DONE)
 
 

@@ -3,25 +3,54 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from autodip_zarr.errors import OptionError
+from autodip_zarr.errors import OptionError, OutputError
+
+
+EXIT_UNREAD: Final = 141
+"""What a shell gives for a program whose reader has seen enough, as in ``| head``."""
 
 
 def say(text: str) -> None:
-    """Write a line for people, beside the results."""
-    show(text, err=True)
+    """Write a line for people, beside the results; where nobody can read it any more, the work goes on."""
+    from autodip_zarr.report.streams import losing  # noqa: PLC0415
+    from autodip_zarr.report.visible import visible  # noqa: PLC0415
+
+    with losing(sys.stderr):
+        click.echo(visible(text), err=True)
 
 
-def show(text: str, *, err: bool = False) -> None:
+def show(text: str) -> None:
     """Print text that may hold what was found in files."""
     from autodip_zarr.report.visible import visible  # noqa: PLC0415
 
-    click.echo(visible(text), err=err)
+    _print(visible(text) + "\n")
+
+
+def _print(text: str) -> None:
+    """Write to standard output, and end the command where that cannot be.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written, for example because the disk is full.
+    """
+    from autodip_zarr.report.streams import drop  # noqa: PLC0415
+
+    try:
+        click.echo(text, nl=False)
+    except BrokenPipeError:  # the reader has seen enough
+        drop(sys.stdout)
+        sys.exit(EXIT_UNREAD)
+    except OSError as error:
+        drop(sys.stdout)
+        raise OutputError("standard output", f"cannot be written: {error.strerror}") from error
 
 
 def print_json(document: object) -> None:
@@ -31,7 +60,7 @@ def print_json(document: object) -> None:
 
 def print_part(text: str) -> None:
     """Print a part of a JSON document; halves of characters have no form but the escaped one."""
-    click.echo(text.encode("utf-8", "backslashreplace").decode(), nl=False)
+    _print(text.encode("utf-8", "backslashreplace").decode())
 
 
 def say_skipped(skipped: Sequence[Any]) -> None:

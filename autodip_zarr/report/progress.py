@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from autodip_zarr.report.streams import losing
 from autodip_zarr.report.visible import visible
 from autodip_zarr.run.denoise import Progress as News
 from autodip_zarr.run.denoise import Watch
@@ -31,11 +32,27 @@ def watching(stream: TextIO) -> Iterator[Watch]:
         for every message, and one every ten seconds at most for the numbers.
     """
     console = Console(file=stream, soft_wrap=True)
-    if console.is_terminal:
-        with _bar(console) as bar:
-            yield _BarWatch(bar)
-    else:
-        yield _LineWatch(stream)
+    if not console.is_terminal:
+        yield _losing(stream, _LineWatch(stream))
+        return
+    bar = _bar(console)
+    with losing(stream):
+        bar.start()
+    try:
+        yield _losing(stream, _BarWatch(bar))
+    finally:
+        with losing(stream):
+            bar.stop()
+
+
+def _losing(stream: TextIO, watch: Watch) -> Watch:
+    """Have a run go on whose news nobody can read any more."""
+
+    def tell(news: News) -> None:
+        with losing(stream):
+            watch(news)
+
+    return tell
 
 
 class JsonLines:
@@ -59,7 +76,8 @@ class JsonLines:
         """Write one event, with a message for people where there is one."""
         said = {} if message is None else {"message": message}
         line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **event, **said}
-        print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=self.stream, flush=True)
+        with losing(self.stream):
+            print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=self.stream, flush=True)
 
 
 def _bar(console: Console) -> Progress:
