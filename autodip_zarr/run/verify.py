@@ -1,20 +1,25 @@
-"""Check that results are whole and valid: the models, the provenance, the record, every pixel."""
+"""Check that results are whole and valid: the models, the provenance, the record, every stored byte."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodip_zarr.domain import Header, ImageRef, Skipped
+from autodip_zarr.domain import Block, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, PixelError
-from autodip_zarr.run.ledger import failed_planes
+from autodip_zarr.run.ahead import ahead
+from autodip_zarr.run.ledger import failed_planes, is_begun
 from autodip_zarr.run.whole import range_problem
 from autodip_zarr.stores import (
+    Damage,
     Failure,
+    check_block,
+    check_documents,
+    has_checksums,
     read_attributes,
     read_header,
     read_planes,
@@ -25,6 +30,8 @@ from autodip_zarr.stores.validate import model_problems
 
 _RECIPE_FIELDS = ("source", "channels", "preset", "seed", "tile_px", "halo_px", "precision", "software")
 _SHOWN = 5
+_MEND = "the command that made it, with --repair, makes again what is damaged, and nothing else"
+_BY_VALUES = "made before checksums were kept: only the least and greatest value of each plane were compared"
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,10 @@ class Finding:
     """What is wrong apart from planes that failed; empty for a whole result."""
     failed: tuple[Failure, ...] = ()
     """Planes that failed or are not done, with the reason."""
+    checked: str = ""
+    """What the pixels were compared with: ``checksums``, or ``values`` in results of earlier versions."""
+    hint: str = ""
+    """What to do about it, or what could not be checked, in words."""
 
     @property
     def is_whole(self) -> bool:
@@ -61,15 +72,44 @@ def _verify(item: ImageRef | Skipped) -> Finding:
     if isinstance(item, Skipped):
         return Finding(item.source, "unreadable", (item.reason,))
     failed: list[Failure] = []
+    checked, problems = "values", []
     try:
+        if has_checksums(item.source):
+            checked, problems = "checksums", list(_some([str(one) for one in find_damages(item.source)]))
         failed = failed_planes(item.source)
-        problems = tuple(_problems(item))
+        if not problems:  # documents that were changed are not worth a look at what they say
+            problems = list(_problems(item, checked))
     except AutodipError as error:
-        problems = (str(error),)
-    return Finding(item.source, "broken" if problems or failed else "whole", problems, tuple(failed))
+        problems.append(str(error))
+    status = "broken" if problems or failed else "whole"
+    hints = [_MEND] * bool(problems) + [_BY_VALUES] * (checked == "values")
+    return Finding(item.source, status, tuple(problems), tuple(failed), checked, "; ".join(hints))
 
 
-def _problems(ref: ImageRef) -> Iterator[str]:
+def find_damages(uri: str) -> Iterator[Damage]:
+    """Yield every object of a result that is not as it was written; blocks are read some at a time.
+
+    Parameters
+    ----------
+    uri : str
+        The image group; there must be checksums.
+
+    Raises
+    ------
+    AutodipError
+        The store does not answer.
+    """
+    documents = check_documents(uri)
+    yield from documents.damages
+    blocks: Iterable[Block] = documents.blocks
+    if documents.status in {"running", "partial"}:  # of which some blocks may never have been recorded
+        record = read_record(uri)
+        blocks = [block for block in blocks if is_begun(block, record)]
+    for _, damages in ahead(lambda block: check_block(uri, block), blocks):
+        yield from damages
+
+
+def _problems(ref: ImageRef, checked: str) -> Iterator[str]:
     yield from model_problems(ref.source)
     attributes = read_attributes(ref.source) or {}
     yield from _provenance_problems(attributes)
@@ -78,7 +118,8 @@ def _problems(ref: ImageRef) -> Iterator[str]:
     if record.shape[:3] != expected:
         yield f"autodip/record: found (t, c, z) {record.shape[:3]}, expected {expected}"
         return
-    yield from _some(list(_pixel_problems(header, record)))
+    if checked != "checksums":
+        yield from _some(list(_pixel_problems(header, record)))
 
 
 def shown(finding: Finding) -> list[str]:
