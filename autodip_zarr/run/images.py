@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from autodip_zarr.crate import FILE_NAME, run_crate
-from autodip_zarr.domain import Block, Header, ImagePlan, ImageRef, TargetSpec
+from autodip_zarr.domain import Block, Decision, Header, ImagePlan, ImageRef, TargetSpec
 from autodip_zarr.errors import SourceError, TargetError
 from autodip_zarr.provenance import attribute, differences, public_uri, recipe_document, with_treatments
 from autodip_zarr.run.choices import Choices
@@ -170,10 +170,10 @@ def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
         raise ValueError(msg)
     spec, started = image.target, datetime.now(UTC)
     recipe = recipe_document(image, changes_pixels())
-    status = _status(image, spec.uri, choices)
-    if status == "absent":
+    action = _decision(image, spec.uri, choices).action
+    if action == "create":
         _refuse_unknown(spec.uri)
-    if status == "complete" and not choices.repair:
+    if action == "keep":
         return _complete(ImageJob(image, spec, recipe, [], started), choices)
     lock = locks.acquire(spec.uri)
     try:
@@ -256,10 +256,8 @@ def _refuse_unknown(uri: str) -> None:
     raise TargetError(uri, "holds something that does not say what it is", "nothing there, or a result", hint)
 
 
-def _status(
-    image: ImagePlan, uri: str, choices: Choices
-) -> Literal["absent", "afresh", "unfinished", "complete"]:
-    """Say what is to be done with what is there: create it, start it afresh, continue it, or leave it.
+def _decision(image: ImagePlan, uri: str, choices: Choices) -> Decision:
+    """Decide what is to be done with what is there.
 
     Raises
     ------
@@ -272,15 +270,27 @@ def _status(
     decision = decide(image, existing, choices.overwrite, repair=choices.repair)
     if problem := complaint(decision, uri):
         raise problem
-    if decision.action == "create":
+    return decision
+
+
+def _status(
+    image: ImagePlan, uri: str, choices: Choices
+) -> Literal["absent", "afresh", "unfinished", "complete"]:
+    """Say what is to be done with what is there: create it, start it afresh, continue it, or leave it.
+
+    Raises
+    ------
+    TargetError
+        As in `_decision`.
+    """
+    action = _decision(image, uri, choices).action
+    if action == "create":
         return "absent"
-    if decision.action == "redo":
-        return "afresh"
-    if decision.action == "keep":
+    if action == "keep":
         return "complete"
-    if not target_exists(uri):  # it was killed while it was created, or its record is lost
+    if action == "redo" or not target_exists(uri):  # killed while it was created, or its record is lost
         return "afresh"
-    return "complete" if decision.action == "repair" else "unfinished"
+    return "complete" if action == "repair" else "unfinished"
 
 
 def _order(image: ImagePlan) -> list[int]:

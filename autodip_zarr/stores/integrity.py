@@ -80,17 +80,12 @@ def has_checksums(uri: str) -> bool:
         It cannot be found out.
     """
     place = open_place(uri)
-    node = read_node(place, "")
-    if node is not None and _claims_checksums(node.attributes.get(RESULT_ATTRIBUTE)):
+    if any(place.read(manifest_key(name)) is not None for name in (LAYOUT, RESULT)):
         return True
-    return any(place.read(manifest_key(name)) is not None for name in (LAYOUT, RESULT))
-
-
-def _claims_checksums(attribute: object) -> bool:
-    value: Any = attribute
+    claim: Any = _own_attribute(place)  # all of them may be lost
     for name in ("run", "layout", "checksums"):
-        value = value.get(name) if isinstance(value, dict) else None
-    return value is not None
+        claim = claim.get(name) if isinstance(claim, dict) else None
+    return claim is not None
 
 
 def kept_attributes(uri: str) -> dict[str, Any] | None:
