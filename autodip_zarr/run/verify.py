@@ -18,7 +18,9 @@ from autodip_zarr.stores import (
     Damage,
     Failure,
     check_block,
+    check_container,
     check_documents,
+    container_of,
     has_checksums,
     read_attributes,
     read_header,
@@ -65,7 +67,28 @@ def verify_target(target: str) -> list[Finding]:
     target : str
         Image group, store or folder.
     """
-    return [_verify(item) for item in walk_results([target])]
+    items = list(walk_results([target]))
+    return [*_containers(items), *(_verify(item) for item in items)]
+
+
+def _containers(items: Iterable[ImageRef | Skipped]) -> Iterator[Finding]:
+    """Yield stores of several results whose own documents are damaged; whole ones are not worth a line."""
+    known: dict[str, str | None] = {}
+    seen: set[str] = set()
+    for item in items:
+        folder = item.source.rstrip("/").rpartition("/")[0]
+        try:
+            if folder not in known:
+                known[folder] = container_of(item.source)
+            container = known[folder]
+            if container is None or container in seen:
+                continue
+            seen.add(container)
+            problems = [str(damage) for damage in check_container(container)]
+        except AutodipError as error:
+            problems, container = [str(error)], folder
+        if problems:
+            yield Finding(container, "broken", tuple(_some(problems)), checked="checksums", hint=_MEND)
 
 
 def _verify(item: ImageRef | Skipped) -> Finding:

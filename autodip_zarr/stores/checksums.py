@@ -31,6 +31,9 @@ RESULT: Final = "result"
 REGISTRATION: Final = "registration"
 """Manifest of the documents that keep what was changed around a result that was written back."""
 
+CONTAINER: Final = "container"
+"""Manifest of the documents around several results in one store."""
+
 OBJECTS_IN_A_PART: Final = 10_000
 """Most objects in one manifest of lower levels: those of huge images are cut into parts."""
 

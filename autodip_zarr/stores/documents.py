@@ -75,11 +75,6 @@ def write_documents(place: Place, documents: Mapping[str, bytes]) -> None:
         place.write(key, content)
 
 
-def write_group(place: Place, key: str, zarr_format: ZarrFormat, attributes: Mapping[str, object]) -> None:
-    """Write, or replace, the documents of a group; see `write_documents`."""
-    write_documents(place, group_documents(key, zarr_format, attributes))
-
-
 def with_attributes(node: Node, attributes: Mapping[str, object]) -> dict[str, bytes]:
     """Return the document of an existing group with other attributes, by its key; the rest of it is kept."""
     document = (

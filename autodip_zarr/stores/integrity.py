@@ -11,6 +11,7 @@ from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import HeaderError, TargetError
 from autodip_zarr.stores.checksums import (
     CHECKSUMS,
+    CONTAINER,
     LAYOUT,
     REGISTRATION,
     RESULT,
@@ -26,12 +27,14 @@ from autodip_zarr.stores.documents import write_documents
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.record import RECORD, check_record_shape
+from autodip_zarr.stores.uris import has_parent, split_uri
 from autodip_zarr.stores.write import PRISTINE, target_documents
 
 Known = dict[str, Checksum | None]
 """What is known of objects, by key."""
 
 _ROOT = ("zarr.json", ".zattrs")
+_CONTAINER_DEPTH = 3
 
 
 @dataclass(frozen=True)
@@ -210,6 +213,42 @@ def _cut(shape: Sequence[int], step: Sequence[int]) -> Iterator[Block]:
     starts = [range(0, size, part) for size, part in zip(shape, step, strict=True)]
     for t, c, z in itertools.product(*starts):
         yield Block(c, range(t, min(t + step[0], shape[0])), range(z, min(z + step[2], shape[2])))
+
+
+def container_of(uri: str) -> str | None:
+    """Return the store around a result that this program wrote, ``None`` where there is none.
+
+    Raises
+    ------
+    SourceError
+        It cannot be found out.
+    """
+    for _ in range(_CONTAINER_DEPTH):
+        if not has_parent(uri):
+            return None
+        uri, _name = split_uri(uri)
+        place = open_place(uri)
+        if _own_attribute(place).get("layout") or place.read(manifest_key(CONTAINER)) is not None:
+            return uri
+    return None
+
+
+def check_container(uri: str) -> tuple[Damage, ...]:
+    """Compare the documents around several results with their checksums.
+
+    Stores that an earlier version wrote have none, and nothing is said of them.
+
+    Raises
+    ------
+    SourceError
+        The store does not answer.
+    """
+    place = open_place(uri)
+    if place.read(manifest_key(CONTAINER)) is None and "checksums" not in _own_attribute(place):
+        return ()
+    damages: list[Damage] = []
+    damages += _damages(place, _manifest(place, CONTAINER, damages))
+    return tuple(damages)
 
 
 def check_block(uri: str, block: Block) -> tuple[Damage, ...]:

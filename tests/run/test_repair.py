@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from autodip_zarr.cli import main
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import digest, make_sample
+from ..stores.builders import write_plate, write_series
 from .results import Run, assert_same_result, statuses
 from .test_resume import cut, entry, garble, shard
 
@@ -77,6 +78,11 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def unlink_all(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        path.unlink()
+
+
 BLOCK_DAMAGES: dict[str, Callable[[Path, int], object]] = {
     "no shard": lambda target, t: shard(target, t).unlink(),
     "half a shard": lambda target, t: cut(shard(target, t), 0.5),
@@ -124,7 +130,7 @@ RESTORED: dict[str, Damaging] = {
     "no record": lambda target: shutil.rmtree(target / "autodip/record"),
     "one bit of the record": lambda target: flip(entry(target, 3)),
     "an entry of the record": lambda target: entry(target, 3).unlink(),
-    "no documents of a level": lambda target: [path.unlink() for path in (target / "1").glob("*z*")],
+    "no documents of a level": lambda target: unlink_all((target / "1").glob("*z*")),
     "no crate": lambda target: (target / "ro-crate-metadata.json").unlink(),
     "no names of the fields": lambda target: shutil.rmtree(target / "autodip/field"),
 }
@@ -229,3 +235,32 @@ def test_a_result_without_its_document_is_named_in_a_folder_of_whole_ones(
     assert said.exit_code == 1
     assert "b.ome.zarr" in said.stdout
     assert "--repair" in said.stdout
+
+
+@pytest.mark.parametrize("kind", ["plate", "series"])
+@pytest.mark.parametrize("zarr_format", FORMATS)
+def test_documents_around_results_are_checked_and_put_back(
+    tmp_path: Path, run: Run, zarr_format: str, kind: str
+) -> None:
+    if kind == "plate":
+        source = write_plate(tmp_path / "x.zarr", 3, ["A/1"], 1)
+    else:
+        source = write_series(tmp_path / "x.zarr", 3, ["0"])
+    arguments = [source, "--output", tmp_path / "out", "--zarr-format", zarr_format]
+    assert run(*arguments).exit_code == 0
+    root = tmp_path / "out/x.zarr"
+    inner = "A/1/0/" if kind == "plate" else "0/"
+    around = [name for name in digest(root) if not name.startswith(inner)]
+    assert len(around) > 4
+    whole = digest(root)
+    for name in around:
+        flip(root / name)
+        assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code != 0, name
+        mended = run(*arguments, "--repair")
+        assert mended.exit_code == 0, (name, mended.stderr)
+        assert digest(root) == whole, name
+        (root / name).unlink()
+        assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code != 0, name
+        assert run(*arguments, "--repair").exit_code == 0, name
+        assert digest(root) == whole, name
+    assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code == 0
