@@ -17,7 +17,7 @@ from autodip_zarr.stores.sample import write_sample_tiff
 from ..samples import digest, make_sample
 from ..stores.builders import write_plate, write_series
 from .results import Run, assert_same_result, statuses
-from .test_resume import cut, entry, garble, shard
+from .test_resume import cut, entry, flip, garble, shard
 
 TIMES, DEPTHS = 8, 2
 FORMATS = ["0.4", "0.5"]
@@ -70,12 +70,6 @@ def without_layout(target: Path) -> None:
     document = json.loads(path.read_text())
     del document.get("attributes", document)["autodip"]["run"]
     path.write_text(json.dumps(document))
-
-
-def flip(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 16
-    path.write_bytes(content)
 
 
 def unlink_all(paths: Iterable[Path]) -> None:
