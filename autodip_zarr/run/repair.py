@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autodip_zarr.domain import Block, TargetSpec
-from autodip_zarr.run.ahead import ahead
+from autodip_zarr.run.ahead import ahead, side_by_side
 from autodip_zarr.run.whole import is_whole
 from autodip_zarr.stores import (
     Damage,
@@ -43,7 +43,7 @@ def restore_documents(uri: str) -> tuple[str, ...]:
     """
     if not has_checksums(uri):
         return ()
-    return _restored(uri, check_documents(uri).damages)[0]
+    return _restored(uri, check_documents(uri, side_by_side).damages)[0]
 
 
 def _restored(uri: str, damages: Sequence[Damage]) -> tuple[tuple[str, ...], tuple[Damage, ...]]:
@@ -73,7 +73,7 @@ def repair(spec: TargetSpec, done: Iterable[Block]) -> Repair:
         looks = ahead(lambda block: is_whole(spec, block), done)
         blocks = tuple(block for block, whole in looks if not whole)
         return Repair((), blocks, is_to_be_finished=bool(blocks) or not are_levels_right(spec))
-    checked = check_documents(spec.uri)
+    checked = check_documents(spec.uri, side_by_side)
     lost = {damage.key for damage in checked.damages}
     restored: list[str] = []
     if manifest_key(LAYOUT) in lost:
@@ -83,7 +83,7 @@ def repair(spec: TargetSpec, done: Iterable[Block]) -> Repair:
         renew_registration(spec.uri)
         restored.append(manifest_key(REGISTRATION))
     if restored:
-        checked = check_documents(spec.uri)
+        checked = check_documents(spec.uri, side_by_side)
     keys, left = _restored(spec.uri, checked.damages)
     restored += keys
     blocks_left: list[Block] = []

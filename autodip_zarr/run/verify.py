@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, PixelError
-from autodip_zarr.run.ahead import ahead
+from autodip_zarr.run.ahead import side_by_side
 from autodip_zarr.run.ledger import failed_planes, is_begun
 from autodip_zarr.run.whole import range_problem
 from autodip_zarr.stores import (
@@ -122,13 +122,13 @@ def find_damages(uri: str) -> Iterator[Damage]:
     AutodipError
         The store does not answer.
     """
-    documents = check_documents(uri)
+    documents = check_documents(uri, side_by_side)
     yield from documents.damages
     blocks: Iterable[Block] = documents.blocks
     if documents.status in {"running", "partial"}:  # of which some blocks may never have been recorded
         record = read_record(uri)
         blocks = [block for block in blocks if is_begun(block, record)]
-    for _, damages in ahead(lambda block: check_block(uri, block), blocks):
+    for damages in side_by_side(lambda block: check_block(uri, block), blocks):
         yield from damages
 
 

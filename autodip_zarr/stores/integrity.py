@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,9 @@ from autodip_zarr.stores.write import PRISTINE, target_documents
 
 Known = dict[str, Checksum | None]
 """What is known of objects, by key."""
+
+Look = Callable[[Callable[[str], str | None], Iterable[str]], Iterable[str | None]]
+"""Calls a function on each of many keys, and yields the answers in their order."""
 
 _ROOT = ("zarr.json", ".zattrs")
 _CONTAINER_DEPTH = 3
@@ -124,13 +127,16 @@ def _attribute_in(content: bytes, key: str, place: Place) -> dict[str, Any] | No
     return found if isinstance(found, dict) else None
 
 
-def check_documents(uri: str) -> Checked:
+def check_documents(uri: str, look: Look = map) -> Checked:
     """Compare all objects of a result with their checksums, but for those of its blocks.
 
     Parameters
     ----------
     uri : str
         The image group; `has_checksums` must say that there are some.
+    look : callable
+        Calls a function on each of many objects, and yields the answers in their order; ``map``, or one
+        that does so side by side.
 
     Raises
     ------
@@ -145,13 +151,13 @@ def check_documents(uri: str) -> Checked:
     root = {key: known for key, known in layout.items() if key in _ROOT}
     known = {key: one for key, one in layout.items() if key not in _ROOT} | result
     known |= _registration(place, damages)
-    damages += _damages(place, known)
+    damages += _damages(place, known, look)
     for name in (key for key in result if key.startswith(f"{CHECKSUMS}/")):
         part: list[Damage] = []
         below = _manifest(place, name.removeprefix(f"{CHECKSUMS}/").removesuffix(".json"), part)
-        damages += _damages(place, below)
+        damages += _damages(place, below, look)
     if not result and not isinstance(own.get("recipe"), dict):  # all that is left of whose it is
-        damages += _damages(place, root)
+        damages += _damages(place, root, look)
     return Checked(tuple(damages), tuple(_blocks(layout, place)), own.get("status"))
 
 
@@ -184,9 +190,9 @@ def _registration(place: Place, damages: list[Damage]) -> Known:
     return _manifest(place, REGISTRATION, damages)
 
 
-def _damages(place: Place, known: Known) -> Iterator[Damage]:
-    for key, one in known.items():
-        problem = object_problem(place, key, one)
+def _damages(place: Place, known: Known, look: Look) -> Iterator[Damage]:
+    problems = look(lambda key: object_problem(place, key, known[key]), known)
+    for (key, one), problem in zip(known.items(), problems, strict=True):
         if problem is not None:
             yield Damage(key, problem, content=None if one is None else one.content)
 
@@ -247,7 +253,7 @@ def check_container(uri: str) -> tuple[Damage, ...]:
     if place.read(manifest_key(CONTAINER)) is None and "checksums" not in _own_attribute(place):
         return ()
     damages: list[Damage] = []
-    damages += _damages(place, _manifest(place, CONTAINER, damages))
+    damages += _damages(place, _manifest(place, CONTAINER, damages), map)
     return tuple(damages)
 
 

@@ -299,10 +299,11 @@ def _wells(walk: ZarrWalk, wells: Sequence[tuple[Node, str | None]], numbers: di
     keys = [key for key, _ in fields]
     nodes = read_nodes(walk.place, keys, formats.pop()) if fields else []
     for (key, plate), node in zip(fields, nodes, strict=True):
-        if isinstance(node, SourceError):
+        if lost := _lost_field(walk, key, node):
+            yield from lost if walk.results and _asked_for(walk, key) else ()
+        elif isinstance(node, SourceError):
             yield skipped(node)
         elif node is None or "multiscales" not in node.ome:
-            yield from _lost(walk, key)
             if not walk.results and _on_the_way(walk, key):
                 gone = walk.place.where(key)
                 yield Skipped(gone, "is listed in the well and is no image there", is_error=True)
@@ -311,6 +312,13 @@ def _wells(walk: ZarrWalk, wells: Sequence[tuple[Node, str | None]], numbers: di
         else:
             index = numbers.setdefault(key, len(numbers))
             yield from _image(walk, node, index, plate)
+
+
+def _lost_field(walk: ZarrWalk, key: str, node: Node | SourceError | None) -> list[Skipped]:
+    """Return a field that was a result and does not say so any more; it is no image, either."""
+    if isinstance(node, Node) and (node.is_result or not key.endswith(NESTED_RESULT)):
+        return []
+    return [one for one in lost_result(walk.place, key) if isinstance(one, Skipped)]
 
 
 def _fields(walk: ZarrWalk, well: Node, path: str | None) -> Iterator[tuple[str, FieldOfPlate | None]]:

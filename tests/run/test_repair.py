@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from click.testing import CliRunner
@@ -15,7 +15,7 @@ from autodip_zarr.cli import main
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import digest, make_sample
-from ..stores.builders import write_plate, write_series
+from ..stores.builders import consolidate, write_plate, write_series
 from .results import Run, assert_same_result, statuses
 from .test_resume import cut, entry, flip, garble, shard
 
@@ -258,3 +258,48 @@ def test_documents_around_results_are_checked_and_put_back(
         assert run(*arguments, "--repair").exit_code == 0, name
         assert digest(root) == whole, name
     assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code == 0
+
+
+def pristine(target: Path) -> Path:
+    return root_document(target / "autodip/pristine")
+
+
+def without_mark(target: Path) -> None:
+    path = root_document(target)
+    document = json.loads(path.read_text())
+    del document.get("attributes", document)["autodip"]
+    path.write_text(json.dumps(document))
+
+
+WRITTEN_BACK: dict[str, Damaging] = {
+    "no root document": lambda target: root_document(target).unlink(),
+    "half a root document": lambda target: cut(root_document(target), 0.5),
+    "no mark of a result": without_mark,
+    "what was changed around it": lambda target: flip(pristine(target)),
+    "nothing of what was changed around it": lambda target: pristine(target).unlink(),
+    "no checksums of that": lambda target: (target / "autodip/checksums/registration.json").unlink(),
+    "one bit of a plane": lambda target: flip(level_files(target, "0")[0]),
+}
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_what_was_written_back_is_mended_and_leaves_without_a_trace(
+    tmp_path: Path, run: Run, zarr_format: Literal[2, 3]
+) -> None:
+    source = write_plate(tmp_path / "x.zarr", zarr_format, ["A/1"], 1)
+    consolidate(source, zarr_format)
+    before, target = digest(source), source / "A/1/0denoised"
+    assert run(source, "--write-back").exit_code == 0
+    whole = digest(source)
+    for name, damage in WRITTEN_BACK.items():
+        damage(target)
+        assert CliRunner().invoke(main, ["verify", str(source)]).exit_code == 1, name
+        mended = run(source, "--write-back", "--repair")
+        assert (mended.exit_code, len(statuses(mended))) == (0, 1), (name, mended.stderr)
+        after = digest(source)
+        changed = {key for key in whole if after.get(key) != whole[key]}
+        assert not changed or name == "one bit of a plane", (name, changed)
+        assert not {key for key in changed if "denoised/0/" in key or "pristine" in key}, (name, changed)
+        assert CliRunner().invoke(main, ["verify", str(source)]).exit_code == 0, name
+    assert CliRunner().invoke(main, ["remove", str(target)]).exit_code == 0
+    assert digest(source) == before
