@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -31,7 +32,7 @@ from autodip_zarr.stores.layout import plan_layout
 _BLOCK_BYTES = 64 * 2**20
 
 
-def spec_of(uri: str, zarr_format: int, side: int, planes: int) -> TargetSpec:
+def spec_of(uri: str, zarr_format: Literal[2, 3], side: int, planes: int) -> TargetSpec:
     """Return the layout of a stack of 16-bit planes with two levels."""
     shapes = ((planes, side, side), (planes, side // 2, side // 2))
     axes = tuple(Axis(name, "space", None) for name in "zyx")
@@ -39,8 +40,7 @@ def spec_of(uri: str, zarr_format: int, side: int, planes: int) -> TargetSpec:
     chunk, shard = plan_layout("zyx", shapes[0], "uint16", block, zarr_format)
     levels = tuple(Level(str(i), shape, (1.0, 2.0**i, 2.0**i), None) for i, shape in enumerate(shapes))
     shown = (ChannelDisplay(None, None, None),)
-    version = 3 if zarr_format == 3 else 2
-    return TargetSpec(uri, version, "noise", axes, levels, "uint16", chunk, shard, *block, shown)
+    return TargetSpec(uri, zarr_format, "noise", axes, levels, "uint16", chunk, shard, *block, shown)
 
 
 def write(spec: TargetSpec) -> None:
@@ -67,7 +67,7 @@ def seconds(work: Callable[[], object], times: int = 3) -> float:
     return best
 
 
-def measure(folder: Path, zarr_format: int, side: int, planes: int) -> str:
+def measure(folder: Path, zarr_format: Literal[2, 3], side: int, planes: int) -> str:
     """Return a line of the table."""
     spec = spec_of(str(folder / "x.zarr"), zarr_format, side, planes)
 
@@ -98,7 +98,8 @@ def main() -> None:
     size = f"{options.planes} planes of {options.side} squared, 16 bit"
     print(f"{size}; {os.cpu_count()} cores, {platform.machine()}")
     print("     result MB  checksums kB  write without s  write with s  verify s  verify MB/s  by values s")
-    for zarr_format in (2, 3):
+    formats: tuple[Literal[2, 3], ...] = (2, 3)
+    for zarr_format in formats:
         with tempfile.TemporaryDirectory(dir=options.folder) as folder:
             print(measure(Path(folder), zarr_format, options.side, options.planes), flush=True)
 

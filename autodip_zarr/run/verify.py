@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from autodip_zarr.stores import (
     check_documents,
     container_of,
     has_checksums,
+    kept_attributes,
     read_attributes,
     read_header,
     read_planes,
@@ -93,7 +95,7 @@ def _containers(items: Iterable[ImageRef | Skipped]) -> Iterator[Finding]:
 
 def _verify(item: ImageRef | Skipped) -> Finding:
     if isinstance(item, Skipped):
-        return Finding(item.source, "unreadable", (item.reason,))
+        return Finding(item.source, "unreadable", (item.reason,), hint=_hint_at(item.source))
     failed: list[Failure] = []
     checked, problems = "values", []
     try:
@@ -107,6 +109,15 @@ def _verify(item: ImageRef | Skipped) -> Finding:
     status = "broken" if problems or failed else "whole"
     hints = [_MEND] * bool(problems) + [_BY_VALUES] * (checked == "values")
     return Finding(item.source, status, tuple(problems), tuple(failed), checked, "; ".join(hints))
+
+
+def _hint_at(source: str) -> str:
+    """Return what to do about a result that cannot be read: its checksums may keep its documents."""
+    folder = re.sub(r"/(zarr\.json|\.z(attrs|group|array))$", "", source)
+    try:
+        return "" if kept_attributes(folder) is None else _MEND
+    except AutodipError:
+        return ""
 
 
 def find_damages(uri: str) -> Iterator[Damage]:

@@ -71,7 +71,7 @@ def manifest_key(name: str) -> str:
 
 def block_name(block: Block) -> str:
     """Return the name of the manifest of a block."""
-    return f"block-{block.c}-{block.t.start}-{block.z.start}"
+    return f"planes-{block.c}-{block.t.start}-{block.z.start}"
 
 
 def manifest(name: str, objects: Objects) -> dict[str, bytes]:

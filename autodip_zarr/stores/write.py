@@ -40,6 +40,7 @@ PRISTINE = f"{RESULT_ATTRIBUTE}/pristine"
 UNCERTAINTY = f"{RESULT_ATTRIBUTE}/uncertainty"
 """Array of the spread over the starts, laid out like level 0."""
 
+_IDENTITY = ("zarr.json", ".zattrs")
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _STRIP_PX = 4 * 1024 * 1024
 _LEVEL_BYTES = 16 * 1024 * 1024
@@ -103,12 +104,18 @@ def delete_result(place: Place) -> None:
         It cannot be deleted.
     """
     try:
-        folders = [name for name, is_folder in place.entries("") if is_folder]
+        entries = place.entries("")
     except SourceError as error:
         raise TargetError(error.where, error.found, error.expected, error.hint) from error
-    for name in sorted(folders, key=lambda name: name == RESULT_ATTRIBUTE):
+    for name in sorted((name for name, is_folder in entries if is_folder), key=_is_own_folder):
         place.delete_tree(name)
+    for name in sorted(name for name, is_folder in entries if not is_folder and name not in _IDENTITY):
+        place.delete(name)
     place.delete_tree("")
+
+
+def _is_own_folder(name: str) -> bool:
+    return name == RESULT_ATTRIBUTE
 
 
 def own_attributes(uri: str) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ def flipped(target: Path, count: int, seed: int) -> Iterator[str]:
 
 
 @pytest.fixture
-def results(tmp_path: Path, run: Run, zarr_format: str) -> list[Path]:
+def results(tmp_path: Path, run: Run, zarr_format: Literal["0.4", "0.5"]) -> list[Path]:
     """Return results of every kind: a stack with uncertainty, a plate, a series, and one written back."""
     version: list[object] = ["--zarr-format", zarr_format]
     sample = make_sample("x", (3, 2, 2, 260, 24))
@@ -94,7 +95,7 @@ def test_a_manifest_of_another_block_is_found(tmp_path: Path, run: Run) -> None:
     write_sample_tiff(tmp_path / "x.ome.tif", make_sample("x", (2, 2, 1, 24, 24)))
     assert run(tmp_path / "x.ome.tif", "--output", tmp_path / "out").exit_code == 0
     target = tmp_path / "out/x.ome.zarr"
-    manifests = sorted((target / "autodip/checksums").glob("block-*.json"))
+    manifests = sorted((target / "autodip/checksums").glob("planes-*.json"))
     assert len(manifests) == 2
     shutil.copy(manifests[0], manifests[1])
     assert verified(target)[0] == 1
@@ -106,7 +107,7 @@ def test_all_of_it_may_be_checked_and_none_of_it_is_secret(tmp_path: Path, run: 
     assert run(tmp_path / "x.ome.tif", "--output", tmp_path / "out").exit_code == 0
     target = tmp_path / "out/x.ome.zarr"
     known: dict[str, str] = {}
-    for name in ("layout", "block-0-0-0", "result"):
+    for name in ("layout", "planes-0-0-0", "result"):
         document = json.loads((target / f"autodip/checksums/{name}.json").read_text())
         known |= {key: one["sha256"] for key, one in document["objects"].items()}
     files = {name: one for name, one in digest(target).items() if "/checksums/" not in f"/{name}"}
@@ -185,7 +186,7 @@ def test_a_result_that_is_still_made_names_what_is_missing_only(tmp_path: Path, 
     path = root_document(target)
     path.write_text(path.read_text().replace('"complete"', '"running"'))
     entry(target, 1).unlink()
-    (target / "autodip/checksums/block-0-1-0.json").unlink()
+    (target / "autodip/checksums/planes-0-1-0.json").unlink()
     (target / "autodip/checksums/result.json").unlink()
     code, found = verified(target)
     assert code == 1
