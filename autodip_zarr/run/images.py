@@ -39,6 +39,8 @@ from autodip_zarr.stores import (
 )
 from autodip_zarr.stores.uris import is_remote
 
+_PUT_BACK = "the same command with --repair puts it back"
+
 ImageStatus = Literal["done", "unchanged", "changed", "partial", "failed"]
 
 
@@ -250,8 +252,7 @@ def _refuse_unknown(uri: str) -> None:
     if not holds_more_than_lock(uri):
         return
     if kept_attributes(uri) is not None:
-        hint = "the same command with --repair puts it back"
-        raise TargetError(uri, "holds a result whose own metadata document is missing", "it", hint)
+        raise TargetError(uri, "holds a result whose own metadata document is missing", "it", _PUT_BACK)
     hint = "move it away, or choose another --output; only what this program wrote is ever replaced"
     raise TargetError(uri, "holds something that does not say what it is", "nothing there, or a result", hint)
 
@@ -266,11 +267,22 @@ def _decision(image: ImagePlan, uri: str, choices: Choices) -> Decision:
     """
     existing = kept_attributes(uri) if choices.repair else None
     if existing is None:
-        existing = own_attributes(uri)
+        existing = _own_attributes(uri)
     decision = decide(image, existing, choices.overwrite, repair=choices.repair)
     if problem := complaint(decision, uri):
         raise problem
     return decision
+
+
+def _own_attributes(uri: str) -> Mapping[str, Any] | None:
+    """Return what a result says of itself; where it cannot, its checksums may tell that it is one."""
+    try:
+        return own_attributes(uri)
+    except TargetError as error:
+        if kept_attributes(uri) is None:
+            raise
+        found, expected = "holds a result whose own metadata document was damaged or changed", "it as written"
+        raise TargetError(uri, found, expected, _PUT_BACK) from error
 
 
 def _status(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ OBJECTS_IN_A_PART: Final = 10_000
 
 _ALGORITHM = "sha256"
 _LARGEST_OBJECT_BYTES = 2**30
-_HEX = 64
+_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,8 @@ def _known(value: object, where: str) -> Checksum | None:
         return None
     entry = as_object(value, f"{where}: objects")
     size, digest, packed = entry.get("size_bytes"), entry.get("sha256"), entry.get("content")
-    is_size = isinstance(size, int) and 0 <= size <= _LARGEST_OBJECT_BYTES
-    if not is_size or not isinstance(size, int) or not isinstance(digest, str) or len(digest) != _HEX:
+    is_size = type(size) is int and 0 <= size <= _LARGEST_OBJECT_BYTES
+    if not isinstance(size, int) or not is_size or not isinstance(digest, str) or not _HEX.fullmatch(digest):
         raise HeaderError(f"{where}: objects", f"found {entry!r:.100}", "size_bytes and sha256")
     if packed is None:
         return Checksum(size, digest)

@@ -24,9 +24,9 @@ from autodip_zarr.stores.checksums import (
     read_manifest,
 )
 from autodip_zarr.stores.documents import write_documents
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, parse_json, read_node
+from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, join, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place
-from autodip_zarr.stores.record import RECORD, check_record_shape
+from autodip_zarr.stores.record import FAILURES, RECORD, check_record_shape
 from autodip_zarr.stores.uris import has_parent, split_uri
 from autodip_zarr.stores.write import PRISTINE, target_documents
 
@@ -37,6 +37,7 @@ Look = Callable[[Callable[[str], str | None], Iterable[str]], Iterable[str | Non
 """Calls a function on each of many keys, and yields the answers in their order."""
 
 _ROOT = ("zarr.json", ".zattrs")
+_GROUPS = (RESULT_ATTRIBUTE, FAILURES, CHECKSUMS)
 _CONTAINER_DEPTH = 3
 
 
@@ -296,18 +297,23 @@ def restore(uri: str, damages: Sequence[Damage]) -> tuple[Damage, ...]:
 def renew_layout(spec: TargetSpec) -> None:
     """Write the manifest of the first documents of a result anew from what is there, where it was lost.
 
+    Groups that are lost as well are written again; of arrays nobody knows any more how pixels are stored.
+
     Raises
     ------
     TargetError
-        One of these documents is lost as well: nobody knows what it said.
+        The document of an array is lost as well.
     """
     place = open_place(spec.uri)
-    own = manifest_key(LAYOUT)
     objects: Known = {}
-    for key in target_documents(spec, {}):
-        if key == own:
+    groups = {join(key, name) for key in _GROUPS for name in ("zarr.json", ".zgroup", ".zattrs")}
+    for key, fresh in target_documents(spec, {}).items():
+        if key == manifest_key(LAYOUT):
             continue
         content = place.read(key)
+        if content is None and key in groups:
+            place.write(key, fresh)
+            content = fresh
         if content is None:
             hint = "use another --output, or --overwrite to start afresh"
             raise TargetError(place.where(key), "is missing, and so are the checksums", "either", hint)

@@ -120,6 +120,7 @@ RESTORED: dict[str, Damaging] = {
     "a broken root document": lambda target: cut(root_document(target), 0.5),
     "an empty root document": lambda target: cut(root_document(target), 0),
     "no recipe": without_recipe,
+    "no mark of a result": lambda target: without_mark(target),  # noqa: PLW0108 - is below
     "no layout in the provenance": without_layout,
     "no record": lambda target: shutil.rmtree(target / "autodip/record"),
     "one bit of the record": lambda target: flip(entry(target, 3)),
@@ -159,6 +160,9 @@ FINISHED: dict[str, Damaging] = {
     "one bit of a level": lambda target: flip(level_files(target, "1")[0]),
     "no checksums of what finished it": lambda target: (target / "autodip/checksums/result.json").unlink(),
     "no checksums of its documents": lambda target: (target / "autodip/checksums/layout.json").unlink(),
+    "neither checksums nor document": lambda target: unlink_all(
+        [target / "autodip/checksums/result.json", root_document(target)]
+    ),
     "broken checksums": lambda target: flip(target / "autodip/checksums/layout.json"),
 }
 """Damages after which a result is finished again, without a fit."""
@@ -191,6 +195,61 @@ def test_all_is_made_again_where_only_the_recipe_is_left(tmp_path: Path, folder:
     mended = run(*arguments, "--repair")
     assert mended.exit_code == 0, mended.stderr
     assert json.loads(mended.stdout)["images"][0]["planes_done"] == TIMES * DEPTHS
+    assert_same_result(target, whole)
+
+
+@pytest.mark.parametrize(
+    "folder_lost", ["autodip/checksums", "0", "1", "autodip/record", "autodip/field", "autodip/failures"]
+)
+def test_a_folder_that_is_lost_is_made_again(
+    tmp_path: Path, folder: Path, run: Run, folder_lost: str
+) -> None:
+    whole, target = whole_result(folder, run, "0.4"), tmp_path / "out/x.ome.zarr"
+    shutil.copytree(whole, target)
+    shutil.rmtree(target / folder_lost)
+    assert verified(target)[0] == 1
+    arguments = [folder / "x.ome.tif", "--zarr-format", "0.4", "--output", tmp_path / "out"]
+    mended = run(*arguments, "--repair")
+    assert mended.exit_code == 0, mended.stderr
+    assert_same_result(target, whole)
+    assert verified(target)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("zarr_format", "every"),
+    [("0.4", 11), ("0.5", 11), *(pytest.param(one, 1, marks=pytest.mark.soak) for one in FORMATS)],
+)
+def test_whatever_file_is_lost_or_changed_is_mended(
+    tmp_path: Path, folder: Path, run: Run, zarr_format: str, every: int
+) -> None:
+    whole, target = whole_result(folder, run, zarr_format), tmp_path / "out/x.ome.zarr"
+    arguments = [folder / "x.ome.tif", "--zarr-format", zarr_format, "--output", tmp_path / "out"]
+    damages: list[Callable[[Path], object]] = [Path.unlink, flip]
+    for name in list(digest(whole))[::every]:
+        for damage in damages:
+            shutil.rmtree(target, ignore_errors=True)
+            shutil.copytree(whole, target)
+            damage(target / name)
+            assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code == 1, name
+            mended = run(*arguments, "--repair")
+            assert mended.exit_code == 0, (name, mended.stderr)
+            assert_same_result(target, whole)
+            assert verified(target)[0] == 0, name
+
+
+def test_an_unfinished_result_without_its_document_goes_on(tmp_path: Path, folder: Path, run: Run) -> None:
+    whole, target = whole_result(folder, run, "0.5"), tmp_path / "out/x.ome.zarr"
+    shutil.copytree(whole, target)
+    (target / "autodip/checksums/result.json").unlink()
+    (target / "zarr.json").unlink()
+    entry(target, 2).unlink()
+    (target / "autodip/checksums/planes-0-2-0.json").unlink()
+    arguments = [folder / "x.ome.tif", "--output", tmp_path / "out"]
+    refused = run(*arguments)
+    assert (refused.exit_code, "--repair" in refused.stderr) == (1, True)
+    assert not (target / "autodip/lock.json").exists()
+    mended = run(*arguments, "--repair")
+    assert json.loads(mended.stdout)["images"][0]["planes_done"] == DEPTHS, mended.stderr
     assert_same_result(target, whole)
 
 
