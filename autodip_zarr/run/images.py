@@ -159,7 +159,7 @@ def settle(image: ImagePlan, choices: Choices) -> ImageResult | None:
 def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
     """Lock and create the result of an image, or find out what is left to do in it.
 
-    A result that is complete is neither locked nor touched.
+    A result that is complete is neither locked nor touched, unless it is to be repaired.
 
     Raises
     ------
@@ -180,25 +180,35 @@ def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
     lock = locks.acquire(spec.uri)
     try:
         restored = restore_documents(spec.uri) if choices.repair else ()
-        status = _status(image, spec.uri, choices)  # again: another run may just have been there
         job = ImageJob(image, spec, recipe, [], started, lock, restored=restored)
-        if status == "complete":
-            job = _repaired(job) if choices.repair else replace(job, is_complete=True)
-            if job.is_complete:
-                locks.release(spec.uri)
-                return _complete(job, choices)
-            return job
-        if status == "afresh":
-            locks.clear(spec.uri)
-        if status == "unfinished":
-            remove_partial(spec.uri)
-        else:
-            create_target(spec, attribute("running", recipe, _run_document(spec, started)))
-        spec = _as_begun(spec, read_attributes(spec.uri))
-        todo, recorded = blocks_to_do(spec, read_record(spec.uri), _order(image))
+        status = _status(image, spec.uri, choices)  # again: another run may just have been there
+        if status != "complete":
+            return _begun(job, status, choices, locks)
+        job = _repaired(job) if choices.repair else replace(job, is_complete=True)
     except BaseException:
         locks.release(spec.uri)
         raise
+    if not job.is_complete:
+        return job
+    locks.release(spec.uri)
+    return _complete(job, choices)
+
+
+def _begun(
+    job: ImageJob, status: Literal["absent", "afresh", "unfinished"], choices: Choices, locks: Locks
+) -> ImageJob:
+    """Create a locked result, or go on with a half, and find out what is left to do."""
+    spec = job.spec
+    if status == "afresh":
+        if choices.repair and choices.overwrite == "never":  # its record is lost
+            _refuse_other_software(spec.uri, (own_attributes(spec.uri) or {})["recipe"], job.recipe)
+        locks.clear(spec.uri)
+    if status == "unfinished":
+        remove_partial(spec.uri)
+    else:
+        create_target(spec, attribute("running", job.recipe, _run_document(spec, job.started)))
+    spec = _as_begun(spec, read_attributes(spec.uri))
+    todo, recorded = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
     if is_remote(spec.uri) and not choices.repair:  # an object store shows no object before it is whole
         recorded = []
     return replace(job, spec=spec, todo=todo, recorded=recorded, open_blocks=len(todo + recorded))
@@ -223,13 +233,9 @@ def _repaired(job: ImageJob) -> ImageJob:
     spec = _as_begun(job.spec, attributes)
     _, done = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
     found = repair(spec, done)
-    recipe = attributes["recipe"]
-    other = differences(recipe, {**job.recipe, "source": recipe.get("source")}, software=True)
-    if found.blocks and other:
-        what = f"{len(found.blocks)} blocks are damaged, and were made otherwise ({'; '.join(other)})"
-        hint = "install what made it, or start afresh with --overwrite"
-        raise TargetError(spec.uri, what, "the software that made it", hint)
-    blocks = list(found.blocks)
+    recipe, blocks = attributes["recipe"], list(found.blocks)
+    if blocks:
+        _refuse_other_software(spec.uri, recipe, job.recipe)
     return replace(
         job,
         spec=spec,
@@ -241,6 +247,21 @@ def _repaired(job: ImageJob) -> ImageJob:
     )
 
 
+def _refuse_other_software(uri: str, recorded: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
+    """Refuse to make damaged blocks again with software that would make others of them.
+
+    Raises
+    ------
+    TargetError
+        The versions differ from those that are recorded.
+    """
+    other = differences(dict(recorded), {**recipe, "source": recorded.get("source")}, software=True)
+    if other:
+        found = f"is damaged, and what was lost was made otherwise ({'; '.join(other)})"
+        hint = "install what made it, or start afresh with --overwrite"
+        raise TargetError(uri, found, "the software that made it", hint)
+
+
 def _refuse_unknown(uri: str) -> None:
     """Refuse to write where something lies that does not say whose it is.
 
@@ -249,7 +270,7 @@ def _refuse_unknown(uri: str) -> None:
     TargetError
         It may be a result whose metadata was lost, or anything else.
     """
-    if not holds_more_than_lock(uri):
+    if not holds_more_than_lock(uri) or own_attributes(uri) is not None:  # another run may just have begun
         return
     if kept_attributes(uri) is not None:
         raise TargetError(uri, "holds a result whose own metadata document is missing", "it", _PUT_BACK)
@@ -265,7 +286,7 @@ def _decision(image: ImagePlan, uri: str, choices: Choices) -> Decision:
     TargetError
         If it is no result, or one that was made otherwise and is not to be overwritten.
     """
-    existing = kept_attributes(uri) if choices.repair else None
+    existing: Mapping[str, Any] | None = kept_attributes(uri) if choices.repair else None
     if existing is None:
         existing = _own_attributes(uri)
     decision = decide(image, existing, choices.overwrite, repair=choices.repair)

@@ -15,6 +15,7 @@ from autodip_zarr.stores import (
     check_documents,
     has_checksums,
     renew_layout,
+    renew_lower_levels,
     renew_registration,
     restore,
 )
@@ -72,7 +73,10 @@ def repair(spec: TargetSpec, done: Iterable[Block]) -> Repair:
     if not spec.checksums:
         looks = ahead(lambda block: is_whole(spec, block), done)
         blocks = tuple(block for block, whole in looks if not whole)
-        return Repair((), blocks, is_to_be_finished=bool(blocks) or not are_levels_right(spec))
+        are_levels_whole = not blocks and are_levels_right(spec)
+        if not are_levels_whole:
+            renew_lower_levels(spec)
+        return Repair((), blocks, is_to_be_finished=not are_levels_whole)
     checked = check_documents(spec.uri, side_by_side)
     lost = {damage.key for damage in checked.damages}
     restored: list[str] = []

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from autodip_zarr.domain import Block, TargetSpec
-from autodip_zarr.errors import HeaderError, TargetError
+from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.stores.checksums import (
     CHECKSUMS,
     CONTAINER,
@@ -28,7 +29,7 @@ from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, join, parse_json, read_n
 from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.record import FAILURES, RECORD, check_record_shape
 from autodip_zarr.stores.uris import has_parent, split_uri
-from autodip_zarr.stores.write import PRISTINE, target_documents
+from autodip_zarr.stores.write import PRISTINE, lower_level_documents, target_documents
 
 Known = dict[str, Checksum | None]
 """What is known of objects, by key."""
@@ -223,20 +224,15 @@ def _cut(shape: Sequence[int], step: Sequence[int]) -> Iterator[Block]:
 
 
 def container_of(uri: str) -> str | None:
-    """Return the store around a result that this program wrote, ``None`` where there is none.
-
-    Raises
-    ------
-    SourceError
-        It cannot be found out.
-    """
-    for _ in range(_CONTAINER_DEPTH):
-        if not has_parent(uri):
-            return None
-        uri, _name = split_uri(uri)
-        place = open_place(uri)
-        if _own_attribute(place).get("layout") or place.read(manifest_key(CONTAINER)) is not None:
-            return uri
+    """Return the store around a result that this program wrote, ``None`` where there is none to be seen."""
+    with suppress(SourceError):  # what lies above a result need not be readable
+        for _ in range(_CONTAINER_DEPTH):
+            if not has_parent(uri):
+                return None
+            uri, _name = split_uri(uri)
+            place = open_place(uri)
+            if place.read(manifest_key(CONTAINER)) is not None or "layout" in _own_attribute(place):
+                return uri
     return None
 
 
@@ -297,21 +293,23 @@ def restore(uri: str, damages: Sequence[Damage]) -> tuple[Damage, ...]:
 def renew_layout(spec: TargetSpec) -> None:
     """Write the manifest of the first documents of a result anew from what is there, where it was lost.
 
-    Groups that are lost as well are written again; of arrays nobody knows any more how pixels are stored.
+    Documents of groups and of lower levels that are lost as well are written again; of other arrays nobody
+    knows any more how their pixels are stored.
 
     Raises
     ------
     TargetError
-        The document of an array is lost as well.
+        The document of such an array is lost as well.
     """
     place = open_place(spec.uri)
     objects: Known = {}
-    groups = {join(key, name) for key in _GROUPS for name in ("zarr.json", ".zgroup", ".zattrs")}
+    renewed = {join(key, name) for key in _GROUPS for name in ("zarr.json", ".zgroup", ".zattrs")}
+    renewed |= lower_level_documents(spec).keys()
     for key, fresh in target_documents(spec, {}).items():
         if key == manifest_key(LAYOUT):
             continue
         content = place.read(key)
-        if content is None and key in groups:
+        if content is None and key in renewed:
             place.write(key, fresh)
             content = fresh
         if content is None:

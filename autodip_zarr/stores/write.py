@@ -95,6 +95,25 @@ def target_documents(spec: TargetSpec, attributes: Mapping[str, object]) -> dict
     return documents | record
 
 
+def lower_level_documents(spec: TargetSpec) -> dict[str, bytes]:
+    """Return the documents of the levels below full resolution, by key: finishing fills them anew."""
+    documents: dict[str, bytes] = {}
+    for index, level in enumerate(spec.levels[1:], 1):
+        documents |= _level_documents(spec, index, level)
+    return documents
+
+
+def renew_lower_levels(spec: TargetSpec) -> None:
+    """Write the documents of the levels below full resolution again, before the levels are.
+
+    Raises
+    ------
+    TargetError
+        They cannot be written.
+    """
+    write_documents(open_place(spec.uri), lower_level_documents(spec))
+
+
 def delete_result(place: Place) -> None:
     """Delete a result, the document that says whose it is last: what is left of it is known as ours.
 
