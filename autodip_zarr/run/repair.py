@@ -16,6 +16,7 @@ from autodip_zarr.stores import (
     has_checksums,
     renew_layout,
     renew_lower_levels,
+    renew_missing,
     renew_registration,
     restore,
 )
@@ -71,12 +72,13 @@ def repair(spec: TargetSpec, done: Iterable[Block]) -> Repair:
         It cannot be read or written, or more is lost than can be made again.
     """
     if not spec.checksums:
+        restored_documents = renew_missing(spec)
         looks = ahead(lambda block: is_whole(spec, block), done)
         blocks = tuple(block for block, whole in looks if not whole)
         are_levels_whole = not blocks and are_levels_right(spec)
         if not are_levels_whole:
             renew_lower_levels(spec)
-        return Repair((), blocks, is_to_be_finished=not are_levels_whole)
+        return Repair(restored_documents, blocks, is_to_be_finished=not are_levels_whole)
     checked = check_documents(spec.uri, side_by_side)
     lost = {damage.key for damage in checked.damages}
     restored: list[str] = []

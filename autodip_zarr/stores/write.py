@@ -103,6 +103,23 @@ def lower_level_documents(spec: TargetSpec) -> dict[str, bytes]:
     return documents
 
 
+def renew_missing(spec: TargetSpec) -> tuple[str, ...]:
+    """Write documents of a result again that are missing, and return their keys.
+
+    Pixels that an earlier version stored in another way cannot be decoded then, and count as damaged.
+
+    Raises
+    ------
+    TargetError
+        They cannot be read or written.
+    """
+    place = open_place(spec.uri)
+    documents = target_documents(spec, {})
+    missing = {key: documents[key] for key in documents if key not in _IDENTITY and place.read(key) is None}
+    write_documents(place, missing)
+    return tuple(missing)
+
+
 def renew_lower_levels(spec: TargetSpec) -> None:
     """Write the documents of the levels below full resolution again, before the levels are.
 

@@ -296,7 +296,6 @@ def test_what_does_not_say_whose_it_is_is_never_overwritten(
     (target / "thesis.docx").write_text("years of work")
     refused = run(folder / "x.ome.tif", "--output", tmp_path / "out", *options)
     assert refused.exit_code == 1
-    assert digest(target) == digest(target)
     assert (target / "thesis.docx").read_text() == "years of work"
     assert list(target.iterdir()) == [target / "thesis.docx"], "not even a lock"
 
@@ -331,15 +330,14 @@ def test_documents_around_results_are_checked_and_put_back(
     around = [name for name in digest(root) if not name.startswith(inner)]
     assert len(around) > 4
     whole = digest(root)
-    for name in around:
-        flip(root / name)
+    for number, name in enumerate(around):
+        if number % 2:
+            (root / name).unlink()
+        else:
+            flip(root / name)
         assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code != 0, name
         mended = run(*arguments, "--repair")
         assert mended.exit_code == 0, (name, mended.stderr)
-        assert digest(root) == whole, name
-        (root / name).unlink()
-        assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code != 0, name
-        assert run(*arguments, "--repair").exit_code == 0, name
         assert digest(root) == whole, name
     assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code == 0
 

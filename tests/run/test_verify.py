@@ -152,6 +152,13 @@ def test_results_of_earlier_versions_are_checked_and_mended_as_far_as_can_be(
     mended = run(*arguments, "--repair")
     assert json.loads(mended.stdout)["images"][0]["planes_done"] == 0, mended.stderr
     assert_same_result(target, old)
+    for name in ("autodip", "") if zarr_format == "0.4" else ("autodip",):
+        (target / name / (".zgroup" if zarr_format == "0.4" else "zarr.json")).unlink()
+    (target / "0" / (".zarray" if zarr_format == "0.4" else "zarr.json")).unlink()
+    mended = run(*arguments, "--repair")
+    assert mended.exit_code == 0, mended.stderr
+    assert_same_result(target, old)
+    assert verified(target)[0] == 0
     shutil.rmtree(target / "autodip/record")
     mended = run(*arguments, "--repair")
     assert json.loads(mended.stdout)["images"][0]["planes_done"] == 8, mended.stderr
