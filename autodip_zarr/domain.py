@@ -425,6 +425,8 @@ class TargetSpec:
     """Display settings of the channels."""
     uncertainty: bool = False
     """Whether the spread over several starts is written beside the record."""
+    checksums: bool = True
+    """Whether checksums of all that is stored are kept; ``False`` for results begun before there were any."""
 
     def size(self, axis: str) -> int:
         """Return the full-resolution size along a named axis, 1 where there is none."""
@@ -454,11 +456,12 @@ class ChannelPlan:
         return self.relative_cost / max(self.planes, 1)
 
 
-Action = Literal["create", "continue", "keep", "redo", "leave", "refuse"]
+Action = Literal["create", "continue", "keep", "repair", "redo", "leave", "refuse"]
 """What is done about the result of an image.
 
-``create`` it; ``continue`` a half; ``keep`` what is complete; ``redo`` it afresh, as asked; ``leave`` it
-although its source has changed since; ``refuse`` to touch what was made otherwise.
+``create`` it; ``continue`` a half; ``keep`` what is complete; ``repair`` what is damaged in a complete one,
+as asked; ``redo`` it afresh, as asked; ``leave`` it although its source has changed since; ``refuse`` to
+touch what was made otherwise.
 """
 
 
@@ -474,7 +477,7 @@ class Decision:
     @property
     def is_work(self) -> bool:
         """Whether planes are to be denoised."""
-        return self.action in {"create", "continue", "redo"}
+        return self.action in {"create", "continue", "repair", "redo"}
 
 
 @dataclass(frozen=True)

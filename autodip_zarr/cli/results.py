@@ -27,6 +27,8 @@ def verify(target: str, *, as_json: bool) -> None:
             show(f"{finding.status}: {finding.target}")
             for line in shown(finding):
                 show(f"  {line}")
+            if finding.hint:
+                show(f"  hint: {finding.hint}")
     sys.exit(EXIT_DONE if all(finding.is_whole for finding in findings) else EXIT_INCOMPLETE)
 
 

@@ -18,6 +18,11 @@ from autodip_zarr.run.choices import Machine
 @click.command(cls=OverwritingCommand)
 @options.sources
 @options.destination
+@click.option(
+    "--repair",
+    is_flag=True,
+    help="Read complete results again, and make again what is damaged or missing there, and nothing else.",
+)
 @options.planning
 @options.device
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")

@@ -156,6 +156,8 @@ def verify_document(findings: Sequence[Finding]) -> Document:
                 "status": finding.status,
                 "problems": list(finding.problems),
                 "failed_planes": [asdict(failure) for failure in finding.failed],
+                "checked": finding.checked,
+                "hint": finding.hint,
             }
             for finding in findings
         ]

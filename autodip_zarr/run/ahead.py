@@ -44,3 +44,9 @@ def ahead(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator
             yield first, future.result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def side_by_side(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
+    """Yield what a function makes of each item, as ``map`` does; see `ahead`."""
+    for _, answer in ahead(function, items):
+        yield answer

@@ -75,6 +75,8 @@ class Choices:
     """Whether the spread over the starts is written beside the record; needs a preset of several starts."""
     overwrite: Overwrite = "never"
     """Which results that exist are started afresh."""
+    repair: bool = False
+    """Whether complete results are read again, and what is damaged or missing in them is made again."""
 
 
 @dataclass(frozen=True)

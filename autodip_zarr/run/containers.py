@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from autodip_zarr.domain import ImagePlan, ImageRef, TargetSpec
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.targets import target_root
-from autodip_zarr.stores import read_header, read_plate, write_bf2raw_layout, write_plate_layout
+from autodip_zarr.stores import (
+    check_container,
+    read_header,
+    read_plate,
+    restore,
+    write_bf2raw_layout,
+    write_plate_layout,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,8 @@ class Containers:
         members = self._open.pop(root, None) if root is not None else None
         if root is None or not members:
             return
+        if self._choices.repair:
+            restore(root, check_container(root))
         ref, zarr_format = members[0].ref, members[0].target.zarr_format
         if ref.plate is not None:
             fields = [member.ref.group for member in members]

@@ -216,7 +216,7 @@ class _Run:
                 continue
             try:
                 job = begin(image, self.choices, self.locks)
-                if not job.is_complete:
+                if self.choices.repair or not job.is_complete:
                     containers.write_around(image)
             except AutodipError as error:
                 self.locks.release(image.target.uri if image.target else "")
@@ -227,8 +227,9 @@ class _Run:
                 self.total -= channel.planes - left.get(c, 0)
                 self.cost_total -= (channel.planes - left.get(c, 0)) * channel.plane_cost
             if job.is_complete:
-                self.results.append(job.result("unchanged", 0))
-                self.tell(f"{image.header.ref.source}: nothing left to do, {job.spec.uri}")
+                self.results.append(job.result("done" if job.restored else "unchanged", 0))
+                said = f"put back {', '.join(job.restored)}" if job.restored else "nothing left to do"
+                self.tell(f"{image.header.ref.source}: {said}, {job.spec.uri}")
                 continue
             self.jobs[job.spec.uri] = job
             yield from self._calls_of(job)

@@ -12,9 +12,12 @@ from autodip_zarr.run.choices import Overwrite
 from autodip_zarr.run.software import changes_pixels
 
 _SHOWN = 3
+_NO_RECIPE = "its recipe is gone"
 
 
-def decide(image: ImagePlan, existing: Mapping[str, Any] | None, overwrite: Overwrite) -> Decision:
+def decide(
+    image: ImagePlan, existing: Mapping[str, Any] | None, overwrite: Overwrite, *, repair: bool = False
+) -> Decision:
     """Decide what to do about the result of an image.
 
     Parameters
@@ -25,14 +28,18 @@ def decide(image: ImagePlan, existing: Mapping[str, Any] | None, overwrite: Over
         The ``autodip`` attribute at the place of its result; ``None`` where there is no result.
     overwrite : str
         What may be started afresh: ``never``, ``changed`` or ``all``.
+    repair : bool
+        Whether complete results are looked at again.
     """
     if existing is None:
         return Decision("create")
     old = existing.get("recipe")
-    if not isinstance(old, Mapping):
+    if not isinstance(old, Mapping) and "layout" in existing:
         return Decision("refuse")
     if overwrite == "all":
         return Decision("redo")
+    if not isinstance(old, Mapping):
+        return Decision("refuse", (_NO_RECIPE,))
     new = recipe_document(image, changes_pixels())
     changes = tuple(source_changes(old, new))
     if changes:
@@ -44,7 +51,9 @@ def decide(image: ImagePlan, existing: Mapping[str, Any] | None, overwrite: Over
         differing += tuple(_other_layout(existing, image.target))
     if differing:
         return Decision("refuse", differing)
-    return Decision("keep" if is_complete else "continue")
+    if not is_complete:
+        return Decision("continue")
+    return Decision("repair" if repair else "keep")
 
 
 def _other_layout(existing: Mapping[str, Any], target: TargetSpec) -> Iterator[str]:
@@ -74,6 +83,9 @@ def complaint(decision: Decision, target: str) -> TargetError | None:
     if decision.action == "refuse" and not decision.reasons:
         hint = "use another --output"
         return TargetError(target, "holds a store of several results", "nothing, or one result", hint)
+    if decision.reasons == (_NO_RECIPE,):
+        hint = "--repair puts back what its checksums keep; --overwrite starts afresh"
+        return TargetError(target, "holds a result whose recipe is gone", "the recipe that made it", hint)
     if decision.action == "refuse":
         hint = "use another --output, or --overwrite to start afresh"
         return TargetError(

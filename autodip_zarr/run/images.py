@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from autodip_zarr.crate import FILE_NAME, run_crate
-from autodip_zarr.domain import Block, Header, ImagePlan, ImageRef, TargetSpec
+from autodip_zarr.domain import Block, Decision, Header, ImagePlan, ImageRef, TargetSpec
 from autodip_zarr.errors import SourceError, TargetError
-from autodip_zarr.provenance import attribute, public_uri, recipe_document, with_treatments
+from autodip_zarr.provenance import attribute, differences, public_uri, recipe_document, with_treatments
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.earlier import complaint, decide
 from autodip_zarr.run.fence import Fence
@@ -21,10 +21,13 @@ from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
 from autodip_zarr.run.lock import Locks, turn
 from autodip_zarr.run.process import BlockTask
 from autodip_zarr.run.quality import record_warnings
+from autodip_zarr.run.repair import repair, restore_documents
 from autodip_zarr.run.software import changes_pixels, reads_and_writes
 from autodip_zarr.stores import (
     create_target,
     finish_target,
+    holds_more_than_lock,
+    kept_attributes,
     own_attributes,
     read_attributes,
     read_header,
@@ -33,9 +36,10 @@ from autodip_zarr.stores import (
     register_well_image,
     remove_partial,
     target_exists,
-    write_file,
 )
 from autodip_zarr.stores.uris import is_remote
+
+_PUT_BACK = "the same command with --repair puts it back"
 
 ImageStatus = Literal["done", "unchanged", "changed", "partial", "failed"]
 
@@ -91,6 +95,8 @@ class ImageJob:
     """Failures so far, in words."""
     is_aborted: bool = False
     """Whether the result cannot be written, so that the rest is left."""
+    restored: tuple[str, ...] = ()
+    """Objects that were put back from the copies that the checksums keep."""
 
     def tasks(self, device: str) -> list[BlockTask]:
         """Return what workers are to do."""
@@ -153,7 +159,7 @@ def settle(image: ImagePlan, choices: Choices) -> ImageResult | None:
 def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
     """Lock and create the result of an image, or find out what is left to do in it.
 
-    A result that is complete is neither locked nor touched.
+    A result that is complete is neither locked nor touched, unless it is to be repaired.
 
     Raises
     ------
@@ -166,30 +172,138 @@ def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
         raise ValueError(msg)
     spec, started = image.target, datetime.now(UTC)
     recipe = recipe_document(image, changes_pixels())
-    if _status(image, spec.uri, choices) == "complete":
-        if choices.write_back:  # a run that was killed may not have come to it
-            register(image.header.ref, spec.uri)
-        return ImageJob(image, spec, recipe, [], started, is_complete=True)
+    action = _decision(image, spec.uri, choices).action
+    if action == "create":
+        _refuse_unknown(spec.uri)
+    if action == "keep":
+        return _complete(ImageJob(image, spec, recipe, [], started), choices)
     lock = locks.acquire(spec.uri)
     try:
+        restored = restore_documents(spec.uri) if choices.repair else ()
+        job = ImageJob(image, spec, recipe, [], started, lock, restored=restored)
         status = _status(image, spec.uri, choices)  # again: another run may just have been there
-        if status == "complete":
-            locks.release(spec.uri)
-            return ImageJob(image, spec, recipe, [], started, is_complete=True)
-        if status == "afresh":
-            locks.clear(spec.uri)
-        if status == "unfinished":
-            remove_partial(spec.uri)
-        else:
-            create_target(spec, attribute("running", recipe, _run_document(spec, started)))
-        spec = _with_layout(spec, (read_attributes(spec.uri) or {})["run"]["layout"])
-        todo, recorded = blocks_to_do(spec, read_record(spec.uri), _order(image))
+        if status != "complete":
+            return _begun(job, status, choices, locks)
+        job = _repaired(job) if choices.repair else replace(job, is_complete=True)
     except BaseException:
         locks.release(spec.uri)
         raise
-    if is_remote(spec.uri):  # an object store shows no object before it is whole
+    if not job.is_complete:
+        return job
+    locks.release(spec.uri)
+    return _complete(job, choices)
+
+
+def _begun(
+    job: ImageJob, status: Literal["absent", "afresh", "unfinished"], choices: Choices, locks: Locks
+) -> ImageJob:
+    """Create a locked result, or go on with a half, and find out what is left to do."""
+    spec = job.spec
+    if status == "afresh":
+        if choices.repair and choices.overwrite == "never":  # its record is lost
+            _refuse_other_software(spec.uri, (own_attributes(spec.uri) or {})["recipe"], job.recipe)
+        locks.clear(spec.uri)
+    if status == "unfinished":
+        remove_partial(spec.uri)
+    else:
+        create_target(spec, attribute("running", job.recipe, _run_document(spec, job.started)))
+    spec = _as_begun(spec, read_attributes(spec.uri))
+    todo, recorded = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
+    if is_remote(spec.uri) and not choices.repair:  # an object store shows no object before it is whole
         recorded = []
-    return ImageJob(image, spec, recipe, todo, started, lock, recorded, open_blocks=len(todo + recorded))
+    return replace(job, spec=spec, todo=todo, recorded=recorded, open_blocks=len(todo + recorded))
+
+
+def _complete(job: ImageJob, choices: Choices) -> ImageJob:
+    """Return a job about which nothing is left to do."""
+    if choices.write_back:  # a run that was killed may not have come to it
+        register(job.image.header.ref, job.spec.uri)
+    return replace(job, is_complete=True)
+
+
+def _repaired(job: ImageJob) -> ImageJob:
+    """Look at a complete result, put back what can be, and return what is left to be made again.
+
+    Raises
+    ------
+    TargetError
+        Blocks are damaged that this software would make in another way.
+    """
+    attributes = read_attributes(job.spec.uri) or {}
+    spec = _as_begun(job.spec, attributes)
+    _, done = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
+    found = repair(spec, done)
+    recipe, blocks = attributes["recipe"], list(found.blocks)
+    if blocks:
+        _refuse_other_software(spec.uri, recipe, job.recipe)
+    return replace(
+        job,
+        spec=spec,
+        recipe=recipe,
+        todo=blocks,
+        open_blocks=len(blocks),
+        restored=(*job.restored, *found.restored),
+        is_complete=not found.is_to_be_finished,
+    )
+
+
+def _refuse_other_software(uri: str, recorded: Mapping[str, Any], recipe: Mapping[str, Any]) -> None:
+    """Refuse to make damaged blocks again with software that would make others of them.
+
+    Raises
+    ------
+    TargetError
+        The versions differ from those that are recorded.
+    """
+    other = differences(dict(recorded), {**recipe, "source": recorded.get("source")}, software=True)
+    if other:
+        found = f"is damaged, and what was lost was made otherwise ({'; '.join(other)})"
+        hint = "install what made it, or start afresh with --overwrite"
+        raise TargetError(uri, found, "the software that made it", hint)
+
+
+def _refuse_unknown(uri: str) -> None:
+    """Refuse to write where something lies that does not say whose it is.
+
+    Raises
+    ------
+    TargetError
+        It may be a result whose metadata was lost, or anything else.
+    """
+    if not holds_more_than_lock(uri) or own_attributes(uri) is not None:  # another run may just have begun
+        return
+    if kept_attributes(uri) is not None:
+        raise TargetError(uri, "holds a result whose own metadata document is missing", "it", _PUT_BACK)
+    hint = "move it away, or choose another --output; only what this program wrote is ever replaced"
+    raise TargetError(uri, "holds something that does not say what it is", "nothing there, or a result", hint)
+
+
+def _decision(image: ImagePlan, uri: str, choices: Choices) -> Decision:
+    """Decide what is to be done with what is there.
+
+    Raises
+    ------
+    TargetError
+        If it is no result, or one that was made otherwise and is not to be overwritten.
+    """
+    existing: Mapping[str, Any] | None = kept_attributes(uri) if choices.repair else None
+    if existing is None:
+        existing = _own_attributes(uri)
+    decision = decide(image, existing, choices.overwrite, repair=choices.repair)
+    if problem := complaint(decision, uri):
+        raise problem
+    return decision
+
+
+def _own_attributes(uri: str) -> Mapping[str, Any] | None:
+    """Return what a result says of itself; where it cannot, its checksums may tell that it is one."""
+    try:
+        return own_attributes(uri)
+    except TargetError as error:
+        if kept_attributes(uri) is None:
+            raise
+        found, expected = "holds a result whose own metadata document was damaged or changed", "it as written"
+        raise TargetError(uri, found, expected, _PUT_BACK) from error
 
 
 def _status(
@@ -200,16 +314,16 @@ def _status(
     Raises
     ------
     TargetError
-        If it is no result, or one that was made otherwise and is not to be overwritten.
+        As in `_decision`.
     """
-    decision = decide(image, own_attributes(uri), choices.overwrite)
-    if problem := complaint(decision, uri):
-        raise problem
-    if decision.action == "create":
+    action = _decision(image, uri, choices).action
+    if action == "create":
         return "absent"
-    if decision.action == "redo" or not target_exists(uri):  # the latter was killed while it was created
+    if action == "keep":
+        return "complete"
+    if action == "redo" or not target_exists(uri):  # killed while it was created, or its record is lost
         return "afresh"
-    return "complete" if decision.action == "keep" else "unfinished"
+    return "complete" if action == "repair" else "unfinished"
 
 
 def _order(image: ImagePlan) -> list[int]:
@@ -230,21 +344,35 @@ def _run_document(spec: TargetSpec, started: datetime) -> dict[str, Any]:
         "uncertainty": spec.uncertainty,
         "dtype": spec.dtype,
     }
+    if spec.checksums:
+        layout["checksums"] = "sha256"
     return {"started": started.isoformat(timespec="seconds"), "layout": layout}
 
 
-def _with_layout(spec: TargetSpec, layout: Mapping[str, Any]) -> TargetSpec:
-    """Keep to the layout in which a result was begun, whatever this machine would choose."""
-    block_t, block_z = layout["block"]
-    shard = tuple(layout["shard"]) if layout["shard"] else None
-    return replace(
-        spec,
-        block_t=block_t,
-        block_z=block_z,
-        chunk=tuple(layout["chunk"]),
-        shard=shard,
-        uncertainty=layout.get("uncertainty", False),
-    )
+def _as_begun(spec: TargetSpec, attributes: Mapping[str, Any] | None) -> TargetSpec:
+    """Keep to the layout in which a result was begun, whatever this machine would choose.
+
+    Raises
+    ------
+    TargetError
+        The result does not say how it is laid out.
+    """
+    try:
+        layout = (attributes or {})["run"]["layout"]
+        block_t, block_z = layout["block"]
+        return replace(
+            spec,
+            block_t=block_t,
+            block_z=block_z,
+            chunk=tuple(layout["chunk"]),
+            shard=tuple(layout["shard"]) if layout["shard"] else None,
+            uncertainty=layout.get("uncertainty", False),
+            checksums=layout.get("checksums") is not None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        hint = "--repair puts back what its checksums keep; --overwrite starts afresh"
+        where, expected = f"{public_uri(spec.uri)}: autodip.run.layout", "block, chunk and shard"
+        raise TargetError(where, "does not say how the result is cut", expected, hint) from error
 
 
 @dataclass(frozen=True)
@@ -304,10 +432,10 @@ def finish(task: FinishTask) -> Finished:
         "warnings": list(warnings),
     }
     recipe = with_treatments(task.recipe, treatments(record))
+    beside = {}
     if task.is_new_store:
-        crate = json.dumps(run_crate(task.spec.name, recipe, run), indent=2)
-        write_file(f"{task.spec.uri}/{FILE_NAME}", crate.encode())
-    finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run), fence.check)
+        beside[FILE_NAME] = json.dumps(run_crate(task.spec.name, recipe, run), indent=2).encode()
+    finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run), fence.check, beside)
     return Finished(failed, warnings)
 
 

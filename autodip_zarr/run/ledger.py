@@ -43,8 +43,17 @@ def blocks_to_do(
 
 
 def _is_done(block: Block, record: NDArray[np.float64]) -> bool:
-    status = record[block.t.start : block.t.stop, block.c, block.z.start : block.z.stop, _STATUS]
+    status = _status_of(block, record)
     return not (np.isnan(status) | (status == STATUS_FAILED)).any()
+
+
+def _status_of(block: Block, record: NDArray[np.float64]) -> NDArray[np.float64]:
+    return record[block.t.start : block.t.stop, block.c, block.z.start : block.z.stop, _STATUS]
+
+
+def is_begun(block: Block, record: NDArray[np.float64]) -> bool:
+    """Return whether anything was recorded of a block."""
+    return not bool(np.isnan(_status_of(block, record)).all())
 
 
 def count_failed(record: NDArray[np.float64]) -> int:

@@ -17,6 +17,7 @@ from autodip_zarr.domain import (
     Acquisition,
     ChannelMetadata,
     ChannelPlan,
+    Decision,
     DipConfig,
     Header,
     ImagePlan,
@@ -41,7 +42,7 @@ from autodip_zarr.run.selection import check_selection, choose_channels, choose_
 from autodip_zarr.run.targets import check_apart, check_output, target_spec, target_uri
 from autodip_zarr.run.totals import Count
 from autodip_zarr.run.tour import Tour
-from autodip_zarr.stores import absolute, is_empty, read_attributes
+from autodip_zarr.stores import absolute, is_empty, kept_attributes, read_attributes
 
 _NOT_CHOSEN = "not among the chosen channels"
 
@@ -361,14 +362,18 @@ class Planning:
 
     def _decided(self, planned: Iterator[ImagePlan | Skipped]) -> Iterator[ImagePlan | Skipped]:
         """Look at the results that are there, some images ahead, and decide what to do about each."""
-        for item, existing in ahead(_existing, planned):
+        repair = self._choices.repair
+        for item, existing in ahead(lambda one: _existing(one, repair=repair), planned):
             if isinstance(item, Skipped) or item.target is None:
                 yield item
             elif isinstance(existing, AutodipError):
                 yield Skipped(item.header.ref.source, str(existing), is_error=True)
             else:
                 self._targets.add(absolute(item.target.uri))
-                yield replace(item, decision=decide(item, existing, self._choices.overwrite))
+                yield replace(item, decision=self._decision(item, existing))
+
+    def _decision(self, image: ImagePlan, existing: Mapping[str, Any] | None) -> Decision:
+        return decide(image, existing, self._choices.overwrite, repair=self._choices.repair)
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should look at that is not about one image, once all images were planned."""
@@ -381,12 +386,13 @@ class Planning:
         return self._count.totals()
 
 
-def _existing(item: ImagePlan | Skipped) -> Mapping[str, Any] | AutodipError | None:
+def _existing(item: ImagePlan | Skipped, *, repair: bool) -> Mapping[str, Any] | AutodipError | None:
     """Return what is recorded in the result of an image, if there is one."""
     if isinstance(item, Skipped) or item.target is None:
         return None
     try:
-        return read_attributes(item.target.uri)
+        kept = kept_attributes(item.target.uri) if repair else None
+        return read_attributes(item.target.uri) if kept is None else kept
     except AutodipError as error:
         return error
 

@@ -202,13 +202,13 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
             spreads[index] = spread
         pixels[index] = converted(settled, task.spec.dtype, f"{task.spec.uri}: {_name(task.block, position)}")
     fence.check()
-    write_block(task.spec, task.block, pixels)
+    stored = write_block(task.spec, task.block, pixels)
     if spreads is not None:
-        write_uncertainty(task.spec, task.block, spreads)
+        stored |= write_uncertainty(task.spec, task.block, spreads)
     fence.check()
     if rows.failures:
         write_failures(task.spec, task.block, rows.failures)
-    write_record(task.spec, task.block, np.array(rows.rows))
+    write_record(task.spec, task.block, np.array(rows.rows), stored)
     denoised, copied = rows.count.get(STATUS_DENOISED, 0), rows.count.get(STATUS_COPIED, 0)
     failures = tuple(failure_lines(task.block, rows.failures))
     return BlockOutcome(denoised, copied, failures, time.perf_counter() - started)

@@ -1,20 +1,29 @@
-"""Check that results are whole and valid: the models, the provenance, the record, every pixel."""
+"""Check that results are whole and valid: the models, the provenance, the record, every stored byte."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodip_zarr.domain import Header, ImageRef, Skipped
+from autodip_zarr.domain import Block, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, PixelError
-from autodip_zarr.run.ledger import failed_planes
+from autodip_zarr.run.ahead import side_by_side
+from autodip_zarr.run.ledger import failed_planes, is_begun
 from autodip_zarr.run.whole import range_problem
 from autodip_zarr.stores import (
+    Damage,
     Failure,
+    check_block,
+    check_container,
+    check_documents,
+    container_of,
+    has_checksums,
+    kept_attributes,
     read_attributes,
     read_header,
     read_planes,
@@ -25,6 +34,8 @@ from autodip_zarr.stores.validate import model_problems
 
 _RECIPE_FIELDS = ("source", "channels", "preset", "seed", "tile_px", "halo_px", "precision", "software")
 _SHOWN = 5
+_MEND = "the command that made it, with --repair, makes again what is damaged, and nothing else"
+_BY_VALUES = "made before checksums were kept: only the least and greatest value of each plane were compared"
 
 
 @dataclass(frozen=True)
@@ -39,6 +50,10 @@ class Finding:
     """What is wrong apart from planes that failed; empty for a whole result."""
     failed: tuple[Failure, ...] = ()
     """Planes that failed or are not done, with the reason."""
+    checked: str = ""
+    """What the pixels were compared with: ``checksums``, or ``values`` in results of earlier versions."""
+    hint: str = ""
+    """What to do about it, or what could not be checked, in words."""
 
     @property
     def is_whole(self) -> bool:
@@ -54,22 +69,81 @@ def verify_target(target: str) -> list[Finding]:
     target : str
         Image group, store or folder.
     """
-    return [_verify(item) for item in walk_results([target])]
+    items = list(walk_results([target]))
+    return [*_containers(items), *(_verify(item) for item in items)]
+
+
+def _containers(items: Iterable[ImageRef | Skipped]) -> Iterator[Finding]:
+    """Yield stores of several results whose own documents are damaged; whole ones are not worth a line."""
+    known: dict[str, str | None] = {}
+    seen: set[str] = set()
+    for item in items:
+        folder = item.source.rstrip("/").rpartition("/")[0]
+        try:
+            if folder not in known:
+                known[folder] = container_of(item.source)
+            container = known[folder]
+            if container is None or container in seen:
+                continue
+            seen.add(container)
+            problems = [str(damage) for damage in check_container(container)]
+        except AutodipError as error:
+            problems, container = [str(error)], folder
+        if problems:
+            yield Finding(container, "broken", tuple(_some(problems)), checked="checksums", hint=_MEND)
 
 
 def _verify(item: ImageRef | Skipped) -> Finding:
     if isinstance(item, Skipped):
-        return Finding(item.source, "unreadable", (item.reason,))
+        return Finding(item.source, "unreadable", (item.reason,), hint=_hint_at(item.source))
     failed: list[Failure] = []
+    checked, problems = "values", []
     try:
+        if has_checksums(item.source):
+            checked, problems = "checksums", list(_some([str(one) for one in find_damages(item.source)]))
         failed = failed_planes(item.source)
-        problems = tuple(_problems(item))
+        if not problems:  # documents that were changed are not worth a look at what they say
+            problems = list(_problems(item, checked))
     except AutodipError as error:
-        problems = (str(error),)
-    return Finding(item.source, "broken" if problems or failed else "whole", problems, tuple(failed))
+        problems.append(str(error))
+    status = "broken" if problems or failed else "whole"
+    hints = [_MEND] * bool(problems) + [_BY_VALUES] * (checked == "values")
+    return Finding(item.source, status, tuple(problems), tuple(failed), checked, "; ".join(hints))
 
 
-def _problems(ref: ImageRef) -> Iterator[str]:
+def _hint_at(source: str) -> str:
+    """Return what to do about a result that cannot be read: its checksums may keep its documents."""
+    folder = re.sub(r"/(zarr\.json|\.z(attrs|group|array))$", "", source)
+    try:
+        return "" if kept_attributes(folder) is None else _MEND
+    except AutodipError:
+        return ""
+
+
+def find_damages(uri: str) -> Iterator[Damage]:
+    """Yield every object of a result that is not as it was written; blocks are read some at a time.
+
+    Parameters
+    ----------
+    uri : str
+        The image group; there must be checksums.
+
+    Raises
+    ------
+    AutodipError
+        The store does not answer.
+    """
+    documents = check_documents(uri, side_by_side)
+    yield from documents.damages
+    blocks: Iterable[Block] = documents.blocks
+    if documents.status in {"running", "partial"}:  # of which some blocks may never have been recorded
+        record = read_record(uri)
+        blocks = [block for block in blocks if is_begun(block, record)]
+    for damages in side_by_side(lambda block: check_block(uri, block), blocks):
+        yield from damages
+
+
+def _problems(ref: ImageRef, checked: str) -> Iterator[str]:
     yield from model_problems(ref.source)
     attributes = read_attributes(ref.source) or {}
     yield from _provenance_problems(attributes)
@@ -78,7 +152,8 @@ def _problems(ref: ImageRef) -> Iterator[str]:
     if record.shape[:3] != expected:
         yield f"autodip/record: found (t, c, z) {record.shape[:3]}, expected {expected}"
         return
-    yield from _some(list(_pixel_problems(header, record)))
+    if checked != "checksums":
+        yield from _some(list(_pixel_problems(header, record)))
 
 
 def shown(finding: Finding) -> list[str]:

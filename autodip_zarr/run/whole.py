@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import PixelError
-from autodip_zarr.stores import RECORD_FIELDS, read_block, read_rows
+from autodip_zarr.stores import RECORD_FIELDS, check_block, read_block, read_rows
 
 _RANGE = [RECORD_FIELDS.index("minimum"), RECORD_FIELDS.index("maximum")]
 _ROUNDING = 0.5001
@@ -45,7 +45,12 @@ def range_problem(plane: NDArray[Any], row: NDArray[np.float64]) -> str | None:
 
 
 def is_whole(spec: TargetSpec, block: Block) -> bool:
-    """Return whether a block that is recorded as done can be read back, with the values recorded."""
+    """Return whether a block that is recorded as done is as it was written.
+
+    Its checksums tell; where an earlier version kept none, that it can be read back with the values recorded.
+    """
+    if spec.checksums:
+        return not check_block(spec.uri, block)
     try:
         planes = read_block(spec, block)
     except PixelError:

@@ -15,9 +15,20 @@ from autodip_zarr.stores.files import (
     seconds_unchanged,
     write_file,
 )
+from autodip_zarr.stores.integrity import (
+    Damage,
+    check_block,
+    check_container,
+    check_documents,
+    container_of,
+    has_checksums,
+    kept_attributes,
+    renew_layout,
+    restore,
+)
 from autodip_zarr.stores.layout import plan_layout
 from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
-from autodip_zarr.stores.pyramid import finish_target
+from autodip_zarr.stores.pyramid import are_levels_right, finish_target
 from autodip_zarr.stores.read import read_header, read_planes
 from autodip_zarr.stores.record import (
     RECORD_FIELDS,
@@ -38,24 +49,38 @@ from autodip_zarr.stores.write import (
     converted,
     create_target,
     delete_target,
+    holds_more_than_lock,
     own_attributes,
     read_block,
     remove_partial,
+    renew_lower_levels,
+    renew_missing,
     replace_attributes,
     target_exists,
     write_block,
     write_uncertainty,
 )
-from autodip_zarr.stores.writeback import register_nested_image, register_well_image, remove_target
+from autodip_zarr.stores.writeback import (
+    register_nested_image,
+    register_well_image,
+    remove_target,
+    renew_registration,
+)
 
 __all__ = [
     "RECORD_FIELDS",
     "STATUS_COPIED",
     "STATUS_DENOISED",
     "STATUS_FAILED",
+    "Damage",
     "Failure",
     "PlateLayout",
     "absolute",
+    "are_levels_right",
+    "check_block",
+    "check_container",
+    "check_documents",
+    "container_of",
     "converted",
     "create_file",
     "create_target",
@@ -64,9 +89,12 @@ __all__ = [
     "enclosing_store",
     "encode_png",
     "finish_target",
+    "has_checksums",
+    "holds_more_than_lock",
     "is_empty",
     "is_there",
     "is_unanswered",
+    "kept_attributes",
     "lies_in",
     "own_attributes",
     "plan_layout",
@@ -85,7 +113,12 @@ __all__ = [
     "register_well_image",
     "remove_partial",
     "remove_target",
+    "renew_layout",
+    "renew_lower_levels",
+    "renew_missing",
+    "renew_registration",
     "replace_attributes",
+    "restore",
     "seconds_unchanged",
     "target_exists",
     "walk",

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autodip_zarr.errors import SourceError, TargetError
-from autodip_zarr.stores.documents import with_ome, write_group
+from autodip_zarr.stores.checksums import CHECKSUMS, CONTAINER, checksum, manifest
+from autodip_zarr.stores.documents import group_documents, with_ome, write_documents
 from autodip_zarr.stores.nodes import (
     RESULT_ATTRIBUTE,
     Json,
@@ -120,18 +121,19 @@ def write_plate_layout(
     wanted |= set(_present(place, layout.series))
     chosen = {path: _images(path, well, wanted) for path, well in layout.wells.items()}
     chosen = {path: images for path, images in chosen.items() if images}
-    marker = {RESULT_ATTRIBUTE: {"layout": "plate"}}
     version = "0.5" if zarr_format == 3 else "0.4"
+    documents: dict[str, bytes] = {}
     for path, images in chosen.items():
         well = {**layout.wells[path], "version": version, "images": images}
-        write_group(place, path.split("/", 1)[0], zarr_format, {})
-        write_group(place, path, zarr_format, with_ome(zarr_format, {"well": well}))
+        documents |= group_documents(path.split("/", 1)[0], zarr_format, {})
+        documents |= group_documents(path, zarr_format, with_ome(zarr_format, {"well": well}))
     ome: Json = {"plate": {**_plate(layout, chosen), "version": version}}
     if layout.ome_xml is not None:
         ome |= _LAYOUT
         order = [path for path in layout.series if path in wanted]
-        _write_ome(place, zarr_format, order, _matching(layout.ome_xml, layout.series, order))
-    write_group(place, "", zarr_format, {**with_ome(zarr_format, ome), **marker})
+        text = _matching(layout.ome_xml, layout.series, order)
+        documents |= _ome_documents(zarr_format, order, text)
+    _write(place, zarr_format, documents, {**with_ome(zarr_format, ome), **_marker("plate")})
 
 
 def write_bf2raw_layout(
@@ -161,17 +163,32 @@ def write_bf2raw_layout(
     paths = list(dict.fromkeys([*_listed(place), *series]))
     if all(path.isdecimal() for path in paths):
         paths.sort(key=int)
+    documents: dict[str, bytes] = {}
     for path in paths:
         for depth in range(1, len(path.split("/"))):
-            write_group(place, "/".join(path.split("/")[:depth]), zarr_format, {})
+            documents |= group_documents("/".join(path.split("/")[:depth]), zarr_format, {})
     text = None
     if ome_xml is not None:
         count = count_images(ome_xml)
         known = [str(index) for index in range(count)]
         text = ome_xml if len(paths) == count else _matching(ome_xml, known, paths)
-    _write_ome(place, zarr_format, paths, text)
-    marker = {RESULT_ATTRIBUTE: {"layout": "bioformats2raw"}}
-    write_group(place, "", zarr_format, {**with_ome(zarr_format, _LAYOUT), **marker})
+    documents |= _ome_documents(zarr_format, paths, text)
+    _write(place, zarr_format, documents, {**with_ome(zarr_format, _LAYOUT), **_marker("bioformats2raw")})
+
+
+def _marker(layout: str) -> Json:
+    return {RESULT_ATTRIBUTE: {"layout": layout, "checksums": "sha256"}}
+
+
+def _write(
+    place: Place, zarr_format: ZarrFormat, documents: Mapping[str, bytes], attributes: Mapping[str, object]
+) -> None:
+    """Write documents around results, the root last, and their checksums before them."""
+    around = {**group_documents(RESULT_ATTRIBUTE, zarr_format, {}), **documents}
+    around |= group_documents(CHECKSUMS, zarr_format, {})
+    around |= group_documents("", zarr_format, attributes)
+    objects = {key: checksum(one, keep=not key.endswith(OME_XML)) for key, one in around.items()}
+    write_documents(place, {**manifest(CONTAINER, objects), **around})
 
 
 def _matching(ome_xml: str, series: Sequence[str], order: Sequence[str]) -> str | None:
@@ -182,10 +199,11 @@ def _matching(ome_xml: str, series: Sequence[str], order: Sequence[str]) -> str 
     return subset_ome_xml(ome_xml, [number[path] for path in order])
 
 
-def _write_ome(place: Place, zarr_format: ZarrFormat, series: Sequence[str], ome_xml: str | None) -> None:
-    write_group(place, "OME", zarr_format, with_ome(zarr_format, {"series": list(series)}))
+def _ome_documents(zarr_format: ZarrFormat, series: Sequence[str], ome_xml: str | None) -> dict[str, bytes]:
+    documents = group_documents("OME", zarr_format, with_ome(zarr_format, {"series": list(series)}))
     if ome_xml is not None:
-        place.write(join("OME", OME_XML), ome_xml.encode())
+        documents[join("OME", OME_XML)] = ome_xml.encode()
+    return documents
 
 
 def _listed(place: Place) -> list[str]:

@@ -20,32 +20,24 @@ def dump_json(document: Mapping[str, object]) -> bytes:
         return (json.dumps(document, indent=2) + "\n").encode()
 
 
-def create_array(
-    place: Place,
+def array_documents(
     key: str,
     data: NDArray[Any] | None = None,
     **options: Any,  # noqa: ANN401
-) -> None:
-    """Write the documents of a new array, and its content where it is given.
+) -> dict[str, bytes]:
+    """Return the documents of a new array, and its content where it is given, by key in the order of writing.
 
     Zarr makes them in memory: in a store it would first look for whatever may lie there and above, which
     on a bucket takes many requests.
 
     Parameters
     ----------
-    place : LocalPlace or RemotePlace
-        Store, in which nothing lies at the key.
     key : str
-        Path of the array below its root.
+        Path of the array below the root of its store.
     data : ndarray, optional
         Content; small.
     **options
         Those of ``zarr.create_array``.
-
-    Raises
-    ------
-    TargetError
-        They cannot be written.
     """
     import zarr  # noqa: PLC0415
     from zarr.storage import MemoryStore  # noqa: PLC0415
@@ -54,39 +46,41 @@ def create_array(
     array = zarr.create_array(MemoryStore(made), **options)
     if data is not None:
         array[...] = data
-    for name in sorted(made, key=lambda name: name.rpartition("/")[2].startswith((".z", "zarr.json"))):
-        place.write(join(key, name), made[name].to_bytes())  # the documents last: they say that it is there
+    # the documents last: they say that it is there
+    names = sorted(made, key=lambda name: name.rpartition("/")[2].startswith((".z", "zarr.json")))
+    return {join(key, name): made[name].to_bytes() for name in names}
 
 
-def write_group(place: Place, key: str, zarr_format: ZarrFormat, attributes: Mapping[str, object]) -> None:
-    """Write, or replace, the documents of a group.
-
-    Raises
-    ------
-    TargetError
-        They cannot be written.
-    """
+def group_documents(key: str, zarr_format: ZarrFormat, attributes: Mapping[str, object]) -> dict[str, bytes]:
+    """Return the documents of a group, by key in the order of writing."""
     if zarr_format == 3:
         document: Json = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
-        place.write(join(key, "zarr.json"), dump_json(document))
-    else:
-        # attributes first, so that half a group is known as ours
-        place.write(join(key, ".zattrs"), dump_json(attributes))
-        place.write(join(key, ".zgroup"), dump_json({"zarr_format": 2}))
+        return {join(key, "zarr.json"): dump_json(document)}
+    # attributes first, so that half a group is known as ours
+    return {
+        join(key, ".zattrs"): dump_json(attributes),
+        join(key, ".zgroup"): dump_json({"zarr_format": 2}),
+    }
 
 
-def write_attributes(place: Place, node: Node, attributes: Mapping[str, object]) -> None:
-    """Replace the attributes of an existing group, keeping the rest of its document.
+def write_documents(place: Place, documents: Mapping[str, bytes]) -> None:
+    """Write documents, or replace them, in their order.
 
     Raises
     ------
     TargetError
         They cannot be written.
     """
+    for key, content in documents.items():
+        place.write(key, content)
+
+
+def with_attributes(node: Node, attributes: Mapping[str, object]) -> dict[str, bytes]:
+    """Return the document of an existing group with other attributes, by its key; the rest of it is kept."""
     document = (
         dict(attributes) if node.zarr_format == 2 else {**node.document, "attributes": dict(attributes)}
     )
-    place.write(node.document_key, dump_json(document))
+    return {node.document_key: dump_json(document)}
 
 
 def with_ome(zarr_format: ZarrFormat, ome: Mapping[str, object]) -> Json:

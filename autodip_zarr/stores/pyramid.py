@@ -12,9 +12,16 @@ from numpy.typing import NDArray
 
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.domain import TargetSpec
-from autodip_zarr.stores.documents import with_ome, write_attributes
+from autodip_zarr.stores.checksums import (
+    OBJECTS_IN_A_PART,
+    RESULT,
+    Checksum,
+    checksum,
+    manifest,
+)
+from autodip_zarr.stores.documents import with_attributes, with_ome, write_documents
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE
-from autodip_zarr.stores.place import open_place, target_errors
+from autodip_zarr.stores.place import Place, open_place, target_errors
 from autodip_zarr.stores.record import RECORD_FIELDS, forget_failures, read_record
 from autodip_zarr.stores.write import omero, replace_region, result_node
 
@@ -22,13 +29,19 @@ _STRIP_PX = 4 * 1024 * 1024
 _SAMPLE_TILES = 24
 _PERCENTILES = (0.1, 99.9)
 
+Window = tuple[float, float, float, float]
+"""Minimum, maximum, start and end."""
+
 
 def _always() -> None:
     """Let everything be written."""
 
 
 def finish_target(
-    spec: TargetSpec, attributes: Mapping[str, object], may_write: Callable[[], None] = _always
+    spec: TargetSpec,
+    attributes: Mapping[str, object],
+    may_write: Callable[[], None] = _always,
+    beside: Mapping[str, bytes] | None = None,
 ) -> None:
     """Build the pyramid, set the rendering windows, and replace the ``autodip`` attribute, in this order.
 
@@ -42,39 +55,91 @@ def finish_target(
         New ``autodip`` attribute, JSON.
     may_write : callable
         Called before each write; what it raises ends the work.
+    beside : mapping, optional
+        Documents that are written beside those of Zarr, by key.
 
     Raises
     ------
     TargetError
         There is no result, or it cannot be written.
     """
-    import zarr  # noqa: PLC0415
-
     place = open_place(spec.uri)
     node = result_node(place)
-    names = [axis.name for axis in spec.axes]
     record = read_record(spec.uri)
-    with (
-        target_errors(spec.uri),
-        place.zarr_store(read_only=True) as source,
-        place.zarr_store(read_only=False, replaces=True) as target,
-    ):
-        paths = [level.path for level in spec.levels]
-        arrays = [zarr.open_array(source, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
-        for fine, path in zip(arrays[:-1], paths[1:], strict=True):
-            coarse = zarr.open_array(target, path=path, mode="r+", zarr_format=spec.zarr_format)
-            for region, means in downscaled(fine, coarse, names):
-                may_write()
-                replace_region(place, coarse, region, means)
-        windows = _windows(arrays[-1], names, record)
-    forget_failures(place, record)
+    with target_errors(spec.uri):
+        objects, windows = _write_levels(place, spec, record, may_write)
+    kept = forget_failures(place, record)
     ome = {**node.ome, "omero": omero(spec, windows)}
     ome.pop(RESULT_ATTRIBUTE, None)
-    document = {**node.attributes, **with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}
+    changed = {**node.attributes, **with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}
+    document = with_attributes(node, changed)
     for level in spec.levels[1:]:
         place.sync(level.path)
     may_write()
-    write_attributes(place, node, document)
+    write_documents(place, beside or {})
+    if spec.checksums:
+        documents = {**kept, **(beside or {}), **document}
+        objects |= {key: checksum(content, keep=True) for key, content in documents.items()}
+        write_documents(place, manifest(RESULT, objects))
+    may_write()
+    write_documents(place, document)  # last: it says that all is done
+
+
+def _write_levels(
+    place: Place, spec: TargetSpec, record: NDArray[np.float64], may_write: Callable[[], None]
+) -> tuple[dict[str, Checksum | None], dict[int, Window]]:
+    """Write the levels below full resolution; return their checksums and the rendering windows.
+
+    Of huge images the checksums are written in parts on the way, and those of the parts returned.
+    """
+    import zarr  # noqa: PLC0415
+
+    from autodip_zarr.stores.whole_store import NotingStore  # noqa: PLC0415 - imports zarr
+
+    names = [axis.name for axis in spec.axes]
+    parts: dict[str, Checksum | None] = {}
+    with (
+        place.zarr_store(read_only=True) as source,
+        place.zarr_store(read_only=False, replaces=True) as target,
+    ):
+        noting = NotingStore(target)
+        paths = [level.path for level in spec.levels]
+        arrays = [zarr.open_array(source, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
+        for fine, path in zip(arrays[:-1], paths[1:], strict=True):
+            coarse = zarr.open_array(noting, path=path, mode="r+", zarr_format=spec.zarr_format)
+            for region, means in downscaled(fine, coarse, names):
+                may_write()
+                replace_region(place, coarse, region, means)
+                if spec.checksums and len(noting.written) >= OBJECTS_IN_A_PART:
+                    part = manifest(f"levels-{len(parts)}", noting.written)
+                    write_documents(place, part)
+                    parts |= {key: checksum(content) for key, content in part.items()}
+                    noting.written.clear()
+        return {**parts, **noting.written}, _windows(arrays[-1], names, record)
+
+
+def are_levels_right(spec: TargetSpec) -> bool:
+    """Return whether every level below full resolution has the means of the one above.
+
+    Reads all pixels; for results that have no checksums.
+    """
+    import zarr  # noqa: PLC0415
+
+    from autodip_zarr.stores.whole_store import WholeStore  # noqa: PLC0415 - imports zarr
+
+    names = [axis.name for axis in spec.axes]
+    paths = [level.path for level in spec.levels]
+    try:
+        with open_place(spec.uri).zarr_store(read_only=True) as store:
+            whole = WholeStore(store)
+            arrays = [zarr.open_array(whole, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
+            return all(
+                np.array_equal(coarse[region], means, equal_nan=means.dtype.kind == "f")
+                for fine, coarse in itertools.pairwise(arrays)
+                for region, means in downscaled(fine, coarse, names)
+            )
+    except (ValueError, RuntimeError, FileNotFoundError, KeyError):  # of codecs, and of documents
+        return False
 
 
 def downscaled(
@@ -156,10 +221,6 @@ def _means(fine: Any, coarse: Any, region: tuple[slice, ...], names: list[str]) 
                 out[axis] = i - region[axis].start
             result[tuple(out)] = mean if y < x else mean.T
     return result
-
-
-Window = tuple[float, float, float, float]
-"""Minimum, maximum, start and end."""
 
 
 def _windows(

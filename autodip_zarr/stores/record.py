@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.documents import create_array, dump_json, write_group
+from autodip_zarr.stores.checksums import CHECKSUMS, Objects, block_name, checksum, manifest
+from autodip_zarr.stores.documents import array_documents, dump_json, group_documents, write_documents
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, as_objects, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
@@ -76,17 +77,18 @@ class Failure:
         return f"plane t={self.t} c={self.c} z={self.z}: {self.reason}"
 
 
-def create_record(place: Place, spec: TargetSpec) -> None:
-    """Create the empty record of a new result; the record array comes last.
+def record_documents(spec: TargetSpec) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Return the documents of the empty record of a new result, by key: those around it, and its own.
 
     ``xarray.open_zarr`` opens the group in Zarr 2 and 3, with `RECORD_FIELDS` as the coordinate ``field``.
     """
-    write_group(place, RESULT_ATTRIBUTE, spec.zarr_format, {})
-    write_group(place, FAILURES, spec.zarr_format, {})
     shape = (*(spec.size(axis) for axis in "tcz"), len(RECORD_FIELDS))
     chunk = (min(spec.block_t, shape[0]), 1, min(spec.block_z, shape[2]), len(RECORD_FIELDS))
-    create_array(
-        place,
+    around = group_documents(RESULT_ATTRIBUTE, spec.zarr_format, {})
+    around |= group_documents(FAILURES, spec.zarr_format, {})
+    if spec.checksums:
+        around |= group_documents(CHECKSUMS, spec.zarr_format, {})
+    around |= array_documents(
         f"{RESULT_ATTRIBUTE}/field",
         np.array(RECORD_FIELDS),
         shape=(len(RECORD_FIELDS),),
@@ -94,8 +96,7 @@ def create_record(place: Place, spec: TargetSpec) -> None:
         dtype="<U16" if spec.zarr_format == 2 else "string",
         **_dimensions(spec, ("field",)),
     )
-    create_array(
-        place,
+    own = array_documents(
         RECORD,
         shape=shape,
         chunks=chunk,
@@ -103,6 +104,7 @@ def create_record(place: Place, spec: TargetSpec) -> None:
         fill_value=float("nan"),
         **_dimensions(spec, _AXES),
     )
+    return around, own
 
 
 def _dimensions(spec: TargetSpec, names: tuple[str, ...]) -> dict[str, Any]:
@@ -114,8 +116,10 @@ def _dimensions(spec: TargetSpec, names: tuple[str, ...]) -> dict[str, Any]:
     return {"zarr_format": 2, "attributes": attributes, "chunk_key_encoding": encoding}
 
 
-def write_record(spec: TargetSpec, block: Block, rows: NDArray[np.floating[Any]]) -> None:
-    """Record what became of a block; call it after its pixels are written.
+def write_record(
+    spec: TargetSpec, block: Block, rows: NDArray[np.floating[Any]], stored: Objects | None = None
+) -> None:
+    """Record what became of a block, after its checksums; call it after its pixels are written.
 
     Parameters
     ----------
@@ -125,22 +129,40 @@ def write_record(spec: TargetSpec, block: Block, rows: NDArray[np.floating[Any]]
         The planes.
     rows : (N, F) float
         One row for each of ``block.positions``, one column for each of `RECORD_FIELDS`.
+    stored : mapping, optional
+        Checksums of what was written for the block.
 
     Raises
     ------
     TargetError
         It cannot be written.
     """
-    import zarr  # noqa: PLC0415
-
     expected = (len(block.positions), len(RECORD_FIELDS))
     if rows.shape != expected:
         raise TargetError(f"{spec.uri}/{RECORD}", f"found rows of shape {rows.shape}", f"{expected}")
     place = open_place(spec.uri)
-    with target_errors(place.where(RECORD)), place.zarr_store(read_only=False, replaces=True) as store:
-        array = zarr.open_array(store, path=RECORD, mode="r+", zarr_format=spec.zarr_format)
+    with target_errors(place.where(RECORD)):
+        entry = _encoded(place, spec, block, rows)
+        if spec.checksums:
+            known = {key: checksum(content, keep=True) for key, content in entry.items()}
+            write_documents(place, manifest(block_name(block), {**(stored or {}), **known}))
+        write_documents(place, entry)
+
+
+def _encoded(
+    place: Place, spec: TargetSpec, block: Block, rows: NDArray[np.floating[Any]]
+) -> dict[str, bytes]:
+    """Return the chunk of the record that is a block, by its key."""
+    import zarr  # noqa: PLC0415
+
+    from autodip_zarr.stores.whole_store import HoldingStore  # noqa: PLC0415 - imports zarr
+
+    with place.zarr_store(read_only=False, replaces=True) as store:
+        holding = HoldingStore(store)
+        array = zarr.open_array(holding, path=RECORD, mode="r+", zarr_format=spec.zarr_format)
         region = (_span(block.t), block.c, _span(block.z))
         array[region] = rows.reshape(len(block.t), len(block.z), -1).astype(np.float64)
+    return {key: content for key, content in holding.held.items() if content is not None}
 
 
 def read_record(uri: str) -> NDArray[np.float64]:
@@ -169,7 +191,7 @@ def read_record(uri: str) -> NDArray[np.float64]:
     try:
         with place.zarr_store(read_only=True) as store:
             array = zarr.open_array(store, path=RECORD, mode="r", zarr_format=node.zarr_format)
-            _check_shape(array.shape, place.where(RECORD))
+            check_record_shape(array.shape, place.where(RECORD))
             return _rows(array)
     except (MemoryError, TargetError):
         raise
@@ -177,7 +199,7 @@ def read_record(uri: str) -> NDArray[np.float64]:
         raise TargetError(place.where(RECORD), f"cannot be read: {words(error)}") from error
 
 
-def _check_shape(shape: Sequence[int], where: str) -> None:
+def check_record_shape(shape: Sequence[int], where: str) -> None:
     """Refuse what is no record, and one of more planes than any honest image has, unread."""
     if len(shape) != len(_AXES) or shape[-1] != len(RECORD_FIELDS) or math.prod(shape[:-1]) > MAX_PLANES:
         found, most = f"found the shape {tuple(shape)}", f"at most {MAX_PLANES:,} planes"
@@ -238,8 +260,8 @@ def write_failures(spec: TargetSpec, block: Block, reasons: Mapping[tuple[int, i
     open_place(spec.uri).write(_failure_key(block), dump_json({"planes": planes}))
 
 
-def forget_failures(place: Place, record: NDArray[np.float64]) -> None:
-    """Delete the reasons of planes that were done after all, by a later attempt.
+def forget_failures(place: Place, record: NDArray[np.float64]) -> dict[str, bytes]:
+    """Delete the reasons of planes that were done after all, by a later attempt; return the other files.
 
     Parameters
     ----------
@@ -254,12 +276,13 @@ def forget_failures(place: Place, record: NDArray[np.float64]) -> None:
         The reasons cannot be read or deleted.
     """
     failed = {tuple(at) for at in np.argwhere(record[..., RECORD_FIELDS.index("status")] == STATUS_FAILED)}
-    by_file: dict[str, list[Failure]] = {}
-    for key, failure in _failures(place):
-        by_file.setdefault(key, []).append(failure)
-    for key, failures in by_file.items():
-        if not any((one.t, one.c, one.z) in failed for one in failures):
+    kept: dict[str, bytes] = {}
+    for key, content in _failure_files(place):
+        if any((one.t, one.c, one.z) in failed for one in _in_file(place, key, content)):
+            kept[key] = content
+        else:
             place.delete(key)
+    return kept
 
 
 def read_failures(uri: str) -> tuple[Failure, ...]:
@@ -270,21 +293,27 @@ def read_failures(uri: str) -> tuple[Failure, ...]:
     TargetError
         The reasons cannot be read.
     """
-    return tuple(sorted(failure for _, failure in _failures(open_place(uri))))
+    place = open_place(uri)
+    files = _failure_files(place)
+    return tuple(sorted(one for key, content in files for one in _in_file(place, key, content)))
 
 
-def _failures(place: Place) -> list[tuple[str, Failure]]:
-    """Return why planes failed, each with the key of its file."""
+def _failure_files(place: Place) -> list[tuple[str, bytes]]:
+    """Return the files with reasons of failures, by key."""
     try:
         names = [name for name, is_folder in place.entries(FAILURES) if not is_folder]
         keys = [f"{FAILURES}/{name}" for name in names if name.endswith(".json") and name[0].isdigit()]
         contents = zip(keys, place.read_many(keys), strict=True)
-        return [
-            (key, _failure(plane, f"{place.where(key)}: planes[{index}]"))
-            for key, content in contents
-            if content is not None
-            for index, plane in enumerate(_planes(content, place.where(key)))
-        ]
+        return [(key, content) for key, content in contents if content is not None]
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint) from error
+
+
+def _in_file(place: Place, key: str, content: bytes) -> list[Failure]:
+    """Return why planes failed, as one file says."""
+    try:
+        planes = _planes(content, place.where(key))
+        return [_failure(plane, f"{place.where(key)}: planes[{n}]") for n, plane in enumerate(planes)]
     except SourceError as error:
         raise TargetError(error.where, error.found, error.expected, error.hint) from error
 
@@ -321,8 +350,14 @@ def read_attributes(uri: str) -> dict[str, Any] | None:
     try:
         node = read_node(open_place(uri), "")
     except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
+        raise damaged_document(error) from error
     return None if node is None or not node.is_result else result_attribute(node, uri)
+
+
+def damaged_document(error: SourceError) -> TargetError:
+    """Return what is wrong with the document of a result, with what to do about it."""
+    hint = error.hint or "denoise --repair puts back the documents of a result, where its checksums are left"
+    return TargetError(error.where, error.found, error.expected, hint)
 
 
 def result_attribute(node: Node, uri: str) -> dict[str, Any]:

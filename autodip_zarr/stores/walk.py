@@ -9,11 +9,11 @@ from pathlib import Path
 from autodip_zarr.domain import ImageRef, Skipped
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.nodes import Node, group_above, join, read_node
+from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Node, group_above, join, read_node
 from autodip_zarr.stores.place import LocalPlace, Place, open_place
 from autodip_zarr.stores.tiff import is_tiff_name, read_tiff_source
 from autodip_zarr.stores.uris import is_zip, split_uri
-from autodip_zarr.stores.walk_zarr import Found, ZarrWalk, skipped, walk_zarr
+from autodip_zarr.stores.walk_zarr import Found, ZarrWalk, lost_result, skipped, walk_zarr
 
 _NO_IMAGE = "an OME-Zarr image, plate or collection, an OME-TIFF file, or a folder of these"
 
@@ -165,6 +165,8 @@ def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> 
                 yield from _store(place, key, node, archive, state)
                 continue
             entries = place.entries(key)
+            if state.results and (RESULT_ATTRIBUTE, True) in entries:
+                yield from lost_result(place, key)
         except SourceError as error:
             yield skipped(error)
             continue

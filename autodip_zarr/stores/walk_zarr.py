@@ -8,7 +8,9 @@ from itertools import islice
 
 from autodip_zarr.domain import FieldOfPlate, ImageRef, Skipped
 from autodip_zarr.errors import HeaderError, SourceError
+from autodip_zarr.stores.checksums import LAYOUT, manifest_key
 from autodip_zarr.stores.nodes import (
+    RESULT_ATTRIBUTE,
     Node,
     ZarrFormat,
     as_object,
@@ -62,8 +64,10 @@ def walk_zarr(walk: ZarrWalk, start: str) -> Found:
             if node is None or node.is_array:
                 continue
             if _is_plain(node):
-                if depth < _DEPTH:
-                    todo.extend((child, depth + 1) for child in reversed(_children(walk, node)))
+                children = _children(walk, node) if depth < _DEPTH else []
+                if walk.results and join(key, RESULT_ATTRIBUTE) in children:
+                    yield from lost_result(walk.place, key)
+                todo.extend((child, depth + 1) for child in reversed(children))
             else:
                 yield from _visit(walk, node)
         except SourceError as error:
@@ -74,6 +78,27 @@ def skipped(error: SourceError) -> Skipped:
     """Return the record of a source that cannot be read."""
     reason = str(error).removeprefix(f"{error.where}: ")
     return Skipped(error.where, reason, is_error=True)
+
+
+def lost_result(place: Place, key: str) -> Found:
+    """Yield what was a result, as its record or its checksums tell, though its own document does not.
+
+    Raises
+    ------
+    SourceError
+        It cannot be found out.
+    """
+    record = read_node(place, join(key, RESULT_ATTRIBUTE, "record"))
+    if record is not None or place.read(join(key, manifest_key(LAYOUT))) is not None:
+        found = "is a result whose metadata document is missing or damaged"
+        hint = "the command that made it, with --repair, puts back what its checksums keep"
+        yield Skipped(place.where(key), f"{found}; {hint}", is_error=True)
+
+
+def _lost(walk: ZarrWalk, key: str) -> Found:
+    """Yield what was a result and does not say so any more, where results are looked for."""
+    if walk.results and _asked_for(walk, key):
+        yield from lost_result(walk.place, key)
 
 
 def _is_plain(node: Node) -> bool:
@@ -163,7 +188,10 @@ def _image(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate | None = 
 
 def _nested_result(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate | None) -> Found:
     inner = node if node.is_result else read_node(walk.place, join(node.key, NESTED_RESULT), node.zarr_format)
-    if inner is not None and inner.is_result and _asked_for(walk, inner.key):
+    if inner is None or not inner.is_result:
+        yield from _lost(walk, node.key)
+        yield from _lost(walk, join(node.key, NESTED_RESULT))
+    elif _asked_for(walk, inner.key):
         yield _ref(walk, inner, index, plate)
 
 
@@ -200,7 +228,9 @@ def _series(walk: ZarrWalk, node: Node) -> Found:
             continue
         if image is not None and "multiscales" in image.ome:
             yield from _image(walk, image, index)
-        elif not (walk.results or node.is_result):
+        elif walk.results:
+            yield from _lost(walk, key)
+        elif not node.is_result:
             yield Skipped(walk.place.where(key), "is listed as a series and is no image there", is_error=True)
 
 
@@ -269,7 +299,9 @@ def _wells(walk: ZarrWalk, wells: Sequence[tuple[Node, str | None]], numbers: di
     keys = [key for key, _ in fields]
     nodes = read_nodes(walk.place, keys, formats.pop()) if fields else []
     for (key, plate), node in zip(fields, nodes, strict=True):
-        if isinstance(node, SourceError):
+        if lost := _lost_field(walk, key, node):
+            yield from lost if walk.results and _asked_for(walk, key) else ()
+        elif isinstance(node, SourceError):
             yield skipped(node)
         elif node is None or "multiscales" not in node.ome:
             if not walk.results and _on_the_way(walk, key):
@@ -280,6 +312,13 @@ def _wells(walk: ZarrWalk, wells: Sequence[tuple[Node, str | None]], numbers: di
         else:
             index = numbers.setdefault(key, len(numbers))
             yield from _image(walk, node, index, plate)
+
+
+def _lost_field(walk: ZarrWalk, key: str, node: Node | SourceError | None) -> list[Skipped]:
+    """Return a field that was a result and does not say so any more; it is no image, either."""
+    if isinstance(node, Node) and (node.is_result or not key.endswith(NESTED_RESULT)):
+        return []
+    return [one for one in lost_result(walk.place, key) if isinstance(one, Skipped)]
 
 
 def _fields(walk: ZarrWalk, well: Node, path: str | None) -> Iterator[tuple[str, FieldOfPlate | None]]:

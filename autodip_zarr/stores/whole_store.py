@@ -1,4 +1,4 @@
-"""A store of zarr that tells an empty object, which a broken copy leaves, from one that was never written."""
+"""Stores of zarr that refuse empty objects, note the checksums of what is written, or hold it back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
+
+from autodip_zarr.stores.checksums import Checksum, checksum
 
 
 class WholeStore(WrapperStore[Store]):
@@ -41,3 +43,51 @@ class WholeStore(WrapperStore[Store]):
     ) -> list[Buffer | None]:
         """Return parts of several keys, fetched side by side."""
         return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
+
+
+class NotingStore(WrapperStore[Store]):
+    """Notes the checksum of every object that is written through it.
+
+    Parameters
+    ----------
+    store : Store
+        Where the bytes go.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.written: dict[str, Checksum | None] = {}
+        """What was written since, by key; ``None`` for what was deleted."""
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Write an object and note its checksum."""
+        self.written[key] = checksum(value.as_numpy_array())
+        await self._store.set(key, value)
+
+    async def delete(self, key: str) -> None:
+        """Delete an object and note that it is gone."""
+        self.written[key] = None
+        await self._store.delete(key)
+
+
+class HoldingStore(WrapperStore[Store]):
+    """Reads from a store and holds what is written to it, so that its checksum is known before it is written.
+
+    Parameters
+    ----------
+    store : Store
+        Where is read; nothing is written there.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.held: dict[str, bytes | None] = {}
+        """What was to be written, by key; ``None`` for what was to be deleted."""
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Hold an object."""
+        self.held[key] = value.to_bytes()
+
+    async def delete(self, key: str) -> None:
+        """Hold that an object is to be deleted."""
+        self.held[key] = None

@@ -13,12 +13,26 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Axis, Block, ChannelDisplay, Level, TargetSpec
 from autodip_zarr.errors import PixelError, SourceError, TargetError
-from autodip_zarr.stores.documents import create_array, with_ome, write_attributes, write_group
+from autodip_zarr.stores.checksums import LAYOUT, Checksum, checksum, manifest
+from autodip_zarr.stores.documents import (
+    array_documents,
+    group_documents,
+    with_attributes,
+    with_ome,
+    write_documents,
+)
+from autodip_zarr.stores.files import is_empty
 from autodip_zarr.stores.layout import plan_layout
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
-from autodip_zarr.stores.record import RECORD, create_record, read_attributes, result_attribute
+from autodip_zarr.stores.record import (
+    RECORD,
+    damaged_document,
+    read_attributes,
+    record_documents,
+    result_attribute,
+)
 
 PRISTINE = f"{RESULT_ATTRIBUTE}/pristine"
 """Group that keeps the original bytes of documents changed when a result was written back."""
@@ -26,6 +40,7 @@ PRISTINE = f"{RESULT_ATTRIBUTE}/pristine"
 UNCERTAINTY = f"{RESULT_ATTRIBUTE}/uncertainty"
 """Array of the spread over the starts, laid out like level 0."""
 
+_IDENTITY = ("zarr.json", ".zattrs")
 _TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _STRIP_PX = 4 * 1024 * 1024
 _LEVEL_BYTES = 16 * 1024 * 1024
@@ -54,17 +69,89 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
     if own_attributes(spec.uri) is not None:
         if target_exists(spec.uri):
             raise TargetError(spec.uri, "holds a result already", hint="continue it, or overwrite it")
-        place.delete_tree("")
+        delete_result(place)
     with target_errors(spec.uri):
-        ome = {"multiscales": [_multiscales(spec)], "omero": omero(spec, {})}
-        user = {**with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}
-        write_group(place, "", spec.zarr_format, user)
-        for index, level in enumerate(spec.levels):
-            _create_level(place, spec, index, level)
-        if spec.uncertainty:
-            like = replace(spec.levels[0], path=UNCERTAINTY)
-            _create_level(place, replace(spec, dtype="float32"), 0, like)
-        create_record(place, spec)  # last, so that a layout is known to be whole
+        write_documents(place, target_documents(spec, attributes))
+
+
+def target_documents(spec: TargetSpec, attributes: Mapping[str, object]) -> dict[str, bytes]:
+    """Return all documents of a new result by key, in the order of writing, with their checksums.
+
+    The record comes last, so that a layout is known to be whole.
+    """
+    ome = {"multiscales": [_multiscales(spec)], "omero": omero(spec, {})}
+    user = {**with_ome(spec.zarr_format, ome), RESULT_ATTRIBUTE: dict(attributes)}
+    documents = group_documents("", spec.zarr_format, user)
+    for index, level in enumerate(spec.levels):
+        documents |= _level_documents(spec, index, level)
+    if spec.uncertainty:
+        like = replace(spec.levels[0], path=UNCERTAINTY)
+        documents |= _level_documents(replace(spec, dtype="float32"), 0, like)
+    around, record = record_documents(spec)
+    documents |= around
+    if spec.checksums:
+        objects = {key: checksum(one, keep=True) for key, one in {**documents, **record}.items()}
+        documents |= manifest(LAYOUT, objects)
+    return documents | record
+
+
+def lower_level_documents(spec: TargetSpec) -> dict[str, bytes]:
+    """Return the documents of the levels below full resolution, by key: finishing fills them anew."""
+    documents: dict[str, bytes] = {}
+    for index, level in enumerate(spec.levels[1:], 1):
+        documents |= _level_documents(spec, index, level)
+    return documents
+
+
+def renew_missing(spec: TargetSpec) -> tuple[str, ...]:
+    """Write documents of a result again that are missing, and return their keys.
+
+    Pixels that an earlier version stored in another way cannot be decoded then, and count as damaged.
+
+    Raises
+    ------
+    TargetError
+        They cannot be read or written.
+    """
+    place = open_place(spec.uri)
+    documents = target_documents(spec, {})
+    missing = {key: documents[key] for key in documents if key not in _IDENTITY and place.read(key) is None}
+    write_documents(place, missing)
+    return tuple(missing)
+
+
+def renew_lower_levels(spec: TargetSpec) -> None:
+    """Write the documents of the levels below full resolution again, before the levels are.
+
+    Raises
+    ------
+    TargetError
+        They cannot be written.
+    """
+    write_documents(open_place(spec.uri), lower_level_documents(spec))
+
+
+def delete_result(place: Place) -> None:
+    """Delete a result, the document that says whose it is last: what is left of it is known as ours.
+
+    Raises
+    ------
+    TargetError
+        It cannot be deleted.
+    """
+    try:
+        entries = place.entries("")
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint) from error
+    for name in sorted((name for name, is_folder in entries if is_folder), key=_is_own_folder):
+        place.delete_tree(name)
+    for name in sorted(name for name, is_folder in entries if not is_folder and name not in _IDENTITY):
+        place.delete(name)
+    place.delete_tree("")
+
+
+def _is_own_folder(name: str) -> bool:
+    return name == RESULT_ATTRIBUTE
 
 
 def own_attributes(uri: str) -> dict[str, Any] | None:
@@ -82,6 +169,24 @@ def own_attributes(uri: str) -> dict[str, Any] | None:
         hint = "choose another target; only what this program wrote is ever replaced"
         raise TargetError(uri, "holds something else already", "nothing there", hint)
     return result_attribute(existing, uri)
+
+
+def holds_more_than_lock(uri: str) -> bool:
+    """Return whether anything but the lock of a run lies at a place; hidden files do not count.
+
+    Raises
+    ------
+    SourceError
+        It cannot be listed.
+    """
+    if is_empty(uri):
+        return False
+    place = open_place(uri)
+    names = {name for name, _ in place.entries("") if not name.startswith(".")}
+    if names != {RESULT_ATTRIBUTE}:
+        return bool(names)
+    inner = [name for name, _ in place.entries(RESULT_ATTRIBUTE)]
+    return not all(name.startswith(("lock.json", ".")) for name in inner)
 
 
 def check_spec(spec: TargetSpec) -> None:
@@ -119,8 +224,8 @@ def level_layout(spec: TargetSpec, index: int) -> tuple[tuple[int, ...], tuple[i
     return chunk, shard
 
 
-def _create_level(place: Place, spec: TargetSpec, index: int, level: Level) -> None:
-    from zarr.codecs import ZstdCodec  # noqa: PLC0415
+def _level_documents(spec: TargetSpec, index: int, level: Level) -> dict[str, bytes]:
+    from zarr.codecs import Crc32cCodec, ZstdCodec  # noqa: PLC0415
 
     chunk, shard = level_layout(spec, index)
     names = [axis.name for axis in spec.axes]
@@ -131,14 +236,12 @@ def _create_level(place: Place, spec: TargetSpec, index: int, level: Level) -> N
         "fill_value": float("nan") if level.path == UNCERTAINTY else 0,
     }
     if spec.zarr_format == 3:
-        codec = ZstdCodec(level=3)
-        create_array(
-            place, level.path, **shared, shards=shard, compressors=codec, dimension_names=names, zarr_format=3
+        codecs = (ZstdCodec(level=3), Crc32cCodec())  # so that any reader meets damage as an error
+        return array_documents(
+            level.path, **shared, shards=shard, compressors=codecs, dimension_names=names, zarr_format=3
         )
-        return
     blosc: dict[str, Any] = {"id": "blosc", "cname": "zstd", "clevel": 5, "shuffle": 1, "blocksize": 0}
-    create_array(
-        place,
+    return array_documents(
         level.path,
         **shared,
         compressors=blosc,
@@ -215,7 +318,7 @@ def omero(spec: TargetSpec, windows: Mapping[int, tuple[float, float, float, flo
     return {**version, "name": spec.name, "channels": channels, "rdefs": rdefs}
 
 
-def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> None:
+def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> dict[str, Checksum | None]:
     """Write the pixels of a block: whole shards, so that no other block touches them.
 
     Parameters
@@ -227,6 +330,11 @@ def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> None:
     planes : (N, Y, X)
         One for each of ``block.positions``; rounded and clipped where the result holds integers.
 
+    Returns
+    -------
+    dict
+        Checksums of the objects that were written, by key, for `write_record`.
+
     Raises
     ------
     TargetError
@@ -236,10 +344,12 @@ def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> None:
     if planes.shape != expected:
         raise TargetError(spec.uri, f"found planes of shape {planes.shape}", f"{expected}")
     pixels = converted(planes, spec.dtype, f"{spec.uri}: c={block.c} t={block.t.start} z={block.z.start}")
-    _write_planes(spec, spec.levels[0].path, block, pixels)
+    return _write_planes(spec, spec.levels[0].path, block, pixels)
 
 
-def write_uncertainty(spec: TargetSpec, block: Block, spreads: NDArray[np.float32]) -> None:
+def write_uncertainty(
+    spec: TargetSpec, block: Block, spreads: NDArray[np.float32]
+) -> dict[str, Checksum | None]:
     """Write the spread over the starts for the planes of a block.
 
     Parameters
@@ -251,17 +361,26 @@ def write_uncertainty(spec: TargetSpec, block: Block, spreads: NDArray[np.float3
     spreads : (N, Y, X)
         float32, in detector counts, NaN where nothing was fitted.
 
+    Returns
+    -------
+    dict
+        Checksums of the objects that were written, by key, for `write_record`.
+
     Raises
     ------
     TargetError
         It cannot be written.
     """
-    _write_planes(spec, UNCERTAINTY, block, spreads)
+    return _write_planes(spec, UNCERTAINTY, block, spreads)
 
 
-def _write_planes(spec: TargetSpec, path: str, block: Block, pixels: NDArray[Any]) -> None:
+def _write_planes(
+    spec: TargetSpec, path: str, block: Block, pixels: NDArray[Any]
+) -> dict[str, Checksum | None]:
     """Write the planes of a block into an array that is laid out like level 0."""
     import zarr  # noqa: PLC0415
+
+    from autodip_zarr.stores.whole_store import NotingStore  # noqa: PLC0415 - imports zarr
 
     names = [axis.name for axis in spec.axes]
     region = _region(spec, block)
@@ -274,10 +393,13 @@ def _write_planes(spec: TargetSpec, path: str, block: Block, pixels: NDArray[Any
     shape = [pixels.shape[[n for n in names if n in present].index(n)] if n in present else 1 for n in names]
     place = open_place(spec.uri)
     with target_errors(spec.uri), place.zarr_store(read_only=False, replaces=True) as store:
-        array = zarr.open_array(store, path=path, mode="r+", zarr_format=spec.zarr_format)
+        noting = NotingStore(store)
+        array = zarr.open_array(noting, path=path, mode="r+", zarr_format=spec.zarr_format)
         replace_region(place, array, region, pixels.reshape(shape))
-        for key in _written(array, region):  # a block is recorded as done only once its pixels are safe
+        keys = list(_written(array, region))
+        for key in keys:  # a block is recorded as done only once its pixels are safe
             place.sync(key)
+    return {key: noting.written.get(key) for key in keys}
 
 
 def replace_region(place: Place, array: Any, region: tuple[slice, ...], pixels: NDArray[Any]) -> None:  # noqa: ANN401
@@ -402,7 +524,8 @@ def replace_attributes(uri: str, attributes: Mapping[str, object]) -> None:
     """
     place = open_place(uri)
     node = result_node(place)
-    write_attributes(place, node, {**node.attributes, RESULT_ATTRIBUTE: dict(attributes)})
+    changed = {**node.attributes, RESULT_ATTRIBUTE: dict(attributes)}
+    write_documents(place, with_attributes(node, changed))
 
 
 def target_exists(uri: str) -> bool:
@@ -440,7 +563,7 @@ def delete_target(uri: str) -> None:
     if registered:
         hint = "remove it, which also takes it out of the metadata of its source"
         raise TargetError(uri, "is registered in its source store", hint=hint)
-    place.delete_tree("")
+    delete_result(place)
 
 
 def result_node(place: Place) -> Node:
@@ -463,4 +586,4 @@ def _existing(place: Place) -> Node | None:
     try:
         return read_node(place, "")
     except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
+        raise damaged_document(error) from error

@@ -11,12 +11,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from autodip_zarr.errors import SourceError, TargetError
-from autodip_zarr.stores.documents import dump_json, write_group
+from autodip_zarr.stores.checksums import CHECKSUMS, REGISTRATION, checksum, manifest
+from autodip_zarr.stores.documents import dump_json, group_documents, write_documents
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, group_above, join, parse_json, read_node
 from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
 from autodip_zarr.stores.record import FAILURES, RECORD
 from autodip_zarr.stores.uris import safe_key, split_uri
-from autodip_zarr.stores.write import PRISTINE, result_node
+from autodip_zarr.stores.write import PRISTINE, delete_result, result_node
 
 _DOCUMENTS = ("zarr.json", ".zattrs", ".zmetadata")
 _CONSOLIDATED = "consolidated_metadata"
@@ -97,6 +98,23 @@ def register_nested_image(source_root: str, image_path: str, turns: Turns = null
     _register(_result(f"{source_root.rstrip('/')}/{image_path}", None), turns)
 
 
+def renew_registration(uri: str) -> None:
+    """Write the checksums of what a result keeps of its source store anew, where they were lost.
+
+    Raises
+    ------
+    TargetError
+        What it keeps is broken as well.
+    """
+    result = _result(uri, None)
+    _pristine(result)
+    names = ("zarr.json",) if result.node.zarr_format == 3 else (".zattrs", ".zgroup")
+    keys = [join(PRISTINE, name) for name in names]
+    contents = {key: content for key in keys if (content := result.place.read(key)) is not None}
+    checksums = {key: checksum(content, keep=True) for key, content in contents.items()}
+    write_documents(result.place, manifest(REGISTRATION, checksums))
+
+
 def remove_target(uri: str, turns: Turns = nullcontext) -> None:
     """Delete a result, and take out of its source store what was entered there.
 
@@ -121,7 +139,7 @@ def remove_target(uri: str, turns: Turns = nullcontext) -> None:
         with turns(_lock_of(result)):
             for key, pristine in changed.items():
                 _restore(result, key, pristine)
-    result.place.delete_tree("")
+    delete_result(result.place)
 
 
 def _result(uri: str, well_entry: Json | None) -> _Result:
@@ -166,7 +184,10 @@ def _enter(result: _Result) -> None:
         return
     # the original bytes are safe before the first document of the source changes
     packed = {key: base64.b64encode(zlib.compress(content, 9)).decode() for key, content in pristine.items()}
-    write_group(result.place, PRISTINE, result.node.zarr_format, {"files": {**_packed(result), **packed}})
+    files = {"files": {**_packed(result), **packed}}
+    documents = group_documents(PRISTINE, result.node.zarr_format, files)
+    checksums = {key: checksum(content, keep=True) for key, content in documents.items()}
+    write_documents(result.place, {**manifest(REGISTRATION, checksums), **documents})
     for key, (_, new) in changes.items():
         place, name = _document(result, key)
         place.write(name, dump_json(new))
@@ -201,7 +222,7 @@ def _member_documents(result: _Result) -> dict[str, Json]:
     multiscales = result.node.ome.get("multiscales")
     datasets = multiscales[0].get("datasets", []) if isinstance(multiscales, list) and multiscales else []
     keys = ["", *(safe_key(d.get("path"), result.place.where("")) for d in datasets), RESULT_ATTRIBUTE]
-    keys += [RECORD, f"{RESULT_ATTRIBUTE}/field", FAILURES]
+    keys += [RECORD, f"{RESULT_ATTRIBUTE}/field", FAILURES, CHECKSUMS]
     documents: dict[str, Json] = {}
     for key in keys:
         if result.node.zarr_format == 3:

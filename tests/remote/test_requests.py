@@ -64,9 +64,9 @@ def counted(requests: Sequence[Request]) -> dict[str, int]:
 
 
 CASES = {
-    ("chunks 0.5", "0.5"): Most(PLANES, 3, PLANES + 5, 72),
-    ("chunks 0.4", "0.4"): Most(PLANES, PLANES + 2, PLANES + 5, 120),
-    ("shards", "0.5"): Most(1, 3, PLANES + 5, 72),
+    ("chunks 0.5", "0.5"): Most(PLANES, 3, PLANES + 5, 75),
+    ("chunks 0.4", "0.4"): Most(PLANES, PLANES + 2, PLANES + 5, 123),
+    ("shards", "0.5"): Most(1, 3, PLANES + 5, 75),
     ("tiff", "0.5"): Most(16, 3, PLANES + 5, 58),
 }
 

@@ -17,7 +17,7 @@ from autodip_zarr.stores.sample import write_sample_tiff
 from ..samples import digest, make_sample
 from .results import Run, assert_same_result, statuses
 
-TIMES, DEPTHS = 10, 2
+TIMES, DEPTHS = 12, 2
 HEX = "0123456789abcdef" * 2
 
 
@@ -25,6 +25,13 @@ def cut(path: Path, length: float) -> None:
     """Leave the first part of a file, as when the power failed."""
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * length)])
+
+
+def flip(path: Path) -> None:
+    """Change one bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 16
+    path.write_bytes(content)
 
 
 def garble(path: Path) -> None:
@@ -59,6 +66,8 @@ DAMAGES: dict[str, Callable[[Path, int], object]] = {
     "half an entry of the record": lambda target, t: cut(entry(target, t), 0.5),
     "an empty entry of the record": lambda target, t: cut(entry(target, t), 0),
     "no entry of the record": lambda target, t: entry(target, t).unlink(),
+    "one bit of a shard": lambda target, t: flip(shard(target, t)),
+    "one bit of an entry of the record": lambda target, t: flip(entry(target, t)),
 }
 """What a killed run, or a machine without power, leaves; one to a time point."""
 
