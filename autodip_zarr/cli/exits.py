@@ -56,7 +56,7 @@ def _interruptible() -> Iterator[None]:
     """Let the first signal end the work in order, and Ctrl-C after it at once.
 
     At once means that nothing is tidied up: worker processes end with this one, half-written blocks are
-    found by the next run, and the lock of a dead process is taken over. A signal that is ignored, as ``nohup``
+    found by the next run, and a dead process loses its lock. A signal that is ignored, as ``nohup``
     has it, stays ignored; a second one of another kind changes nothing, since shells and service managers
     send several.
     """

@@ -12,7 +12,6 @@ import click
 
 from autodip_zarr.errors import OptionError, OutputError
 
-
 EXIT_UNREAD: Final = 141
 """What a shell gives for a program whose reader has seen enough, as in ``| head``."""
 
