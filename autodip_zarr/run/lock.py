@@ -189,13 +189,20 @@ class Locks:
     def acquire(self, target: str) -> str:
         """Lock a result for this run, and return the token that its workers are to show.
 
+        Where only time can tell whether the holder still lives, because it ran on another computer, that is
+        waited for: a living run renews its lock within seconds, a dead one's grows old.
+
         Raises
         ------
         TargetError
             If another run holds it, or the lock cannot be written.
         """
         me = _this_process()
-        if (holder := _take(lock_uri(target), me)) is not None:
+        holder = _take(lock_uri(target), me)
+        if holder is not None and is_dead_here(holder, me) is None:
+            _wait_for_sign(lock_uri(target))
+            holder = _take(lock_uri(target), me)
+        if holder is not None:
             raise _refusal(target, holder)
         with self._change:
             self._held[target] = me
@@ -247,6 +254,16 @@ class Locks:
                 write_file(lock_uri(target), _content(mine))
             else:  # workers find out before they write
                 del self._held[target]
+
+
+def _wait_for_sign(uri: str) -> None:
+    """Return once a lock was renewed or released, or was silent for so long that it is a dead run's."""
+    seen, began_s = read_file(uri), time.monotonic()
+    while read_file(uri) == seen and time.monotonic() - began_s <= SILENCE_SECONDS + BEAT_SECONDS:
+        silence = seconds_unchanged(uri)
+        if silence is not None and silence >= SILENCE_SECONDS:
+            return
+        time.sleep(BEAT_SECONDS / 10)
 
 
 def _take(uri: str, me: Holder) -> Holder | None:
