@@ -69,9 +69,10 @@ def inspect(
 def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
     """Print what would be done, without reading a pixel."""
     from autodip_zarr.report.plans import plan_json, plan_text  # noqa: PLC0415
+    from autodip_zarr.run.machine import settle_device  # noqa: PLC0415
     from autodip_zarr.run.plan import Planning  # noqa: PLC0415
 
-    planning = Planning(sources, choices(arguments), device)
+    planning = Planning(sources, choices(arguments), settle_device(device))
     if as_json:
         for part in plan_json(planning):
             print_part(part)
@@ -113,10 +114,11 @@ def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None
     """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""
     from autodip_zarr.report.pictures import before_and_after, compose  # noqa: PLC0415
     from autodip_zarr.report.tables import preview_text  # noqa: PLC0415
+    from autodip_zarr.run.machine import settle_device  # noqa: PLC0415
     from autodip_zarr.run.preview import PlaneChoice, preview_plane  # noqa: PLC0415
 
     where = PlaneChoice(arguments["channel"], arguments["at_t"], arguments["at_z"], arguments["crop"])
-    result = preview_plane(source, where, choices({**arguments, "any_contrast": True}), device)
+    result = preview_plane(source, where, choices({**arguments, "any_contrast": True}), settle_device(device))
     compose([before_and_after(result.noisy, result.denoised)]).save(picture)
     show(preview_text(result))
     show(f"picture: {picture}")

@@ -95,3 +95,8 @@ class Machine:
     """Longest time of one block on a worker by the clock, in seconds; ``None`` for none."""
     memory_bytes: int | None = None
     """Memory of each worker process of the local cluster; ``None`` for an even share of the machine's."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the workers are processes that this program starts on this machine."""
+        return self.scheduler is None and self.cluster is None

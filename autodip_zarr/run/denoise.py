@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 
@@ -32,7 +32,7 @@ from autodip_zarr.run.images import (
     settle,
 )
 from autodip_zarr.run.lock import Locks
-from autodip_zarr.run.machine import resolve_device
+from autodip_zarr.run.machine import resolve_device, settle_device
 from autodip_zarr.run.memory import block_bytes, fit_bytes, least_bytes
 from autodip_zarr.run.plan import make_plan
 from autodip_zarr.run.process import (
@@ -46,6 +46,7 @@ from autodip_zarr.run.process import (
 )
 from autodip_zarr.run.schedule import Terms, drive
 from autodip_zarr.stores import write_failures
+from autodip_zarr.stores.uris import is_remote, local_path
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,10 @@ def denoise(
     if choices.output is None and not choices.write_back:
         raise OptionError("--output, --write-back", "neither given", "where results go")
     machine = settle_cluster(machine or Machine())
+    if machine.is_local:
+        machine = replace(machine, device=settle_device(machine.device))
+    elif choices.output is not None and not is_remote(choices.output):  # workers have another working folder
+        choices = replace(choices, output=local_path(choices.output))
     plan = make_plan(sources, choices, machine.device)
     for warning in plan.warnings:
         watch(Progress(0, 0, 0, message=f"warning: {warning}"))
@@ -292,6 +297,9 @@ class _Run:
             return self._take_block(job, call.argument, answer)
         if not isinstance(answer, Finished):
             return self._abort(job, answer)
+        return self._discard(job) if answer.is_empty else self._finished(job, answer)
+
+    def _finished(self, job: ImageJob, answer: Finished) -> Iterable[Call]:
         if self.choices.write_back:
             try:
                 register(job.image.header.ref, job.spec.uri)
@@ -312,6 +320,17 @@ class _Run:
             "planes_failed": result.planes_failed,
         }
         self.tell(f"{result.source}: {status}, {result.target}", event)
+        return ()
+
+    def _discard(self, job: ImageJob) -> Iterable[Call]:
+        """Leave no result of an image of which no plane was denoised: nobody is to take noise for one."""
+        try:
+            self.locks.remove(job.spec.uri)
+        except TargetError as error:
+            return self._abort(job, error)
+        result = job.result("failed", job.image.planes)
+        self.results.append(result)
+        self.tell(f"{result.source}: no plane could be denoised; no result is left at {result.target}")
         return ()
 
     def _count(self, task: BlockTask, outcome: BlockOutcome) -> None:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
-from autodip_zarr.domain import Decision, ImagePlan, TargetSpec
+from autodip_zarr.domain import Decision, ImagePlan, Recipe, TargetSpec
 from autodip_zarr.errors import TargetError
 from autodip_zarr.provenance import differences, recipe_document, source_changes
 from autodip_zarr.run.choices import Overwrite
 from autodip_zarr.run.software import changes_pixels
 
 _SHOWN = 3
+_ARITHMETIC = re.compile(r"precision: (\w+), now")
+_CHOSEN = {"seed", "tile_px", "halo_px", "deterministic", "sequence", "stop"}
+_OF_PRESET = {field.name for field in fields(Recipe)} - _CHOSEN
+"""Fields of a recipe that another preset changes."""
+
 _NO_RECIPE = "its recipe is gone"
 
 
@@ -46,7 +53,7 @@ def decide(
         return Decision("redo" if overwrite == "changed" else "leave", changes)
     is_complete = existing.get("status") == "complete"
     old, new = ({**recipe, "source": None} for recipe in (old, new))  # has been compared
-    differing = tuple(differences(old, new, software=not is_complete))
+    differing = tuple(_told(differences(old, new, software=not is_complete)))
     if image.target is not None:
         differing += tuple(_other_layout(existing, image.target))
     if differing:
@@ -54,6 +61,17 @@ def decide(
     if not is_complete:
         return Decision("continue")
     return Decision("repair" if repair else "keep")
+
+
+def _told(differing: list[str]) -> Iterator[str]:
+    """Yield differences in the words of the options: another preset stands for all that follows from it."""
+    is_other_preset = any(text.startswith("preset: ") for text in differing)
+    if is_other_preset:
+        yield from (text for text in differing if text.startswith("preset: "))
+    for text in differing:
+        name = text.partition(":")[0].partition(".")[0].partition("[")[0]
+        if not (is_other_preset and name in _OF_PRESET | {"preset"}):
+            yield text
 
 
 def _other_layout(existing: Mapping[str, Any], target: TargetSpec) -> Iterator[str]:
@@ -88,6 +106,9 @@ def complaint(decision: Decision, target: str) -> TargetError | None:
         return TargetError(target, "holds a result whose recipe is gone", "the recipe that made it", hint)
     if decision.action == "refuse":
         hint = "use another --output, or --overwrite to start afresh"
+        arithmetic = [_ARITHMETIC.match(reason) for reason in decision.reasons]
+        if len(arithmetic) == 1 and arithmetic[0] is not None:  # made where another processor is, perhaps
+            hint = f"go on with --precision {arithmetic[0][1]}, {hint}"
         return TargetError(
             target, f"holds a result that was made otherwise ({shown})", "the same recipe", hint
         )

@@ -403,6 +403,8 @@ class Finished:
     """Planes that failed."""
     warnings: tuple[str, ...]
     """What a person should look at, in words."""
+    is_empty: bool = False
+    """Whether no plane of the image was denoised although some were to be; then nothing was finished."""
 
 
 def finish(task: FinishTask) -> Finished:
@@ -419,6 +421,8 @@ def finish(task: FinishTask) -> Finished:
     _refuse_changed(task.header)
     record = read_record(task.spec.uri)
     failed, warnings = count_failed(record), record_warnings(record, task.spec.dtype)
+    if failed and "denoised" not in treatments(record):
+        return Finished(failed, warnings, is_empty=True)
     now = datetime.now(UTC)
     run = {
         **_run_document(task.spec, task.started),

@@ -37,6 +37,7 @@ _LOCK = "autodip/lock.json"
 _SAME_START_SECONDS = 1.0
 _LONGEST_TURN_SECONDS = 300.0
 _TURN_PAUSE_SECONDS = 0.2
+_MOST_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
@@ -229,6 +230,18 @@ class Locks:
         with self._change:
             self._held[target] = mine
 
+    def remove(self, target: str) -> None:
+        """Delete a locked result with its lock.
+
+        Raises
+        ------
+        TargetError
+            If it cannot be deleted.
+        """
+        with self._change:
+            self._held.pop(target)
+        remove_target(target, turn)
+
     def release(self, target: str) -> None:
         """Give a lock back; nothing happens where it is not held."""
         with self._change:
@@ -267,10 +280,21 @@ def _wait_for_sign(uri: str) -> None:
 
 
 def _take(uri: str, me: Holder) -> Holder | None:
-    """Create a lock, or take over that of a dead run; return who holds it where neither can be done."""
+    """Create a lock, or take over that of a dead run; return who holds it where neither can be done.
+
+    Raises
+    ------
+    TargetError
+        It cannot be written, or something lies in its place that is no file.
+    """
+    attempts = 0
     while not create_file(uri, _content(me)):
         holder = read_holder(uri)
         if holder is None:  # released a moment ago
+            attempts += 1
+            if attempts >= _MOST_ATTEMPTS:
+                raise TargetError(uri, "is there and cannot be read", "a lock file, or none", "remove it")
+            time.sleep(_TURN_PAUSE_SECONDS / 10)
             continue
         if is_dead_here(holder, me) is False or not _take_over(uri, holder, me):
             return holder

@@ -5,22 +5,66 @@ from __future__ import annotations
 import os
 import platform
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from autodip_zarr.domain import Recipe
 from autodip_zarr.errors import OptionError
 
+_DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
 _FAST_BFLOAT16 = re.compile(r"\b(amx_bf16|avx512_bf16)\b")
 
 
 def resolve_device(device: str) -> str:
-    """Return ``cuda`` or ``cpu`` for ``auto``, and anything else as it is.
+    """Return ``cuda`` or ``cpu`` for ``auto``, and a device that is named as it is.
 
-    A card is taken for usable where its driver is loaded.
+    A card is taken for usable where its driver is loaded and the environment does not hide it.
+
+    Raises
+    ------
+    OptionError
+        There is no such kind of device.
     """
-    if device != "auto":
-        return device
-    return "cuda" if Path("/proc/driver/nvidia/version").exists() else "cpu"
+    if device == "auto":
+        return "cuda" if _has_driver() else "cpu"
+    if not _DEVICE.fullmatch(device):
+        raise OptionError("--device", repr(device), "auto, cpu, cuda, or one card such as cuda:1")
+    return device
+
+
+def settle_device(device: str) -> str:
+    """Return the device of this machine on which work will be done, once it is sure that it is there.
+
+    Where a card comes into question, torch is asked in a process of its own: planning never imports it.
+
+    Raises
+    ------
+    OptionError
+        There is no such device here.
+    """
+    settled = resolve_device(device)
+    if settled == "cpu":
+        return settled
+    count = _cards_of_torch()
+    index = int(settled.partition(":")[2] or 0)
+    if index < count:
+        return settled
+    if device == "auto":
+        return "cpu"
+    found = f"{device}, but torch finds {count or 'no'} CUDA card{'' if count == 1 else 's'} here"
+    raise OptionError("--device", found, "a device of this machine", "use --device cpu, or a torch for CUDA")
+
+
+def _has_driver() -> bool:
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")
+    return not hidden and Path("/proc/driver/nvidia/version").exists()
+
+
+def _cards_of_torch() -> int:
+    script = "import torch; print(torch.cuda.device_count())"
+    asked = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)  # noqa: S603
+    return int(asked.stdout) if asked.returncode == 0 else 0
 
 
 def resolve_precision(precision: str, device: str) -> str:

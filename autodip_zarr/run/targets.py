@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from autodip_zarr.domain import Acquisition, Axis, ChannelDisplay, Header, ImageRef, Level, TargetSpec
 from autodip_zarr.errors import OptionError, TargetError
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.stores import enclosing_store, lies_in
 from autodip_zarr.stores.layout import plan_layout
+from autodip_zarr.stores.uris import is_remote, local_path
 
 _TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$", re.IGNORECASE)
 _ZIP = re.compile(r"(\.ome)?(\.zarr)?(\.zip|\.ozx)$", re.IGNORECASE)
@@ -46,13 +48,26 @@ def target_uri(ref: ImageRef, choices: Choices) -> str | None:
 
 
 def check_output(output: str) -> None:
-    """Refuse an output folder inside a Zarr store: what is written there would change that store.
+    """Refuse an output that cannot be a folder, or that lies inside a Zarr store, which it would change.
 
     Raises
     ------
     OptionError
-        The folder is a Zarr group or array, or lies in one.
+        It is empty, begins with a quoted ``~``, is a file or a link that leads nowhere, lies below one, or
+        is a Zarr group or array, or lies in one.
     """
+    if not output.strip():
+        raise OptionError("--output", "found nothing", "a folder or a URI")
+    if output.startswith("~"):
+        hint = "write $HOME, or leave the ~ outside of quotes and = signs"
+        raise OptionError("--output", f"{output}, whose ~ no shell has replaced", "a path", hint)
+    if not is_remote(output):
+        path = Path(local_path(output))
+        for folder in (path, *path.parents):
+            if folder.is_symlink() and not folder.exists():
+                raise OptionError("--output", f"{folder} is a link to nowhere", "a folder", "remove the link")
+            if folder.exists() and not folder.is_dir():
+                raise OptionError("--output", f"{folder} is a file", "a folder", "choose another --output")
     store = enclosing_store(output)
     if store is not None:
         found = f"{output} lies in the Zarr store {store}"

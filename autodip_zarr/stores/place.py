@@ -35,6 +35,7 @@ _ARCHIVE_BLOCK_BYTES = 256 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+_OBSTRUCTED = {errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -116,8 +117,8 @@ class LocalPlace:
         path = Path(self.where(key))
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         with target_errors(str(path)):
+            path.parent.mkdir(parents=True, exist_ok=True)  # fails where a file or a dangling link lies
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
                 _write_through(partial, content)
                 _link(partial, path)
             except FileExistsError:
@@ -445,6 +446,8 @@ def _hint(error: OSError) -> str:
         return "free some space or choose another target, then run the same command again: it continues"
     if error.errno in _FORBIDDEN or isinstance(error, PermissionError):
         return "ask for permission to write there, or choose another target"
+    if error.errno in _OBSTRUCTED:
+        return "a file or a link to nowhere lies where a folder is needed: remove it or choose another target"
     return "run the same command again: it continues"
 
 
