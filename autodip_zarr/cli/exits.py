@@ -16,6 +16,9 @@ from autodip_zarr.errors import AutodipError, OptionError, TableError
 
 EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE = 0, 1, 2
 
+_SHOW_TRACEBACK: Final = "AUTODIP_ZARR_TRACEBACK"
+"""Variable of the environment with which a fault of the program shows where it happened."""
+
 _ENDING: Final = {"SIGINT": "Ctrl-C", "SIGTERM": "SIGTERM", "SIGHUP": "SIGHUP"}
 """Signals that ask a program to end, as far as the system has them: of a terminal, of Slurm, Kubernetes or a
 service manager, and of a terminal that was closed."""
@@ -107,6 +110,23 @@ class Group(click.Group):
         except AutodipError as error:
             say(f"error: {error}")
             ctx.exit(EXIT_INCOMPLETE)
+        except MemoryError:
+            say("error: memory: too little of it, or of address space (`ulimit -v`), for this command")
+            ctx.exit(EXIT_INCOMPLETE)
+        except (click.exceptions.Exit, click.ClickException, click.Abort):
+            raise
+        except Exception as error:
+            if os.environ.get(_SHOW_TRACEBACK):
+                raise
+            say(_unexpected(error))
+            ctx.exit(EXIT_INCOMPLETE)
         except KeyboardInterrupt as error:
             say("interrupted; the same command goes on where it stopped")
             ctx.exit(interrupted_code(error))
+
+
+def _unexpected(error: Exception) -> str:
+    """Return what is said of a fault of the program itself."""
+    found = " ".join(f"{type(error).__name__}: {error}".split())[:500]
+    what = f"run the same command with {_SHOW_TRACEBACK}=1 set, and report what it prints"
+    return f"error: unexpected {found}; nothing is lost, the same command goes on where it stopped; {what}"

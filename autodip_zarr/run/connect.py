@@ -120,19 +120,27 @@ def _machine_bytes() -> int:
     return limit
 
 
-def revive(client: Client) -> None:
+def revive(client: Client) -> int:
     """Start worker processes of this machine again that ended and that Dask failed to start anew.
 
     On a busy machine a start takes longer than Dask waits for it, and it does not try twice.
+
+    Returns
+    -------
+    int
+        Processes that were found ended.
     """
     from distributed import Nanny  # noqa: PLC0415 - half a second, not needed for planning
 
+    ended = 0
     if client.cluster is None:
-        return
+        return ended
     for nanny in list(client.cluster.workers.values()):
         if isinstance(nanny, Nanny) and not nanny.is_alive():
+            ended += 1
             with suppress(Exception):  # whatever went wrong, it is tried again later
                 client.sync(nanny.instantiate)
+    return ended
 
 
 def worker_options(machine: Machine, cores: int, cards: Sequence[str]) -> list[dict[str, Any]]:

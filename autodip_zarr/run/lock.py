@@ -262,7 +262,7 @@ class Locks:
         mine = self._held.get(target)
         if mine is None:
             return
-        with suppress(AutodipError):  # the store may be away for a moment
+        with suppress(AutodipError, MemoryError):  # the store may be away for a moment
             if read_holder(lock_uri(target)) == mine:
                 write_file(lock_uri(target), _content(mine))
             else:  # workers find out before they write

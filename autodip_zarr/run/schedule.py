@@ -29,6 +29,7 @@ _GONE: Final = "died or lost its connection"
 _LOOK_EVERY_S: Final = 1.0
 _ANSWER_WITHIN_S: Final = 20.0
 _REVIVE_EVERY_S: Final = 20.0
+_MOST_VAIN_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,7 @@ class _Drive:
         self.avoided: set[str] = set()
         self.looked_s = float("-inf")
         self.revived_s = time.monotonic()
+        self.vain_rounds = 0
 
     def run(self) -> None:
         while not self.dispatcher.is_done:
@@ -161,8 +163,22 @@ class _Drive:
             self._give_up_on(address, how)
         self.looked_s = now
         if now - self.revived_s > _REVIVE_EVERY_S:
-            revive(self.client)
+            self._revive()
             self.revived_s = time.monotonic()
+
+    def _revive(self) -> None:
+        """Start worker processes again that ended.
+
+        Raises
+        ------
+        WorkerError
+            They have ended again and again before a single one could work.
+        """
+        has_none = revive(self.client) > 0 and not self.dispatcher.seats
+        self.vain_rounds = self.vain_rounds + 1 if has_none else 0
+        if self.vain_rounds >= _MOST_VAIN_ROUNDS:
+            hint = "there may be too little memory or address space (`ulimit -v`) for them, or a full /tmp"
+            raise WorkerError("workers", "end as soon as they have started", "processes that stay", hint)
 
     def _give_up_on(self, address: str, how: str) -> None:
         """Replace a worker that does not answer, if it is ours to replace; else hand it nothing any more."""

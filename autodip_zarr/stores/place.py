@@ -6,13 +6,14 @@ import errno
 import os
 import re
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
@@ -70,8 +71,8 @@ class LocalPlace:
         """
         path = self.where(key)
         try:
-            with Path(path).open("rb") as file:
-                content = file.read(limit + 1)
+            with open_regular(path) as file:
+                content = file.read(min(limit, os.fstat(file.fileno()).st_size) + 1)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except (OSError, ValueError) as error:
@@ -345,6 +346,27 @@ class RemotePlace:
 
 Place = LocalPlace | RemotePlace
 """Anywhere bytes can live."""
+
+
+def open_regular(path: str) -> BinaryIO:
+    """Open a local file to read; never one that would be waited for, such as a pipe or a device.
+
+    Raises
+    ------
+    SourceError
+        It is there and no regular file.
+    OSError
+        It cannot be opened.
+    """
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise SourceError(path, "is a pipe, a socket or a device", "a regular file")
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def open_place(uri: str) -> Place:

@@ -13,10 +13,10 @@ from autodip_zarr.errors import AutodipError, HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
-from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
+from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place, open_regular
 from autodip_zarr.stores.remote import open_remote_file
 from autodip_zarr.stores.texts import read_text
-from autodip_zarr.stores.uris import is_remote, split_uri
+from autodip_zarr.stores.uris import is_remote, local_path, split_uri
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 """Names of TIFF files that may be images end so."""
@@ -74,7 +74,7 @@ def open_tiff(uri: str, stamp: Fingerprint | None = None) -> Iterator[Any]:
             ):
                 yield tif
         else:
-            with tifffile.TiffFile(uri, **_PLAIN_ONLY) as tif:
+            with open_regular(local_path(uri)) as file, tifffile.TiffFile(file, **_PLAIN_ONLY) as tif:
                 yield tif
     except AutodipError:
         raise
