@@ -76,7 +76,9 @@ def _told(differing: list[str]) -> Iterator[str]:
 
 def _other_layout(existing: Mapping[str, Any], target: TargetSpec) -> Iterator[str]:
     """Say what of a result that is wanted now was not written; how it is cut does not matter."""
-    layout = existing.get("run", {}).get("layout", {})
+    run = existing.get("run")
+    layout = run.get("layout") if isinstance(run, Mapping) else None
+    layout = layout if isinstance(layout, Mapping) else {}
     if target.uncertainty and not layout.get("uncertainty"):
         yield "it has no uncertainty map"
     dtype = layout.get("dtype", target.dtype)  # older results do not tell

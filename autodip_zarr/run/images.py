@@ -359,20 +359,28 @@ def _as_begun(spec: TargetSpec, attributes: Mapping[str, Any] | None) -> TargetS
     """
     try:
         layout = (attributes or {})["run"]["layout"]
-        block_t, block_z = layout["block"]
+        block_t, block_z = _lengths(layout["block"], 2)
         return replace(
             spec,
             block_t=block_t,
             block_z=block_z,
-            chunk=tuple(layout["chunk"]),
-            shard=tuple(layout["shard"]) if layout["shard"] else None,
-            uncertainty=layout.get("uncertainty", False),
+            chunk=_lengths(layout["chunk"], len(spec.axes)),
+            shard=_lengths(layout["shard"], len(spec.axes)) if layout["shard"] else None,
+            uncertainty=layout.get("uncertainty", False) is True,
             checksums=layout.get("checksums") is not None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         hint = "--repair puts back what its checksums keep; --overwrite starts afresh"
         where, expected = f"{public_uri(spec.uri)}: autodip.run.layout", "block, chunk and shard"
         raise TargetError(where, "does not say how the result is cut", expected, hint) from error
+
+
+def _lengths(value: object, count: int) -> tuple[int, ...]:
+    """Return as many lengths along axes; raise ValueError for anything else, since keys are made of them."""
+    if isinstance(value, list) and len(value) == count and all(type(n) is int and n > 0 for n in value):
+        return tuple(value)
+    msg = f"found {value!r:.100}"
+    raise ValueError(msg)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import sys
 import threading
@@ -38,6 +39,10 @@ _SAME_START_SECONDS = 1.0
 _LONGEST_TURN_SECONDS = 300.0
 _TURN_PAUSE_SECONDS = 0.2
 _MOST_ATTEMPTS = 100
+_TOKEN = re.compile(r"[0-9a-f]{32}")
+_LONGEST_TEXT = 255
+_LARGEST_PID = 2**31 - 1
+_LATEST_START_S = 1e12
 
 
 @dataclass(frozen=True)
@@ -104,12 +109,29 @@ def read_holder(uri: str) -> Holder | None:
 
 
 def parse_holder(content: bytes) -> Holder:
-    """Return who holds a lock from the bytes of its file."""
+    """Return who holds a lock from the bytes of its file; nobody known where a field has not its form.
+
+    The file may come from anywhere with the store that it lies in, and its token becomes part of a name.
+    """
     try:
         document = json.loads(content)
-        return Holder(**{field.name: document[field.name] for field in fields(Holder)})
+        holder = Holder(**{field.name: document[field.name] for field in fields(Holder)})
     except (ValueError, TypeError, KeyError, RecursionError):  # cut off when the power failed
         return _UNKNOWN
+    return holder if _is_formed(holder) else _UNKNOWN
+
+
+def _is_formed(holder: Holder) -> bool:
+    """Return whether the fields of a lock are what `_this_process` makes."""
+    texts = (holder.token, holder.host, holder.machine, holder.since)
+    return (
+        all(isinstance(text, str) and len(text) <= _LONGEST_TEXT and text.isprintable() for text in texts)
+        and _TOKEN.fullmatch(holder.token) is not None
+        and type(holder.pid) is int
+        and 0 < holder.pid <= _LARGEST_PID
+        and type(holder.process_started) in (int, float)
+        and abs(holder.process_started) < _LATEST_START_S
+    )
 
 
 def _content(holder: Holder) -> bytes:

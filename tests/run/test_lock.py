@@ -23,7 +23,15 @@ from autodip_zarr.cli import main
 from autodip_zarr.errors import TargetError
 from autodip_zarr.run import fence as fences
 from autodip_zarr.run.fence import Fence
-from autodip_zarr.run.lock import SILENCE_SECONDS, Holder, Locks, is_dead_here, lock_uri, read_holder
+from autodip_zarr.run.lock import (
+    SILENCE_SECONDS,
+    Holder,
+    Locks,
+    is_dead_here,
+    lock_uri,
+    parse_holder,
+    read_holder,
+)
 from autodip_zarr.stores import read_file, write_file
 from autodip_zarr.stores.sample import write_sample_zarr
 
@@ -144,7 +152,7 @@ def test_a_lock_from_elsewhere_is_taken_over_after_a_minute_of_silence(
 ) -> None:
     with Locks() as locks:
         locks.acquire(target)
-        forge(target, host="elsewhere", token="theirs")
+        forge(target, host="elsewhere", token=uuid.uuid4().hex)
     if content is not None:
         write_file(lock_uri(target), content)
     with Locks() as locks:
@@ -171,6 +179,63 @@ def test_a_lock_from_elsewhere_is_waited_for_until_it_is_renewed_or_old(target: 
         else:
             locks.acquire(target)
     assert 1 < time.monotonic() - began_s < 30
+
+
+HONEST = {
+    "token": "0" * 32,
+    "host": "other",
+    "machine": "m",
+    "pid": 1,
+    "process_started": 0.0,
+    "since": "2020-01-01",
+}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"token": "x/../../../../victim.txt"},
+        {"token": "x/../victim.txt"},
+        {"token": "/victim.txt"},
+        {"token": "0" * 31 + "\n"},
+        {"token": "0" * 33},
+        {"token": ["0" * 32]},
+        {"token": 7},
+        {"host": "a\nerror: forged"},
+        {"host": ["a"]},
+        {"pid": 0},
+        {"pid": -1},
+        {"pid": True},
+        {"pid": 10**30},
+        {"pid": "1"},
+        {"process_started": float("nan")},
+        {"process_started": "0"},
+        {"process_started": 10**400},
+        {"since": "\x1b[2J"},
+        {"machine": None},
+    ],
+)
+def test_no_field_of_a_lock_is_believed_that_has_not_its_form(forged: dict[str, object]) -> None:
+    assert str(parse_holder(json.dumps(HONEST).encode())) == "process 1 on other, since 2020-01-01"
+    holder = parse_holder(json.dumps({**HONEST, **forged}).encode())
+    assert (holder.token, holder.pid) == ("", 0), "nobody that is known"
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_a_lock_chooses_no_file_that_is_deleted(tmp_path: Path, run: Run, depth: int) -> None:
+    source = tmp_path / "foreign.zarr"
+    write_sample_zarr(source, make_sample("x"), "0.5")
+    lock = source / "denoised/autodip/lock.json"
+    lock.parent.mkdir(parents=True)
+    (lock.parent / "lock.json.x").mkdir()  # through which the name of the claim would climb
+    folder = (lock.parent / ("../" * depth)).resolve()
+    victim = folder / "victim.txt"
+    victim.write_text("precious")
+    lock.write_text(json.dumps({**HONEST, "token": f"x/../{'../' * depth}victim.txt"}))
+    for old in (lock, victim):
+        os.utime(old, (time.time() - 3600,) * 2)
+    run(source, "--write-back")
+    assert victim.read_text() == "precious"
 
 
 def test_of_many_that_take_over_one_succeeds(target: str) -> None:
@@ -218,10 +283,10 @@ def test_a_fence_lets_only_the_holder_through(any_target: str, monkeypatch: pyte
             mine.check()
         forge(any_target, beat="renewed")
         mine.check()
-        forge(any_target, token="another's")
+        forge(any_target, token="0" * 32)
         with pytest.raises(TargetError, match="taken over by process"):
             mine.check()
-    assert holder_of(any_target).token == "another's", "the lock of another stays"
+    assert holder_of(any_target).token == "0" * 32, "the lock of another stays"
     mine_again = Locks()
     with pytest.raises(TargetError, match="since"):
         mine_again.acquire(any_target)
