@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from .clues import Clue, Trust
 from .vocabulary import Vocabulary
-from .words import compact
+from .words import MAX_TEXT, compact
 
 __all__ = ["Pair", "pair_clues", "remark_clues"]
 
@@ -98,7 +98,7 @@ def _label_of(pair: Pair, channel: ChannelNames) -> str | None:
     """Return the part of a value that speaks about a channel, as in ``DAPI:nuclei;GFP:tubulin``."""
     if pair.of_channel or channel.count == 1:
         return pair.value
-    entries = [one.strip() for one in ENTRY.split(pair.value) if one.strip()]
+    entries = [one.strip() for one in ENTRY.split(pair.value[:MAX_TEXT]) if one.strip()]
     names = {compact(name) for name in channel.names}
     for entry in entries:
         named = NAME_AND_LABEL.match(entry)

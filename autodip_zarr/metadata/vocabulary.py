@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .words import compact, find_words, segments, split_words
+from .words import MAX_TEXT, compact, find_words, segments, split_words
 
 __all__ = ["FLUOROPHORE", "IGNORE", "IGNORED", "SECTIONS", "Term", "Vocabulary"]
 
@@ -78,6 +78,7 @@ class Vocabulary:
 
         Ids in any of their spellings are understood, for organisms also a binomial that is not listed.
         """
+        text = text[:MAX_TEXT]
         number = self.fbbi(text) if field in {"microscope", "contrast"} else self.taxon(text)
         if number is not None and number in self.ids.get(field, {}):
             return self.ids[field][number]
@@ -93,7 +94,7 @@ class Vocabulary:
 
     def search(self, field: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of one section that a free text names, in order of appearance."""
-        known = self.fields[field]
+        text, known = text[:MAX_TEXT], self.fields[field]
         if compact(text) in known:
             return (known[compact(text)],)
         inside = find_words(text, self.words[field])
@@ -159,11 +160,11 @@ class Vocabulary:
     @staticmethod
     def fbbi(text: str) -> str | None:
         """Return the eight digits of an FBbi id in any of its spellings, or ``None``."""
-        match = FBBI.search(text.strip())
+        match = FBBI.search(text[:MAX_TEXT].strip())
         return match.group(1).zfill(8) if match else None
 
     @staticmethod
     def taxon(text: str) -> str | None:
         """Return the number of an NCBI taxon id in any of its spellings, or ``None``."""
-        match = TAXON.search(text.strip())
+        match = TAXON.search(text[:MAX_TEXT].strip())
         return (match.group(1) or match.group(2)).lstrip("0") if match else None

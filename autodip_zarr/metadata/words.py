@@ -29,7 +29,8 @@ NOT_ALNUM = re.compile(r"[^0-9a-z]+")
 WORD = re.compile(r"[0-9A-Za-z]+")
 PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 SEGMENT = re.compile(r"(?<!:):(?!:)|[;,/|()\[\]+&_]|\s-\s|->")  # "::" joins the parts of a fusion protein
-TRAILING_NUMBER = re.compile(r"[\s#-]*[0-9]*\s*$")
+DIGITS = "0123456789"
+BEFORE_NUMBER = " \t\r\n\v\f#-"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Words:
 @lru_cache(maxsize=65536)
 def compact(text: str) -> str:
     """Return a text as letters ``a`` to ``z`` and digits alone, for comparing whole fields."""
-    return NOT_ALNUM.sub("", _plain(text).casefold())
+    return NOT_ALNUM.sub("", _plain(text[:MAX_TEXT]).casefold())
 
 
 @lru_cache(maxsize=8192)
@@ -99,9 +100,14 @@ def _longest(words: Words, position: int, index: Mapping[str, str]) -> int:
 
 def segments(text: str) -> tuple[str, ...]:
     """Return the compact fields of a text: the whole, and the pieces between separators, also unnumbered."""
-    pieces = (text, *SEGMENT.split(text[:MAX_TEXT]))
-    both = (compact(one) for piece in pieces for one in (piece, TRAILING_NUMBER.sub("", piece)))
+    text = text[:MAX_TEXT]
+    both = (compact(one) for piece in (text, *SEGMENT.split(text)) for one in (piece, _unnumbered(piece)))
     return tuple(dict.fromkeys(one for one in both if one))
+
+
+def _unnumbered(text: str) -> str:
+    """Return a text without a number at its end, in a time that grows with its length alone."""
+    return text.rstrip().rstrip(DIGITS).rstrip(BEFORE_NUMBER)
 
 
 def _plain(text: str) -> str:

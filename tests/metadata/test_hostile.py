@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from autodip_zarr.errors import HeaderError
 from autodip_zarr.metadata import load_vocabulary, read_ome_xml, xml_tree
 
-from .values import document, text
+from .values import annotated, document, text
 
 VOCABULARY = load_vocabulary()
 
@@ -117,3 +119,23 @@ def elements(draw: st.DrawFn, depth: int = 4) -> str:
 def test_whatever_is_well_formed_is_read(inner: list[str]) -> None:
     for image in read_ome_xml(text(f"<OME>{''.join(inner)}</OME>"), VOCABULARY):
         assert image.channels
+
+
+LONG = ["a", "A", "aB", "7", " ", "#", ",", "-", ";", "(", "a b ", "488 ", "GFP", "DAPI,", "x:", "\u00e9"]
+
+
+@pytest.mark.parametrize("unit", LONG)
+def test_texts_of_any_length_are_searched_in_bounded_time(unit: str) -> None:
+    """Hundreds of thousands of characters took minutes; what lies beyond the first thousands is no name."""
+    long = unit * (200_000 // len(unit))
+    began_s = time.process_time()
+    for place in (
+        document(f'<Channel ID="Channel:0" Name="{long}" Fluor="{long}"/><Channel ID="Channel:1"/>'),
+        annotated(long, long),
+        annotated("Channels", long, long),
+    ):
+        read_ome_xml(place, VOCABULARY)
+    for section in ("microscope", "specimen", "organism", "contrast"):
+        VOCABULARY.lookup(section, long)
+        VOCABULARY.search(section, long)
+    assert time.process_time() - began_s < 20
