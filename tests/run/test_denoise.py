@@ -266,7 +266,7 @@ def test_a_target_that_cannot_be_created_is_named(tmp_path: Path, run: Run) -> N
     write_sample_zarr(source, make_sample("x"), "0.5")
     (tmp_path / "file").write_text("in the way")
     result = run(source, "--output", tmp_path / "file")
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert str(tmp_path / "file") in result.stderr
 
 
