@@ -78,8 +78,9 @@ def test_a_server_that_is_gone_is_not_asked_for_every_plane(
     upload(tmp_path, f"{bucket}/in")
     s3.fault = always("in/x.zarr/0/c/", "busy")
     done = run(f"{bucket}/in", "--output", f"{bucket}/out")
-    assert (done.exit_code, statuses(done)) == (1, ["partial"])
+    assert (done.exit_code, statuses(done)) == (1, ["failed"])
     assert "not asked for" in done.stderr
+    assert "no plane could be denoised; no result is left" in done.stderr
     asked = Counter(request.key for request in s3.requests if s3.fault(0, request))
     assert len(asked) == 9
     assert set(asked.values()) == {3, 6}, "all planes of a block together, then two of them"

@@ -55,8 +55,12 @@ def test_a_lock_in_a_bucket(bucket: str, monkeypatch: pytest.MonkeyPatch) -> Non
     assert read_holder(lock_uri(target)) is None
     write_file(lock_uri(target), json.dumps({**document, "host": "elsewhere"}).encode())
     with Locks() as locks:
+        renewed = json.dumps({**document, "host": "elsewhere", "beat": "later"}).encode()
+        renewal = threading.Timer(2, write_file, (lock_uri(target), renewed))
+        renewal.start()
         with pytest.raises(TargetError, match="elsewhere"):
             locks.acquire(target)
+        renewal.join()
         monkeypatch.setattr(locking, "SILENCE_SECONDS", 1.0)
         time.sleep(2.1)  # the server's times are whole seconds
         silence = seconds_unchanged(lock_uri(target))
