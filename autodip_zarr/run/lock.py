@@ -123,7 +123,7 @@ def parse_holder(content: bytes) -> Holder:
 
 def _is_formed(holder: Holder) -> bool:
     """Return whether the fields of a lock are what `_this_process` makes."""
-    texts = (holder.token, holder.host, holder.machine, holder.since)
+    texts: tuple[object, ...] = (holder.token, holder.host, holder.machine, holder.since)
     return (
         all(isinstance(text, str) and len(text) <= _LONGEST_TEXT and text.isprintable() for text in texts)
         and _TOKEN.fullmatch(holder.token) is not None
