@@ -174,7 +174,8 @@ def test_a_card_that_is_not_there_is_said(tmp_path: Path, quick_table: str) -> N
     command = ["evaluate", "--noisy", noisy, "--clean", clean, "--table", quick_table, "--device", "cuda"]
     code, _, err = call(*command, "--method", "standard")
     assert code == 2
-    assert "finds no card; choose --device cpu" in err
+    assert "torch finds no CUDA cards here" in err
+    assert "use --device cpu" in err
 
 
 def test_names_of_files_cannot_write_into_the_page(tmp_path: Path) -> None:
