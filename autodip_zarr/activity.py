@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Activity:
-    """Counts what a process does: steps of a fit, planes and strips that are read and written.
+    """Counts what a process does: steps of a fit, requests to a store, strips of a pyramid.
 
     Only whether the count changes means anything; what is counted differs in size.
     """

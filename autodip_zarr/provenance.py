@@ -18,6 +18,7 @@ SCHEMA: Final = 1
 
 _INCIDENTAL: Final = frozenset({"treatment", "uri", "modified"})
 """Fields of a recipe that may differ between two halves of one result."""
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"<>]+")
 _ABOUT: Final = ("evidence", "source.plate", ".match.warnings", ".reason")
 """Parts of paths of fields that tell why and where, and change no pixel."""
 
@@ -31,6 +32,17 @@ def public_uri(uri: str) -> str:
     except ValueError:  # no address at all, such as http://[
         return re.sub(r"//[^/]*@|[?#].*", lambda found: found[0][:2] if found[0][0] == "/" else "", uri)
     return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
+
+
+def public_text(text: str) -> str:
+    """Return a text whose addresses are without user, password and query; see `public_uri`.
+
+    Examples
+    --------
+    >>> public_text("http://me:pw@host/x.zarr: done, s3://bucket/x.zarr")
+    'http://host/x.zarr: done, s3://bucket/x.zarr'
+    """
+    return _URI.sub(lambda found: public_uri(found.group()), text)
 
 
 def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:

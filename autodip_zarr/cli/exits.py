@@ -31,11 +31,6 @@ class Interrupted(KeyboardInterrupt):
         super().__init__()
         self.number = number
 
-    @property
-    def exit_code(self) -> int:
-        """What a shell gives for a program that a signal ended: 130, 143 or 129."""
-        return 128 + self.number
-
 
 def exit_code(*, found: bool, errors: int, skipped: int) -> int:
     """Return 0 if all could be read, 1 if some could not, 2 if nothing but errors was met."""
@@ -50,8 +45,8 @@ def exit_code_of(skipped: Sequence[Any], *, found: bool) -> int:
 
 
 def interrupted_code(error: KeyboardInterrupt) -> int:
-    """Return the exit code of a command that was interrupted."""
-    return error.exit_code if isinstance(error, Interrupted) else 128 + signal.SIGINT
+    """Return what a shell gives for a program that a signal ended: 130, 143 or 129."""
+    return 128 + (error.number if isinstance(error, Interrupted) else signal.SIGINT)
 
 
 @contextmanager

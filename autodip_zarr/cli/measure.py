@@ -60,12 +60,13 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
     from autodip_zarr.run.evaluate import Evaluation, Question  # noqa: PLC0415
     from autodip_zarr.run.machine import settle_device  # noqa: PLC0415
 
+    device = settle_device(device)
     report = EvaluationReport(with_pictures=page is not None)
     question = Question(arguments["noisy"], arguments["clean"], arguments["methods"], arguments["crop"])
     perceptual = _perceptual(report, signed=arguments["lpips_range"] == "signed")
     interrupted = None
     try:
-        for item in Evaluation(question, choices(arguments), settle_device(device), perceptual, say):
+        for item in Evaluation(question, choices(arguments), device, perceptual, say):
             if isinstance(item, Skipped):
                 report.skip(item)
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from autodip_zarr.report.pictures import Panel, compose, display_window
 from autodip_zarr.report.tables import config_name, table_text
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.denoise import Watch, carry_out
+from autodip_zarr.run.machine import settle_device
 from autodip_zarr.run.plan import make_plan
 from autodip_zarr.stores import read_header, read_planes, walk_results
 
@@ -82,6 +83,7 @@ def run_demo(folder: str, machine: Machine, watch: Watch, table: str = "publishe
     archive, results, picture = base / "archive", base / "denoised", base / "before-and-after.png"
     truths = {str(truth.source.absolute()): truth for truth in write_archive(archive)}
     choices = Choices(output=str(results), table=table)
+    machine = replace(machine, device=settle_device(machine.device))
     plan = make_plan([str(archive)], choices, machine.device)
     summary = carry_out(plan, choices, machine, watch)
     if not summary.is_complete:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from autodip_zarr.provenance import public_text
 from autodip_zarr.report.streams import losing
 from autodip_zarr.report.visible import visible
 from autodip_zarr.run.denoise import Progress as News
@@ -74,7 +75,7 @@ class JsonLines:
 
     def write(self, event: Mapping[str, object], message: str | None = None) -> None:
         """Write one event, with a message for people where there is one."""
-        said = {} if message is None else {"message": message}
+        said = {} if message is None else {"message": public_text(message)}
         line = {"time": datetime.now(UTC).isoformat(timespec="milliseconds"), **event, **said}
         with losing(self.stream):
             print(json.dumps(line, ensure_ascii=False, allow_nan=False), file=self.stream, flush=True)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from autodip_zarr.provenance import public_text
+
 
 def visible(text: str) -> str:
-    r"""Return text in which control characters, directions of writing and halves of characters are visible.
+    r"""Return text without credentials in addresses, in which control characters and the like are visible.
 
-    A name may hold what clears a terminal, colours it, or turns the order of letters round.
+    This is the last thing that happens to text before people see it. A name may hold what clears a
+    terminal, colours it, or turns the order of letters round; halves of characters are made visible, too.
 
     Examples
     --------
@@ -14,5 +17,6 @@ def visible(text: str) -> str:
     'a�[2Jb\nc'
     """
     return "".join(
-        char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text
+        char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for char in public_text(text)
     )

@@ -34,13 +34,6 @@ DASHBOARD: Final = "127.0.0.1:0"
 COMM_TIMEOUT: Final = "300s"
 """How long Dask waits for a connection or an acknowledgement: on a busy machine all comes late."""
 
-HTTP_ROUTES: Final = [
-    "distributed.http.scheduler.prometheus",
-    "distributed.http.health",
-    "distributed.http.statics",
-]
-"""What the scheduler answers beside the dashboard: neither logs nor call stacks, and nothing by proxy."""
-
 NEVER_PAUSE: Final = ("target", "spill", "pause")
 """What workers must not do as memory fills: nothing in them can be spilled, and freed memory stays in the
 process, so that one that paused would never go on."""

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from autodip_zarr.errors import OptionError
+from autodip_zarr.errors import OptionError, WorkerError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.cluster_file import LEAST_PROCESS_BYTES, SlurmJobs, read_cluster
-from autodip_zarr.run.clusters import COMM_TIMEOUT, DASHBOARD, HTTP_ROUTES, NEVER_PAUSE, connect_cluster
+from autodip_zarr.run.clusters import COMM_TIMEOUT, DASHBOARD, NEVER_PAUSE, connect_cluster
 from autodip_zarr.run.dispatch import CALLS_PER_WORKER
 from autodip_zarr.run.machine import resolve_device, usable_cores
 
@@ -20,18 +20,22 @@ if TYPE_CHECKING:
     from distributed import Client, SpecCluster
 
 _CONNECT_SECONDS: Final = 20
+_STARTS: Final = 3
 _CARDS: Final = Path("/proc/driver/nvidia/gpus")
 _SETTINGS: Final = {
     "distributed.scheduler.allowed-failures": 0,
     "distributed.scheduler.worker-ttl": None,
     **{f"distributed.comm.timeouts.{what}": COMM_TIMEOUT for what in ("connect", "tcp")},
     **{f"distributed.worker.memory.{what}": False for what in NEVER_PAUSE},
-    "distributed.scheduler.http.routes": HTTP_ROUTES,
+    "distributed.scheduler.http.routes": [
+        f"distributed.http.{what}" for what in ("scheduler.prometheus", "health", "statics")
+    ],
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
 }
 """Of Dask. A block whose worker died is tried again by this program, which gives it a worker to itself, and
 which says what went wrong: remarks of worker processes would stand between the lines of ``--log-json``.
-Whether a worker has hung is told by its steps: on a busy machine it may be minutes late with all else."""
+Whether a worker has hung is told by its steps: on a busy machine it may be minutes late with all else. Beside
+the dashboard the scheduler answers neither with logs nor with call stacks, and fetches nothing by proxy."""
 
 
 @contextmanager
@@ -44,7 +48,9 @@ def connect(machine: Machine) -> Iterator[Client]:
     Raises
     ------
     OptionError
-        If no scheduler answers at the address, or the workers cannot be started.
+        If no scheduler answers at the address, or the workers of a cluster file cannot be started.
+    WorkerError
+        If the worker processes of this machine end while they start.
     """
     import dask  # noqa: PLC0415 - half a second, not needed for planning
     from distributed import Client  # noqa: PLC0415 - see above
@@ -65,8 +71,26 @@ def connect(machine: Machine) -> Iterator[Client]:
             with connect_cluster(read_cluster(machine.cluster)) as client:
                 yield client
             return
-        with _local_cluster(machine) as cluster, Client(cluster, set_as_default=False) as client:
+        with _started(machine) as cluster, Client(cluster, set_as_default=False) as client:
             yield client
+
+
+def _started(machine: Machine) -> SpecCluster:
+    """Start worker processes of this machine, again where one of them ended while it started.
+
+    Raises
+    ------
+    WorkerError
+        They end each time.
+    """
+    for _ in range(_STARTS - 1):
+        with suppress(RuntimeError):
+            return _local_cluster(machine)
+    try:
+        return _local_cluster(machine)
+    except RuntimeError as error:
+        hint = "look for too little memory or address space (`ulimit -v`), or a full /tmp"
+        raise WorkerError("workers", f"cannot be started ({error})", "processes that stay", hint) from error
 
 
 def _local_cluster(machine: Machine) -> SpecCluster:
@@ -120,27 +144,19 @@ def _machine_bytes() -> int:
     return limit
 
 
-def revive(client: Client) -> int:
+def revive(client: Client) -> None:
     """Start worker processes of this machine again that ended and that Dask failed to start anew.
 
     On a busy machine a start takes longer than Dask waits for it, and it does not try twice.
-
-    Returns
-    -------
-    int
-        Processes that were found ended.
     """
     from distributed import Nanny  # noqa: PLC0415 - half a second, not needed for planning
 
-    ended = 0
     if client.cluster is None:
-        return ended
+        return
     for nanny in list(client.cluster.workers.values()):
         if isinstance(nanny, Nanny) and not nanny.is_alive():
-            ended += 1
             with suppress(Exception):  # whatever went wrong, it is tried again later
                 client.sync(nanny.instantiate)
-    return ended
 
 
 def worker_options(machine: Machine, cores: int, cards: Sequence[str]) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.cluster_file import settle_cluster
 from autodip_zarr.run.connect import connect, worker_memory
 from autodip_zarr.run.containers import Containers
-from autodip_zarr.run.dispatch import Call
+from autodip_zarr.run.dispatch import SILENCE_S, Call
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.images import (
     Finished,
@@ -160,7 +160,8 @@ def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ign
             with connect(machine) as client:
                 link = client.dashboard_link
                 run.tell(f"dashboard: {link}", {"event": "started", "dashboard": link})
-                terms = Terms(run.device, machine.time_limit_s, run.tell)
+                start_limit_s = SILENCE_S if machine.is_local else None
+                terms = Terms(run.device, machine.time_limit_s, run.tell, start_limit_s)
                 drive(client, chain([first], calls), run.take, terms)
     order = {(i.header.ref.source, i.header.ref.series): n for n, i in enumerate(plan.images)}
     results = sorted(run.results, key=lambda result: order[result.source, result.series])
@@ -309,18 +310,20 @@ class _Run:
         for warning in answer.warnings:
             self.tell(f"warning: {job.image.header.ref.source}: {warning}")
         status: ImageStatus = "partial" if answer.failed else "done"
-        result = job.result(status, answer.failed)
+        self._close(job.result(status, answer.failed), f"{status}, {job.spec.uri}")
+        return ()
+
+    def _close(self, result: ImageResult, said: str) -> None:
         self.results.append(result)
         event = {
             "event": "image",
             "source": public_uri(result.source),
             "target": public_uri(result.target),
-            "status": status,
+            "status": result.status,
             "planes_done": result.planes_done,
             "planes_failed": result.planes_failed,
         }
-        self.tell(f"{result.source}: {status}, {result.target}", event)
-        return ()
+        self.tell(f"{result.source}: {said}", event)
 
     def _discard(self, job: ImageJob) -> Iterable[Call]:
         """Leave no result of an image of which no plane was denoised: nobody is to take noise for one."""
@@ -328,9 +331,8 @@ class _Run:
             self.locks.remove(job.spec.uri)
         except TargetError as error:
             return self._abort(job, error)
-        result = job.result("failed", job.image.planes)
-        self.results.append(result)
-        self.tell(f"{result.source}: no plane could be denoised; no result is left at {result.target}")
+        said = f"no plane could be denoised; no result is left at {job.spec.uri}"
+        self._close(job.result("failed", job.image.planes), said)
         return ()
 
     def _count(self, task: BlockTask, outcome: BlockOutcome) -> None:

@@ -99,7 +99,6 @@ class Dispatcher:
     - What follows from finished calls comes before new ones.
     - A call whose worker died or hung is tried again with a worker to itself: whichever of its companions
       was to blame, it does not take the others along a second time.
-
     - A worker has hung when it makes no steps, however slow those are that it makes.
 
     Parameters
@@ -119,6 +118,8 @@ class Dispatcher:
         self._waiting: deque[Call] = deque()
         self._passed_over = 0
         self._looked_s: float | None = None
+        self.alone_s = 0.0
+        """For how long there has been no worker at all."""
 
     @property
     def is_done(self) -> bool:
@@ -140,6 +141,7 @@ class Dispatcher:
         lost = [call for address in gone for call in self.seats.pop(address).calls]
         passed_s = 0.0 if self._looked_s is None else min(now_s - self._looked_s, _LONGEST_LOOK_S)
         self._looked_s = now_s
+        self.alone_s = 0.0 if offers else self.alone_s + passed_s
         for address, offer in offers.items():
             seat = self.seats.get(address)
             if seat is None:

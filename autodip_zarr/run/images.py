@@ -77,7 +77,7 @@ class ImageJob:
     """The result."""
     recipe: dict[str, Any]
     """Recipe as it is recorded."""
-    todo: list[Block]
+    remaining: list[Block]
     """Blocks that are left to do when the work begins."""
     started: datetime
     """When the work began."""
@@ -101,7 +101,7 @@ class ImageJob:
     def tasks(self, device: str) -> list[BlockTask]:
         """Return what workers are to do."""
         looks = [replace(self._task(block, device), is_recorded=True) for block in self.recorded]
-        return looks + [self._task(block, device) for block in self.todo]
+        return looks + [self._task(block, device) for block in self.remaining]
 
     def _task(self, block: Block, device: str) -> BlockTask:
         match = self.image.channels[block.c].match
@@ -121,7 +121,7 @@ class ImageJob:
         """Return how many planes of each channel are to be denoised in the blocks that are left."""
         chosen = {(t, z) for t in self.image.t for z in self.image.z}
         planes: Counter[int] = Counter()
-        for block in self.todo:
+        for block in self.remaining:
             if self.image.channels[block.c].match is not None:
                 planes[block.c] += len(chosen.intersection(block.positions))
         return planes
@@ -208,10 +208,11 @@ def _begun(
     else:
         create_target(spec, attribute("running", job.recipe, _run_document(spec, job.started)))
     spec = _as_begun(spec, read_attributes(spec.uri))
-    todo, recorded = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
+    remaining, recorded = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
     if is_remote(spec.uri) and not choices.repair:  # an object store shows no object before it is whole
         recorded = []
-    return replace(job, spec=spec, todo=todo, recorded=recorded, open_blocks=len(todo + recorded))
+    count = len(remaining + recorded)
+    return replace(job, spec=spec, remaining=remaining, recorded=recorded, open_blocks=count)
 
 
 def _complete(job: ImageJob, choices: Choices) -> ImageJob:
@@ -240,7 +241,7 @@ def _repaired(job: ImageJob) -> ImageJob:
         job,
         spec=spec,
         recipe=recipe,
-        todo=blocks,
+        remaining=blocks,
         open_blocks=len(blocks),
         restored=(*job.restored, *found.restored),
         is_complete=not found.is_to_be_finished,
@@ -429,7 +430,7 @@ def finish(task: FinishTask) -> Finished:
     _refuse_changed(task.header)
     record = read_record(task.spec.uri)
     failed, warnings = count_failed(record), record_warnings(record, task.spec.dtype)
-    if failed and "denoised" not in treatments(record):
+    if failed and "denoised" not in treatments(record):  # planned images have a channel to be denoised
         return Finished(failed, warnings, is_empty=True)
     now = datetime.now(UTC)
     run = {

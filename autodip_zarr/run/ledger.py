@@ -35,11 +35,11 @@ def blocks_to_do(
     first : sequence of int
         Channels in the order in which they are to be processed.
     """
-    todo: list[Block] = []
+    remaining: list[Block] = []
     done: list[Block] = []
     for block in blocks(spec, first):
-        (done if _is_done(block, record) else todo).append(block)
-    return todo, done
+        (done if _is_done(block, record) else remaining).append(block)
+    return remaining, done
 
 
 def _is_done(block: Block, record: NDArray[np.float64]) -> bool:

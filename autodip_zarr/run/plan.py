@@ -17,7 +17,6 @@ from autodip_zarr.domain import (
     Acquisition,
     ChannelMetadata,
     ChannelPlan,
-    Decision,
     DipConfig,
     Header,
     ImagePlan,
@@ -370,10 +369,8 @@ class Planning:
                 yield Skipped(item.header.ref.source, str(existing), is_error=True)
             else:
                 self._targets.add(absolute(item.target.uri))
-                yield replace(item, decision=self._decision(item, existing))
-
-    def _decision(self, image: ImagePlan, existing: Mapping[str, Any] | None) -> Decision:
-        return decide(image, existing, self._choices.overwrite, repair=self._choices.repair)
+                decision = decide(item, existing, self._choices.overwrite, repair=repair)
+                yield replace(item, decision=decision)
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should look at that is not about one image, once all images were planned."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
-from autodip_zarr.errors import FitError, PixelError
+from autodip_zarr.errors import FitError, PixelError, TargetError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.fence import Fence
 from autodip_zarr.run.lane import in_lane
@@ -153,7 +153,10 @@ def run_block_again(task: BlockTask) -> BlockOutcome:
 
 def _recorded(task: BlockTask) -> BlockOutcome | None:
     """Return what became of a block that is recorded as done and whole; ``None`` where it is left to do."""
-    status = read_rows(task.spec, task.block)[:, RECORD_FIELDS.index("status")]
+    try:
+        status = read_rows(task.spec, task.block)[:, RECORD_FIELDS.index("status")]
+    except TargetError:  # an entry that was cut off counts as not done
+        return None
     if (np.isnan(status) | (status == STATUS_FAILED)).any() or not is_whole(task.spec, task.block):
         return None
     denoised, copied = (int((status == one).sum()) for one in (STATUS_DENOISED, STATUS_COPIED))

@@ -29,7 +29,6 @@ _GONE: Final = "died or lost its connection"
 _LOOK_EVERY_S: Final = 1.0
 _ANSWER_WITHIN_S: Final = 20.0
 _REVIVE_EVERY_S: Final = 20.0
-_MOST_VAIN_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ class Terms:
     """Longest time of one call on a worker by the clock; ``None`` for as long as it goes on."""
     tell: Callable[[str], None]
     """Told what a person should know, in one line."""
+    start_limit_s: float | None = None
+    """How long there may be no worker at all; ``None`` for ever, as where jobs wait in a queue."""
 
 
 def suitable(workers: Mapping[str, Mapping[str, Any]], device: str) -> dict[str, Offer]:
@@ -115,6 +116,8 @@ def drive(
     ------
     OptionError
         If no worker offers the device.
+    WorkerError
+        If no worker comes in the time that the terms allow.
     """
     _Drive(client, Dispatcher(calls, terms.time_limit_s), done, terms).run()
 
@@ -138,7 +141,6 @@ class _Drive:
         self.avoided: set[str] = set()
         self.looked_s = float("-inf")
         self.revived_s = time.monotonic()
-        self.vain_rounds = 0
 
     def run(self) -> None:
         while not self.dispatcher.is_done:
@@ -163,22 +165,12 @@ class _Drive:
             self._give_up_on(address, how)
         self.looked_s = now
         if now - self.revived_s > _REVIVE_EVERY_S:
-            self._revive()
+            revive(self.client)
             self.revived_s = time.monotonic()
-
-    def _revive(self) -> None:
-        """Start worker processes again that ended.
-
-        Raises
-        ------
-        WorkerError
-            They have ended again and again before a single one could work.
-        """
-        has_none = revive(self.client) > 0 and not self.dispatcher.seats
-        self.vain_rounds = self.vain_rounds + 1 if has_none else 0
-        if self.vain_rounds >= _MOST_VAIN_ROUNDS:
-            hint = "there may be too little memory or address space (`ulimit -v`) for them, or a full /tmp"
-            raise WorkerError("workers", "end as soon as they have started", "processes that stay", hint)
+        limit = self.terms.start_limit_s
+        if limit is not None and self.dispatcher.alone_s > limit:
+            hint = "they may end as soon as they start: look for too little memory, or a full /tmp"
+            raise WorkerError("workers", f"there has been none for {limit:.0f} s", "worker processes", hint)
 
     def _give_up_on(self, address: str, how: str) -> None:
         """Replace a worker that does not answer, if it is ours to replace; else hand it nothing any more."""

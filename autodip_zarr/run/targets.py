@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from autodip_zarr.domain import Acquisition, Axis, ChannelDisplay, Header, ImageRef, Level, TargetSpec
@@ -62,16 +63,20 @@ def check_output(output: str) -> None:
         hint = "write $HOME, or leave the ~ outside of quotes and = signs"
         raise OptionError("--output", f"{output}, whose ~ no shell has replaced", "a path", hint)
     if not is_remote(output):
-        path = Path(local_path(output))
-        for folder in (path, *path.parents):
-            if folder.is_symlink() and not folder.exists():
-                raise OptionError("--output", f"{folder} is a link to nowhere", "a folder", "remove the link")
-            if folder.exists() and not folder.is_dir():
-                raise OptionError("--output", f"{folder} is a file", "a folder", "choose another --output")
+        _check_folder(Path(local_path(output)))
     store = enclosing_store(output)
     if store is not None:
         found = f"{output} lies in the Zarr store {store}"
         raise OptionError("--output", found, "a folder outside", "--write-back puts results into stores")
+
+
+def _check_folder(path: Path) -> None:
+    for folder in (path, *path.parents):
+        with suppress(PermissionError):  # whether it can be written to is seen when that is tried
+            if folder.is_symlink() and not folder.exists():
+                raise OptionError("--output", f"{folder} is a link to nowhere", "a folder", "remove the link")
+            if folder.exists() and not folder.is_dir():
+                raise OptionError("--output", f"{folder} is a file", "a folder", "choose another --output")
 
 
 def check_apart(ref: ImageRef, target: str) -> None:

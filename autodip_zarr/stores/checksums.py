@@ -6,10 +6,8 @@ import base64
 import hashlib
 import os
 import re
-import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from autodip_zarr.domain import Block
@@ -17,7 +15,7 @@ from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.stores.documents import dump_json
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, as_object, parse_json
-from autodip_zarr.stores.place import METADATA_LIMIT, LocalPlace, Place
+from autodip_zarr.stores.place import METADATA_LIMIT, LocalPlace, Place, open_regular
 from autodip_zarr.stores.uris import safe_key
 
 CHECKSUMS: Final = f"{RESULT_ATTRIBUTE}/checksums"
@@ -199,12 +197,10 @@ def _found(place: Place, key: str, known: Checksum | None) -> Checksum | None:
         content = place.read(key, expected)
         return None if content is None else checksum(content)
     try:
-        status = Path(place.where(key)).stat()
-        if not stat.S_ISREG(status.st_mode) or known is None or status.st_size != expected:
-            return Checksum(status.st_size if stat.S_ISREG(status.st_mode) else 0, "")
-        with Path(place.where(key)).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return Checksum(os.fstat(file.fileno()).st_size, digest)
+        with open_regular(place.where(key)) as file:
+            size = os.fstat(file.fileno()).st_size
+            is_as_long = known is not None and size == expected
+            return Checksum(size, hashlib.file_digest(file, "sha256").hexdigest() if is_as_long else "")
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

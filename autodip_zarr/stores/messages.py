@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from autodip_zarr.provenance import public_uri
-
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"<>]+")
+from autodip_zarr.provenance import public_text
 
 
 def words(error: BaseException) -> str:
@@ -18,5 +14,5 @@ def words(error: BaseException) -> str:
     'cannot open https://host/x now'
     """
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    line = " ".join(_URI.sub(lambda found: public_uri(found.group()), text).split())[:300]
+    line = " ".join(public_text(text).split())[:300]
     return line or type(error).__name__

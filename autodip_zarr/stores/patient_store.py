@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from zarr.abc.store import ByteRequest, RangeByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, WrapperStore
 
-from autodip_zarr.stores.remote import ask_async, is_refused_as_missing
+from autodip_zarr.stores.remote import REFUSED_VARIABLE, ask_async, is_missing_chunk, is_refused_as_missing
 from autodip_zarr.stores.uris import split_uri
 
 _DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
@@ -54,11 +55,17 @@ class PatientStore(WrapperStore[FsspecStore]):
     async def _fetch(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None
     ) -> Buffer | None:
+        is_missing = is_refused_as_missing if split_uri(key)[1] in _DOCUMENTS else is_missing_chunk
         try:
             found = await ask_async(lambda: self._store.get(key, prototype, byte_range))
         except Exception as error:
-            if is_refused_as_missing(error):
+            if is_missing(error):
                 return None
+            if is_refused_as_missing(error):
+                refusal = (
+                    f"the server refuses it (403); if that means none is there, set {REFUSED_VARIABLE}=1"
+                )
+                raise PermissionError(errno.EACCES, refusal, key) from error
             raise
         return found if found is None else _asked_for(found, byte_range)
 

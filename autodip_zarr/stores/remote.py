@@ -24,6 +24,9 @@ ATTEMPTS_VARIABLE = "AUTODIP_REQUEST_ATTEMPTS"
 TIMEOUT_VARIABLE = "AUTODIP_REQUEST_TIMEOUT"
 """Environment variable with the seconds of silence after which a request counts as failed."""
 
+REFUSED_VARIABLE = "AUTODIP_REFUSED_IS_MISSING"
+"""Environment variable that is ``1`` where a web server refuses (403) what does not exist."""
+
 _PASSING_STATUS = {408, 425, 429, 500, 502, 503, 504, 509}
 _PASSING_ERRNO = {
     errno.EBUSY,  # what s3fs makes of 503, "slow down" and "service unavailable"
@@ -174,6 +177,15 @@ def _passes(error: BaseException) -> bool:
 def is_refused_as_missing(error: Exception) -> bool:
     """Return whether a web server in front of a bucket means that there is no such object."""
     return getattr(error, "status", None) in (403, 404, 410)
+
+
+def is_missing_chunk(error: Exception) -> bool:
+    """Return whether a web server means that there is no such chunk, which are zeros then.
+
+    A refusal (403) is none, unless the environment says that this server refuses what does not exist.
+    """
+    status = getattr(error, "status", None)
+    return status in (404, 410) or (status == 403 and os.environ.get(REFUSED_VARIABLE) == "1")
 
 
 def is_empty_object(error: Exception) -> bool:

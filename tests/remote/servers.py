@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 KEY, SECRET = "AKIAEXAMPLEKEY", "verySecretWordOfTheTest"
 BUCKET = "archive"
 
-Fault = Literal["busy", "reset", "stall", "half"]
+Fault = Literal["busy", "reset", "stall", "half", "refused"]
 """503; connection reset; no answer; the right Content-Length and half of the body."""
 
 
@@ -198,6 +198,8 @@ class ProxyHandler(http.server.BaseHTTPRequestHandler):
         fault = self.proxy.fault(number, request)
         if fault == "busy":
             self.reply(503, [], b"")
+        elif fault == "refused":
+            self.reply(403, [], b"")
         elif fault == "reset":
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()

@@ -6,13 +6,16 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError, PixelError, SourceError, TargetError
 from autodip_zarr.stores import is_unanswered, read_file, read_header, read_planes, walk, write_file
-from autodip_zarr.stores.remote import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, Patience, ask
+from autodip_zarr.stores.remote import ATTEMPTS_VARIABLE, REFUSED_VARIABLE, TIMEOUT_VARIABLE, Patience, ask
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..run.results import Run, planes, statuses
@@ -168,3 +171,39 @@ def test_what_will_not_pass_is_asked_once(error: Exception) -> None:
     with pytest.raises(type(error)):
         ask(fail)
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize("zarr_format", ["0.4", "0.5"])
+def test_a_refused_chunk_is_a_failed_plane_and_never_zeros(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch, zarr_format: Literal["0.4", "0.5"]
+) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 3, 20, 24)), zarr_format)
+
+    def refuse(_number: int, request: Request) -> Fault | None:
+        is_document = request.key.endswith(("zarr.json", ".zarray", ".zattrs", ".zgroup"))
+        return None if is_document else "refused"
+
+    with web_server(tmp_path) as web, proxy_of(web) as proxy:
+        proxy.fault = refuse
+        done = run(f"{proxy.address}/x.zarr", "--output", tmp_path / "out")
+        assert (done.exit_code, statuses(done)) == (1, ["failed"])
+        assert "refuses it (403)" in done.stderr
+        assert f"{REFUSED_VARIABLE}=1" in done.stderr
+        assert not (tmp_path / "out/x.zarr").exists()
+        monkeypatch.setenv(REFUSED_VARIABLE, "1")
+        header = read_header(only(f"{proxy.address}/x.zarr"))
+        assert not read_planes(header, 0, [(0, 0), (0, 1)]).any()
+
+
+@pytest.mark.parametrize("options", [(), ("--log-json",)])
+def test_a_run_prints_no_password(tmp_path: Path, quick_table: str, options: tuple[str, ...]) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 1, 20, 24)), "0.5")
+    with web_server(tmp_path) as web:
+        address = web.replace("http://", "http://me:sesame@")
+        for source in (f"{address}/x.zarr", f"{address}/none.zarr", f"{address}/x.zarr?token=sesame"):
+            words = ["denoise", source, "--output", str(tmp_path / "out"), "--table", quick_table, "--json"]
+            done = CliRunner().invoke(main, [*words, "--device", "cpu", *options])
+            assert "Traceback" not in done.output
+            assert "sesame" not in done.output, done.output
+    written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"sesame" not in written

@@ -13,7 +13,7 @@ from autodip_zarr.dip.planes import DenoisedPlane, FitJob
 from autodip_zarr.domain import Block, ImageRef
 from autodip_zarr.errors import FitError
 from autodip_zarr.run.lock import Locks
-from autodip_zarr.run.process import BlockTask, process_block
+from autodip_zarr.run.process import BlockTask, process_block, run_block_again
 from autodip_zarr.stores import RECORD_FIELDS, read_failures, read_header, read_record, walk
 from autodip_zarr.stores.sample import write_sample_zarr
 
@@ -62,3 +62,28 @@ def test_a_plane_whose_fit_diverges_is_copied_and_recorded(tmp_path: Path) -> No
     (failure,) = read_failures(spec.uri)
     assert (failure.t, failure.c, failure.z) == (0, 0, 1)
     assert "diverged" in failure.reason
+
+
+def test_a_retry_copes_with_an_entry_of_the_record_that_was_cut_off(tmp_path: Path) -> None:
+    """As a power failure leaves it."""
+    from autodip_zarr.stores import create_target
+
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 2, 10, 12)), "0.5")
+    ref = next(iter(walk([str(tmp_path / "x.zarr")])))
+    assert isinstance(ref, ImageRef)
+    header = read_header(ref)
+    spec = replace(spec_for(header, str(tmp_path / "out.zarr")), block_z=2)
+    create_target(spec, {"status": "running"})
+    every = frozenset({0, 1})
+    with Locks() as locks:
+        lock = locks.acquire(spec.uri)
+        task = BlockTask(header, spec, Block(0, range(1), range(2)), None, RECIPE, every, every, "cpu", lock)
+        assert run_block_again(task).copied == 2
+        (entry,) = (path for path in (tmp_path / "out.zarr/autodip/record/c").rglob("*") if path.is_file())
+        whole = entry.read_bytes()
+        assert run_block_again(task).copied == 2
+        entry.write_bytes(whole[: len(whole) // 2])
+        assert run_block_again(task).copied == 2
+        assert entry.read_bytes() != whole[: len(whole) // 2]
+        entry.write_bytes(b"")
+        assert run_block_again(task).copied == 2

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from autodip_zarr.errors import WorkerError
@@ -98,6 +102,50 @@ def test_a_killed_worker_costs_a_retry_and_no_plane(tmp_path: Path, slow_table: 
 def test_a_stopped_worker_is_replaced_and_no_plane_is_lost(tmp_path: Path, slow_table: str) -> None:
     said = denoise_while(signal.SIGSTOP, tmp_path, slow_table, 60)
     assert "no answer for 60 s" in said
+
+
+def kill_children(end: threading.Event, most: float = math.inf) -> None:
+    """Kill worker processes as soon as they start, a number of them at most."""
+    killed = 0
+    while killed < most and not end.wait(0.02):
+        for child in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if any("spawn_main" in word for word in child.cmdline()):
+                    child.kill()
+                    killed += 1
+
+
+@contextmanager
+def killing(most: float = math.inf) -> Iterator[None]:
+    """Have worker processes of this one killed while they start."""
+    end = threading.Event()
+    killer = threading.Thread(target=kill_children, args=(end, most))
+    killer.start()
+    try:
+        yield
+    finally:
+        end.set()
+        killer.join()
+
+
+def test_a_run_whose_workers_end_as_soon_as_they_start_ends_too() -> None:
+    terms = Terms("cpu", None, lambda _: None, start_limit_s=3.0)
+    with (
+        connect(Machine("cpu", workers=1)) as client,
+        killing(),
+        pytest.raises(WorkerError, match="there has been none for 3 s"),
+    ):
+        drive(client, iter([Call(square, 1)]), lambda *_: (), terms)
+
+
+def test_a_worker_that_is_killed_while_it_starts_is_started_again() -> None:
+    with killing(most=1), connect(Machine("cpu", workers=1)) as client:
+        assert client.submit(square, 3).result(timeout=60) == 9
+
+
+def test_workers_that_are_killed_each_time_they_start_are_an_error_of_one_line() -> None:
+    with killing(), pytest.raises(WorkerError, match="cannot be started"), connect(Machine(workers=1)):
+        pass
 
 
 def level_of_dask() -> int:
