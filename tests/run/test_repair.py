@@ -48,6 +48,12 @@ def whole_result(folder: Path, run: Run, zarr_format: str) -> Path:
     return whole
 
 
+def fresh_copy(whole: Path, target: Path) -> Path:
+    """Copy a whole result to a place, whatever was left there, and return the place."""
+    shutil.rmtree(target, ignore_errors=True)
+    return Path(shutil.copytree(whole, target))
+
+
 def level_files(target: Path, level: str) -> list[Path]:
     """Return the chunks of a level, or its shards."""
     files = (path for path in sorted((target / level).rglob("*")) if path.is_file())
@@ -139,9 +145,7 @@ def test_documents_are_put_back_without_a_fit(
     whole, target = whole_result(folder, run, zarr_format), tmp_path / "out/x.ome.zarr"
     arguments = [folder / "x.ome.tif", "--zarr-format", zarr_format, "--output", tmp_path / "out"]
     for name, damage in RESTORED.items():
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(whole, target)
-        damage(target)
+        damage(fresh_copy(whole, target))
         said = CliRunner().invoke(main, ["verify", str(tmp_path / "out")])
         assert (said.exit_code, "--repair" in said.stdout) == (1, True), (name, said.stdout)
         damaged = digest(target)
@@ -175,9 +179,7 @@ def test_levels_and_checksums_are_made_again_without_a_fit(
     whole, target = whole_result(folder, run, zarr_format), tmp_path / "out/x.ome.zarr"
     arguments = [folder / "x.ome.tif", "--zarr-format", zarr_format, "--output", tmp_path / "out"]
     for name, damage in FINISHED.items():
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(whole, target)
-        damage(target)
+        damage(fresh_copy(whole, target))
         code, found = verified(target)
         assert (code, "--repair" in found["hint"]) == (1, True), name
         mended = run(*arguments, "--repair")
@@ -251,9 +253,7 @@ def test_whatever_file_is_lost_or_changed_is_mended(
     damages: list[Callable[[Path], object]] = [Path.unlink, flip]
     for name in list(digest(whole))[::every]:
         for damage in damages:
-            shutil.rmtree(target, ignore_errors=True)
-            shutil.copytree(whole, target)
-            damage(target / name)
+            damage(fresh_copy(whole, target) / name)
             assert CliRunner().invoke(main, ["verify", str(tmp_path / "out")]).exit_code == 1, name
             mended = run(*arguments, "--repair")
             assert mended.exit_code == 0, (name, mended.stderr)
