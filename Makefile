@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/autodip-zarr demo --output demo-output
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -m "not soak"
+	$(BIN)/python -m pytest -q -m "not soak" -n 2
 
 check: $(READY)
 	$(BIN)/ruff check .
