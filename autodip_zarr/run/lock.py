@@ -23,6 +23,7 @@ from autodip_zarr.stores import (
     create_file,
     delete_file,
     read_file,
+    refuse_link,
     remove_target,
     seconds_unchanged,
     write_file,
@@ -218,8 +219,9 @@ class Locks:
         Raises
         ------
         TargetError
-            If another run holds it, or the lock cannot be written.
+            If another run holds it, the lock cannot be written, or a link lies there.
         """
+        refuse_link(target)
         me = _this_process()
         holder = _take(lock_uri(target), me)
         if holder is not None and is_dead_here(holder, me) is None:

@@ -12,6 +12,7 @@ from autodip_zarr.stores.files import (
     is_empty,
     is_there,
     read_file,
+    refuse_link,
     seconds_unchanged,
     write_file,
 )
@@ -109,6 +110,7 @@ __all__ = [
     "read_plate",
     "read_record",
     "read_rows",
+    "refuse_link",
     "register_nested_image",
     "register_well_image",
     "remove_partial",

@@ -8,20 +8,11 @@ from dataclasses import dataclass
 from autodip_zarr.errors import SourceError, TargetError
 from autodip_zarr.stores.checksums import CHECKSUMS, CONTAINER, checksum, manifest
 from autodip_zarr.stores.documents import group_documents, with_ome, write_documents
-from autodip_zarr.stores.nodes import (
-    RESULT_ATTRIBUTE,
-    Json,
-    Node,
-    ZarrFormat,
-    as_object,
-    as_objects,
-    join,
-    read_node,
-)
+from autodip_zarr.stores.nodes import Json, Node, ZarrFormat, as_object, as_objects, join, read_node
 from autodip_zarr.stores.ome_subset import count_images, subset_ome_xml
 from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.texts import OME_XML, read_text
-from autodip_zarr.stores.uris import safe_key
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, safe_key
 
 _LAYOUT: Json = {"bioformats2raw.layout": 3}
 

@@ -25,10 +25,10 @@ from autodip_zarr.stores.checksums import (
     read_manifest,
 )
 from autodip_zarr.stores.documents import write_documents
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, join, parse_json, read_node
+from autodip_zarr.stores.nodes import join, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.record import FAILURES, RECORD, check_record_shape
-from autodip_zarr.stores.uris import has_parent, split_uri
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, has_parent, split_uri
 from autodip_zarr.stores.write import PRISTINE, lower_level_documents, target_documents
 
 Known = dict[str, Checksum | None]

@@ -9,16 +9,13 @@ from typing import Literal
 
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.stores.place import Place, open_place
-from autodip_zarr.stores.uris import has_parent, split_uri
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, has_parent, split_uri
 
 Json = dict[str, object]
 """A JSON object."""
 
 ZarrFormat = Literal[2, 3]
 """2 has ``.zgroup``, ``.zarray`` and ``.zattrs``, 3 has ``zarr.json``."""
-
-RESULT_ATTRIBUTE = "autodip"
-"""Attribute (and group) that marks what this program wrote."""
 
 _NAMES: dict[ZarrFormat, tuple[str, ...]] = {3: ("zarr.json",), 2: (".zattrs", ".zgroup", ".zarray")}
 

@@ -28,10 +28,13 @@ from autodip_zarr.stores.remote import (
     open_remote_file,
     passing_reason,
 )
-from autodip_zarr.stores.uris import is_remote, is_zip, local_path, split_uri
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, is_remote, is_zip, local_path, split_uri
 
 METADATA_LIMIT = 64 * 1024 * 1024
 """Bytes above which a metadata document is refused: an honest one is far smaller."""
+
+NO_LINK_HINT = "somebody has put it there: remove it, or choose another place for the result"
+"""What to do about a link in a result."""
 
 _ARCHIVE_BLOCK_BYTES = 256 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -104,7 +107,7 @@ class LocalPlace:
 
     def write(self, key: str, content: bytes) -> None:
         """Replace a key in one step: a reader sees the old bytes or the new ones."""
-        path = Path(self.where(key))
+        path = self._own(key)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         with target_errors(str(path)):
             try:
@@ -116,7 +119,7 @@ class LocalPlace:
 
     def create(self, key: str, content: bytes) -> bool:
         """Write a key only if there is none, and say whether it was written; of two writers one succeeds."""
-        path = Path(self.where(key))
+        path = self._own(key)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
         with target_errors(str(path)):
             path.parent.mkdir(parents=True, exist_ok=True)  # fails where a file or a dangling link lies
@@ -132,16 +135,23 @@ class LocalPlace:
     def delete(self, key: str) -> None:
         """Delete a key; nothing happens where there is none."""
         with target_errors(self.where(key)):
-            Path(self.where(key)).unlink(missing_ok=True)
+            self._own(key).unlink(missing_ok=True)
 
     def delete_tree(self, key: str) -> None:
         """Delete a folder and all in it."""
-        path = Path(self.where(key))
+        path = self._own(key)
         with target_errors(str(path)):
             if path.is_symlink():
                 path.unlink()
             elif path.exists():
                 shutil.rmtree(path)
+
+    def _own(self, key: str) -> Path:
+        """Return the path of a key to be changed; never one that a link below this folder leads out of."""
+        path = Path(self.where(key))
+        if found := link_on_the_way(self.uri, key):
+            raise TargetError(found, "is a link", "a folder of the result", NO_LINK_HINT)
+        return path
 
     def sync(self, key: str) -> None:
         """Return once a file, or all files below a folder, would survive a loss of power."""
@@ -162,9 +172,9 @@ class LocalPlace:
     @contextmanager
     def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:  # noqa: ARG002
         """Open this folder as a store of zarr; see `RemotePlace`."""
-        from zarr.storage import LocalStore  # noqa: PLC0415
+        from autodip_zarr.stores.local_store import OwnFolderStore  # noqa: PLC0415 - imports zarr
 
-        yield LocalStore(self.uri, read_only=read_only)
+        yield OwnFolderStore(self.uri, read_only=read_only)
 
 
 @dataclass(frozen=True)
@@ -242,7 +252,7 @@ class RemotePlace:
         except Exception as error:  # see read
             raise _unreadable(self.where(key), error) from error
         names = {(split_uri(item["name"])[1], item["type"] == "directory") for item in found}
-        return sorted(name for name in names if name[0])
+        return sorted(name for name in names if name[0] not in ("", ".", ".."))  # keys may hold anything
 
     def stat(self, key: str) -> Fingerprint | None:
         """Return size, time and entity tag of a key, as far as told, ``None`` where there is none.
@@ -347,6 +357,17 @@ class RemotePlace:
 
 Place = LocalPlace | RemotePlace
 """Anywhere bytes can live."""
+
+
+def link_on_the_way(folder: str, key: str) -> str | None:
+    """Return the first link among the folders between a folder and a key in it, ``None`` where there is none.
+
+    A folder that this program makes in every result counts itself, too, when it is the folder.
+    """
+    above = [] if Path(folder).name != RESULT_ATTRIBUTE else [folder]
+    parts = key.split("/")[:-1]
+    between = [os.path.join(folder, *parts[: count + 1]) for count in range(len(parts))]  # noqa: PTH118 - in every write
+    return next((path for path in (*above, *between) if os.path.islink(path)), None)  # noqa: PTH114 - see above
 
 
 def open_regular(path: str) -> BufferedReader:

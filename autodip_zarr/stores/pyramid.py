@@ -20,9 +20,9 @@ from autodip_zarr.stores.checksums import (
     manifest,
 )
 from autodip_zarr.stores.documents import with_attributes, with_ome, write_documents
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE
 from autodip_zarr.stores.place import Place, open_place, target_errors
 from autodip_zarr.stores.record import RECORD_FIELDS, forget_failures, read_record
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE
 from autodip_zarr.stores.write import omero, replace_region, result_node
 
 _STRIP_PX = 4 * 1024 * 1024

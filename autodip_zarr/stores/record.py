@@ -18,9 +18,10 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.checksums import CHECKSUMS, Objects, block_name, checksum, manifest
 from autodip_zarr.stores.documents import array_documents, dump_json, group_documents, write_documents
 from autodip_zarr.stores.messages import words
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, as_objects, parse_json, read_node
+from autodip_zarr.stores.nodes import Json, Node, as_objects, parse_json, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
 from autodip_zarr.stores.sizes import MAX_PLANES
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE
 
 RECORD_FIELDS = (
     "status",

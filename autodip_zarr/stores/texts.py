@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from autodip_zarr.domain import Fingerprint, ImageRef, MetadataText
 from autodip_zarr.errors import SourceError
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, join, read_node
+from autodip_zarr.stores.nodes import Json, Node, join, read_node
 from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.remote import is_unanswered
-from autodip_zarr.stores.uris import has_parent, split_uri
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, has_parent, split_uri
 
 OME_XML = "METADATA.ome.xml"
 """Name of the OME-XML file of a bioformats2raw layout, in its group ``OME``."""

@@ -12,6 +12,9 @@ from autodip_zarr.errors import HeaderError
 ZIP_SUFFIXES = (".ozx", ".zip")
 """Names of zipped stores end so."""
 
+RESULT_ATTRIBUTE = "autodip"
+"""Attribute (and group) that marks what this program wrote."""
+
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.\-]*:")
 
 

@@ -9,18 +9,9 @@ from itertools import islice
 from autodip_zarr.domain import FieldOfPlate, ImageRef, Skipped
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.stores.checksums import LAYOUT, manifest_key
-from autodip_zarr.stores.nodes import (
-    RESULT_ATTRIBUTE,
-    Node,
-    ZarrFormat,
-    as_object,
-    as_objects,
-    join,
-    read_node,
-    read_nodes,
-)
+from autodip_zarr.stores.nodes import Node, ZarrFormat, as_object, as_objects, join, read_node, read_nodes
 from autodip_zarr.stores.place import Place
-from autodip_zarr.stores.uris import safe_key
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, safe_key
 
 NESTED_RESULT = "denoised"
 """Name of the group inside an image that holds its denoised version."""

@@ -24,7 +24,7 @@ from autodip_zarr.stores.documents import (
 from autodip_zarr.stores.files import is_empty
 from autodip_zarr.stores.layout import plan_layout
 from autodip_zarr.stores.messages import words
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, read_node
+from autodip_zarr.stores.nodes import Json, Node, read_node
 from autodip_zarr.stores.place import Place, open_place, target_errors
 from autodip_zarr.stores.record import (
     RECORD,
@@ -33,6 +33,7 @@ from autodip_zarr.stores.record import (
     record_documents,
     result_attribute,
 )
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE
 
 PRISTINE = f"{RESULT_ATTRIBUTE}/pristine"
 """Group that keeps the original bytes of documents changed when a result was written back."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from autodip_zarr.errors import SourceError, TargetError
 from autodip_zarr.stores.checksums import CHECKSUMS, REGISTRATION, checksum, manifest
 from autodip_zarr.stores.documents import dump_json, group_documents, write_documents
-from autodip_zarr.stores.nodes import RESULT_ATTRIBUTE, Json, Node, group_above, join, parse_json, read_node
+from autodip_zarr.stores.nodes import Json, Node, group_above, join, parse_json, read_node
 from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
 from autodip_zarr.stores.record import FAILURES, RECORD
-from autodip_zarr.stores.uris import safe_key, split_uri
+from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, safe_key, split_uri
 from autodip_zarr.stores.write import PRISTINE, delete_result, result_node
 
 _DOCUMENTS = ("zarr.json", ".zattrs", ".zmetadata")

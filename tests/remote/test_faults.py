@@ -207,3 +207,14 @@ def test_a_run_prints_no_password(tmp_path: Path, quick_table: str, options: tup
             assert "sesame" not in done.output, done.output
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"sesame" not in written
+
+
+def test_chunks_of_the_other_layout_on_a_server_are_failed_planes(tmp_path: Path, run: Run) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 2, 20, 24)), "0.4")
+    document = tmp_path / "x.zarr/0/.zarray"
+    document.write_text(document.read_text().replace('separator": "/"', 'separator": "."'))
+    with web_server(tmp_path) as web:
+        done = run(f"{web}/x.zarr", "--output", tmp_path / "out")
+    assert (done.exit_code, statuses(done)) == (1, ["failed"])
+    assert "another separator than its chunks have" in done.stderr
+    assert not (tmp_path / "out/x.zarr").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,25 @@ def test_old_writers_are_read_without_remarks(tmp_path: Path) -> None:
     document.write_text(document.read_text().replace('"filters": null', '"filters": []'))
     assert '"filters": []' in document.read_text()
     assert read_planes(read_header(only(path)), 0, [(0, 0)]).shape == (1, 8, 9)
+
+
+@pytest.mark.parametrize(
+    ("zarr_format", "name", "written", "said"),
+    [(2, "v2", "/", "."), (2, "v2", ".", "/"), (3, "default", "/", "."), (3, "default", ".", "/")],
+)
+def test_chunks_that_lie_in_the_other_layout_are_no_zeros(
+    tmp_path: Path, zarr_format: ZarrFormat, name: str, written: str, said: str
+) -> None:
+    data = pixels((2, 8, 9))
+    path = write_image(tmp_path / "x.zarr", data, "zyx", zarr_format)
+    shutil.rmtree(path / "0")
+    write_array(path / "0", data, zarr_format, chunk_key_encoding={"name": name, "separator": written})
+    document = path / "0" / (".zarray" if zarr_format == 2 else "zarr.json")
+    text = document.read_text().replace(f'separator": "{written}"', f'separator": "{said}"')
+    document.write_text(text)
+    header = read_header(only(path))
+    with pytest.raises(PixelError, match=r"z=1.*another separator than its chunks have"):
+        read_planes(header, 0, [(0, 1)])
+    archive = shutil.make_archive(str(tmp_path / "x.zarr"), "zip", path)
+    with pytest.raises(PixelError, match="another separator"):
+        read_planes(read_header(only(archive)), 0, [(0, 0), (0, 1)])

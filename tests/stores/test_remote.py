@@ -34,7 +34,9 @@ from autodip_zarr.stores import (
     write_file,
 )
 from autodip_zarr.stores.remote import ATTEMPTS_VARIABLE
+from autodip_zarr.stores.sample import write_sample_zarr
 
+from ..samples import make_sample
 from .builders import (
     ZarrFormat,
     blocks,
@@ -256,3 +258,17 @@ def test_plain_arrays_in_a_bucket_are_no_images(tmp_path: Path, memory: str) -> 
     (skipped,) = walk([f"{memory}/nowhere"])
     assert isinstance(skipped, Skipped)
     assert "holds no image" in skipped.reason
+
+
+def test_a_name_in_an_archive_that_climbs_out_is_passed_over(tmp_path: Path) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x"), "0.5")
+    with zipfile.ZipFile(tmp_path / "x.zarr.zip", "w") as archive:
+        archive.writestr("zarr.json", '{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+        for path in sorted((tmp_path / "x.zarr").rglob("*")):
+            if path.is_file():
+                inner = path.relative_to(tmp_path / "x.zarr")
+                archive.write(path, f"a/{inner}")
+                archive.write(path, f"../{inner}")
+                archive.write(path, f"b/../../e/{inner}")
+    found = list(walk([str(tmp_path / "x.zarr.zip")]))
+    assert [ref.group for ref in found if isinstance(ref, ImageRef)] == ["a"]
