@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.regular_files import LARGEST, open_regular
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.remote import (
     ask,
@@ -30,7 +30,7 @@ from autodip_zarr.stores.remote import (
 )
 from autodip_zarr.stores.uris import is_remote, is_zip, local_path, split_uri
 
-METADATA_LIMIT = 64 * 1024 * 1024
+METADATA_LIMIT = LARGEST
 """Bytes above which a metadata document is refused: an honest one is far smaller."""
 
 _ARCHIVE_BLOCK_BYTES = 256 * 1024
@@ -162,9 +162,9 @@ class LocalPlace:
     @contextmanager
     def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:  # noqa: ARG002
         """Open this folder as a store of zarr; see `RemotePlace`."""
-        from zarr.storage import LocalStore  # noqa: PLC0415
+        from autodip_zarr.stores.folder_store import FolderStore  # noqa: PLC0415 - imports zarr
 
-        yield LocalStore(self.uri, read_only=read_only)
+        yield FolderStore(self.uri, read_only=read_only)
 
 
 @dataclass(frozen=True)
@@ -349,27 +349,6 @@ Place = LocalPlace | RemotePlace
 """Anywhere bytes can live."""
 
 
-def open_regular(path: str) -> BufferedReader:
-    """Open a local file to read; never one that would be waited for, such as a pipe or a device.
-
-    Raises
-    ------
-    SourceError
-        It is there and no regular file.
-    OSError
-        It cannot be opened.
-    """
-    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise SourceError(path, "is a pipe, a socket or a device", "a regular file")
-    return file
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
 def open_place(uri: str) -> Place:
     """Return the place behind a path or URI; nothing is read.
 
@@ -422,9 +401,10 @@ def _open_zip(path: str) -> RemotePlace:
 
 
 def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
     try:
-        os.fsync(handle)
+        if not stat.S_ISFIFO(os.fstat(handle).st_mode):
+            os.fsync(handle)
     finally:
         os.close(handle)
 

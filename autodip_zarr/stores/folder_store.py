@@ -1,0 +1,63 @@
+"""The store of zarr in a local folder, of which nothing but regular files is read."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
+from zarr.storage import LocalStore
+
+from autodip_zarr.regular_files import open_regular
+
+
+class FolderStore(LocalStore):
+    """Refuses pipes, sockets and devices in the place of chunks, for which zarr's own store would wait.
+
+    Parameters
+    ----------
+    root : str or Path
+        The folder.
+    read_only : bool
+        Whether nothing is written.
+    """
+
+    async def get(
+        self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return the bytes of a key, or a part of them; ``None`` where there is none.
+
+        Raises
+        ------
+        OSError
+            It is there and cannot be read.
+        """
+        if not self._is_open:
+            await self._open()
+        kind = prototype or default_buffer_prototype()
+        try:
+            content = await asyncio.to_thread(_read, self.root / key, byte_range)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return None
+        return kind.buffer.from_bytes(content)
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return parts of several keys, read side by side."""
+        return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
+
+
+def _read(path: Path, part: ByteRequest | None) -> bytes:
+    with open_regular(path) as file:
+        if part is None:
+            return file.read()
+        if isinstance(part, RangeByteRequest):
+            file.seek(part.start)
+            return file.read(part.end - part.start)
+        size = file.seek(0, io.SEEK_END)
+        file.seek(part.offset if isinstance(part, OffsetByteRequest) else max(size - part.suffix, 0))
+        return file.read()
