@@ -21,6 +21,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import LARGEST, open_regular
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.remote import (
+    Patience,
     ask,
     is_empty_object,
     is_refused_as_missing,
@@ -34,6 +35,7 @@ METADATA_LIMIT = LARGEST
 """Bytes above which a metadata document is refused: an honest one is far smaller."""
 
 _ARCHIVE_BLOCK_BYTES = 256 * 1024
+_FEW_BYTES = 1024 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -162,7 +164,7 @@ class LocalPlace:
     @contextmanager
     def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:  # noqa: ARG002
         """Open this folder as a store of zarr; see `RemotePlace`."""
-        from autodip_zarr.stores.folder_store import FolderStore  # noqa: PLC0415 - imports zarr
+        from autodip_zarr.stores.local_stores import FolderStore  # noqa: PLC0415 - imports zarr
 
         yield FolderStore(self.uri, read_only=read_only)
 
@@ -198,7 +200,7 @@ class RemotePlace:
         """Return the bytes of a key, ``None`` where there is none; errors as for a folder."""
         path = self._path(key)
         try:
-            content = ask(lambda: self.fs.cat_file(path, start=0, end=limit + 1))
+            content = ask(lambda: self.fs.cat_file(path, start=0, end=limit + 1, **self._patience()))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, KeyError):
             return None
         except MemoryError:
@@ -211,20 +213,25 @@ class RemotePlace:
             raise _unreadable(self.where(key), error) from error
         return _bounded(self.where(key), bytes(content), limit)
 
+    def _patience(self) -> dict[str, float]:
+        """Return how long a request may take, where the file system can break it off."""
+        return {"timeout": Patience.from_environment().whole_s} if self.fs.async_impl else {}
+
     def read_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the bytes of several keys, fetched side by side where the file system can."""
         if not getattr(self.fs, "async_impl", False) or len(keys) < 2:
             return [self.read(key) for key in keys]
         paths = [self._path(key) for key in keys]
-        found: dict[str, Any] = self.fs.cat(paths, on_error="return")
+        few = {"start": 0, "end": _FEW_BYTES + 1}  # many documents come at once: large ones alone
+        found: dict[str, Any] = self.fs.cat(paths, on_error="return", **few)
         contents: list[bytes | None] = []
         for key, path in zip(keys, paths, strict=True):
             content = found.get(path)
-            if isinstance(content, bytes):
-                contents.append(_bounded(self.where(key), content, METADATA_LIMIT))
+            if isinstance(content, bytes) and len(content) <= _FEW_BYTES:
+                contents.append(content)
             elif isinstance(content, FileNotFoundError) and passing_reason(content) is None:
                 contents.append(None)
-            else:  # another error, whose meaning is told apart in one place
+            else:  # a large one, or another error, whose meaning is told apart in one place
                 contents.append(self.read(key))
         return contents
 
@@ -327,8 +334,9 @@ class RemotePlace:
             Whether only whole chunks and shards are written, so that none need be read before.
         """
         from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper  # noqa: PLC0415
-        from zarr.storage import FsspecStore, ZipStore  # noqa: PLC0415
+        from zarr.storage import FsspecStore  # noqa: PLC0415
 
+        from autodip_zarr.stores.local_stores import ArchiveStore  # noqa: PLC0415 - imports zarr
         from autodip_zarr.stores.patient_store import PatientStore  # noqa: PLC0415 - imports zarr
 
         if not self.is_archive:
@@ -338,7 +346,7 @@ class RemotePlace:
             fs = AsyncFileSystemWrapper(self.fs, asynchronous=True)
             yield PatientStore(FsspecStore(fs, read_only=read_only, path=""))
         else:
-            archive = ZipStore(self.uri, mode="r", read_only=True)
+            archive = ArchiveStore(self.uri, mode="r", read_only=True)
             try:
                 yield archive
             finally:

@@ -85,6 +85,7 @@ def _zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
         try:
             whole = WholeStore(store)
             array = open_array(whole, join(header.ref.group, header.levels[0].path), header.zarr_format)
+            whole.expect(array)
         except MemoryError:
             raise
         except Exception as error:  # zarr and its codecs have errors of their own

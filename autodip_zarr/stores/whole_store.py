@@ -1,19 +1,28 @@
-"""Stores of zarr that refuse empty objects, note the checksums of what is written, or hold it back."""
+"""Stores of zarr that refuse empty or huge objects, note checksums of what is written, or hold it back."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
+from typing import Any
 
-from zarr.abc.store import ByteRequest, Store
+from zarr.abc.store import ByteRequest, RangeByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
 from autodip_zarr.stores.checksums import Checksum, checksum
+from autodip_zarr.stores.local_stores import ArchiveStore, FolderStore
+from autodip_zarr.stores.patient_store import DOCUMENTS
+from autodip_zarr.stores.place import METADATA_LIMIT
+from autodip_zarr.stores.sizes import most_stored_bytes
+from autodip_zarr.stores.uris import split_uri
 
 
 class WholeStore(WrapperStore[Store]):
-    """Refuses chunks and shards of no bytes: zarr takes such a shard for missing, and reads zeros.
+    """Refuses chunks and shards of no bytes, and those that are far larger than their pixels.
+
+    Zarr takes a shard of no bytes for missing, and reads zeros; and it reads objects of any size.
 
     For reading only.
 
@@ -23,6 +32,18 @@ class WholeStore(WrapperStore[Store]):
         Where the bytes are.
     """
 
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._most_bytes = self._most_bytes_of_a_part = 0
+
+    def expect(self, array: Any) -> None:  # noqa: ANN401
+        """Let objects of an array be read, as large as they can honestly be."""
+        part = math.prod(array.chunks)
+        whole = part if array.shards is None else math.prod(array.shards)
+        size, inside = array.dtype.itemsize, math.ceil(whole / max(part, 1))
+        self._most_bytes = max(self._most_bytes, most_stored_bytes(whole * size, inside))
+        self._most_bytes_of_a_part = max(self._most_bytes_of_a_part, most_stored_bytes(part * size))
+
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
@@ -31,11 +52,18 @@ class WholeStore(WrapperStore[Store]):
         Raises
         ------
         ValueError
-            If there is the key, and nothing in it.
+            If there is the key, and nothing in it, or more than there can honestly be.
         """
-        found = await self._store.get(key, prototype, byte_range)
+        most = METADATA_LIMIT if split_uri(key)[1] in DOCUMENTS else self._most_bytes
+        if isinstance(self._store, FolderStore | ArchiveStore):  # others would make a request of their own
+            _check(key, await self._store.size(key), most)
+        if isinstance(byte_range, RangeByteRequest):
+            _check(key, byte_range.end - byte_range.start, self._most_bytes_of_a_part)
+        wanted = RangeByteRequest(0, most + 1) if byte_range is None else byte_range
+        found = await self._store.get(key, prototype, wanted)
         if found is not None and len(found) == 0:
             raise ValueError(f"{key} is empty")
+        _check(key, 0 if found is None else len(found), most)
         return found
 
     async def get_partial_values(
@@ -43,6 +71,11 @@ class WholeStore(WrapperStore[Store]):
     ) -> list[Buffer | None]:
         """Return parts of several keys, fetched side by side."""
         return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
+
+
+def _check(key: str, size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"{key} has more than {most:,} bytes, which is more than its pixels can need")
 
 
 class NotingStore(WrapperStore[Store]):

@@ -1,4 +1,4 @@
-"""The store of zarr in a local folder, of which nothing but regular files is read."""
+"""The stores of zarr in local folders and archives, which tell the size of an object before it is read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zarr.abc.store import ByteRequest, OffsetByteRequest, RangeByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
-from zarr.storage import LocalStore
+from zarr.storage import LocalStore, ZipStore
 
 from autodip_zarr.regular_files import open_regular
 
@@ -50,14 +50,40 @@ class FolderStore(LocalStore):
         """Return parts of several keys, read side by side."""
         return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
 
+    async def size(self, key: str) -> int:
+        """Return the bytes of a key, 0 where there is none."""
+        try:
+            return (self.root / key).stat().st_size
+        except OSError:  # which is told where it is read
+            return 0
+
+
+class ArchiveStore(ZipStore):
+    """A zip archive, for reading.
+
+    Parameters
+    ----------
+    path : str or Path
+        The archive.
+    """
+
+    async def size(self, key: str) -> int:
+        """Return the bytes that a member is inflated to, 0 where there is none."""
+        if not self._is_open:
+            await self._open()
+        try:
+            return self._zf.getinfo(key).file_size
+        except KeyError:
+            return 0
+
 
 def _read(path: Path, part: ByteRequest | None) -> bytes:
     with open_regular(path) as file:
         if part is None:
             return file.read()
+        size = file.seek(0, io.SEEK_END)
         if isinstance(part, RangeByteRequest):
             file.seek(part.start)
-            return file.read(part.end - part.start)
-        size = file.seek(0, io.SEEK_END)
+            return file.read(max(min(part.end, size) - part.start, 0))
         file.seek(part.offset if isinstance(part, OffsetByteRequest) else max(size - part.suffix, 0))
         return file.read()
