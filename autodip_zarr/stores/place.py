@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -393,19 +394,31 @@ def _info(fs: Any, path: str) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _open_zip(path: str) -> RemotePlace:
+    """Return the inside of an archive; one that is known, and has not changed, is not opened again."""
+    parent, name = split_uri(path)
+    stamp = open_place(parent or "/").stat(name)
+    is_told = stamp is not None and (stamp.modified is not None or stamp.etag is not None)
+    archive = _known_archive(path, stamp) if is_told else _archive(path, stamp)
+    return RemotePlace(path, archive, "", listable=True, is_archive=True)
+
+
+def _archive(path: str, stamp: Fingerprint | None) -> Any:  # noqa: ANN401
     from zipfile import BadZipFile  # noqa: PLC0415
 
-    from fsspec.implementations.zip import ZipFileSystem  # noqa: PLC0415
+    from autodip_zarr.stores.archive import ArchiveFileSystem  # noqa: PLC0415
 
-    content = open_remote_file(path, _ARCHIVE_BLOCK_BYTES) if is_remote(path) else path
+    size = None if stamp is None else stamp.size_bytes
+    content = open_remote_file(path, _ARCHIVE_BLOCK_BYTES, size) if is_remote(path) else path
     try:
-        archive = ZipFileSystem(fo=content, mode="r")
+        return ArchiveFileSystem(content)
     except FileNotFoundError:
         raise
     except (OSError, BadZipFile, ValueError) as error:
         found = f"is no zip archive: {words(error)}"
         raise SourceError(public_uri(path), found, "a zipped Zarr store") from error
-    return RemotePlace(path, archive, "", listable=True, is_archive=True)
+
+
+_known_archive = lru_cache(maxsize=4)(_archive)
 
 
 def _flush(path: Path) -> None:
