@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autodip_zarr.domain import DipConfig, TableId, Width
 from autodip_zarr.errors import TableError
+from autodip_zarr.regular_files import read_regular
 
 __all__ = ["FIELDS", "Calibrated", "Entry", "Table", "load_table", "tables_folder"]
 
@@ -129,7 +130,7 @@ def load_table(name_or_path: str = "published") -> Table:
     is_name = "/" not in name_or_path and "\\" not in name_or_path and not name_or_path.endswith(".json")
     path = tables_folder() / f"{name_or_path}.json" if is_name else Path(name_or_path)
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError as error:
         shipped = ", ".join(sorted(one.stem for one in tables_folder().glob("*.json")))
         hint = f"shipped tables are: {shipped}; anything else is a path that ends in .json"

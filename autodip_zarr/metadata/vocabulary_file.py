@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from autodip_zarr.errors import TableError
+from autodip_zarr.regular_files import read_regular
 
 from .vocabulary import FLUOROPHORE, IGNORE, IGNORED, SECTIONS, Term, Vocabulary
 from .words import compact
@@ -37,7 +38,7 @@ def load_vocabulary(extra: Path | None = None) -> Vocabulary:
     if extra is None:
         return _shipped()
     try:
-        content = extra.read_bytes()
+        content = read_regular(extra)
     except OSError as error:
         raise TableError(str(extra), f"cannot be read ({error.strerror})", "a vocabulary in TOML") from error
     return _build((*_read(SHIPPED.read_bytes(), str(SHIPPED)), *_read(content, str(extra))))

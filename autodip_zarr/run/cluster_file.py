@@ -7,10 +7,10 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from autodip_zarr.errors import OptionError
+from autodip_zarr.regular_files import read_regular
 from autodip_zarr.run.choices import Machine
 
 _OPTION: Final = "--cluster"
@@ -107,7 +107,7 @@ def read_cluster(path: str) -> Cluster:
     """
     where = f"{_OPTION} {path}"
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        document = tomllib.loads(read_regular(path).decode("utf-8"))
     except OSError as error:
         raise OptionError(where, f"cannot be read ({error.strerror})", "a TOML file") from error
     except (ValueError, RecursionError) as error:  # broken TOML, no UTF-8, nesting beyond all bounds

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from autodip_zarr.domain import Acquisition, ChannelPlan, ImageRef, MetadataText, Skipped
 from autodip_zarr.errors import AutodipError, HeaderError
 from autodip_zarr.metadata import ImagePlace, read_ome_xml
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.regular_files import read_regular
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.mapping import Reading, image_path
 from autodip_zarr.run.plan import Planner
@@ -114,7 +114,7 @@ class Inspector:
         """Yield the images of a bare OME-XML file; planes cannot be chosen there."""
         knowledge = self._planner.knowledge
         try:
-            text = MetadataText("ome-xml", source, Path(source).read_text(encoding="utf-8"))
+            text = MetadataText("ome-xml", source, read_regular(source).decode("utf-8"))
             acquisitions = read_ome_xml(text, knowledge.vocabulary)
         except (OSError, UnicodeDecodeError) as error:
             reason = str(HeaderError(source, str(error), "an OME-XML file"))

@@ -22,6 +22,7 @@ from autodip_zarr.metadata import (
     read_patterns,
 )
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.regular_files import read_regular
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.stores import read_file
 
@@ -146,7 +147,7 @@ class Knowledge:
 def _content(name: str, where: str) -> str:
     """Return the text of a file or URI that was named."""
     try:
-        content = read_file(name) if "://" in name else Path(name).read_bytes()
+        content = read_file(name) if "://" in name else read_regular(name)
         if content is None:
             raise OptionError(where, "is missing", "a file")
         return content.decode("utf-8-sig")

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 from autodip_zarr.domain import Block
 from autodip_zarr.errors import HeaderError, SourceError, TargetError
+from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.documents import dump_json
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import Json, as_object, parse_json
-from autodip_zarr.stores.place import METADATA_LIMIT, LocalPlace, Place, open_regular
+from autodip_zarr.stores.place import METADATA_LIMIT, LocalPlace, Place
 from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, safe_key
 
 CHECKSUMS: Final = f"{RESULT_ATTRIBUTE}/checksums"

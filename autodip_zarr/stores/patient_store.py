@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import AsyncIterator, Iterable
-from typing import Any
 
-from zarr.abc.store import ByteRequest, RangeByteRequest, SuffixByteRequest
+from zarr.abc.store import ByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, WrapperStore
 
 from autodip_zarr.stores.remote import REFUSED_VARIABLE, ask_async, is_missing_chunk, is_refused_as_missing
 from autodip_zarr.stores.uris import split_uri
 
-_DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
+DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
+"""Names of documents; everything else in a store of zarr is a chunk or a shard."""
 
 
 class PatientStore(WrapperStore[FsspecStore]):
@@ -43,7 +43,7 @@ class PatientStore(WrapperStore[FsspecStore]):
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
     ) -> Buffer | None:
         """Return the bytes of a key, or a part of them; ``None`` where there is none."""
-        if self._replaces and split_uri(key)[1] not in _DOCUMENTS:
+        if self._replaces and split_uri(key)[1] not in DOCUMENTS:
             return None
         if isinstance(byte_range, SuffixByteRequest):
             index = (key, byte_range.suffix)
@@ -55,9 +55,9 @@ class PatientStore(WrapperStore[FsspecStore]):
     async def _fetch(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None
     ) -> Buffer | None:
-        is_missing = is_refused_as_missing if split_uri(key)[1] in _DOCUMENTS else is_missing_chunk
+        is_missing = is_refused_as_missing if split_uri(key)[1] in DOCUMENTS else is_missing_chunk
         try:
-            found = await ask_async(lambda: self._store.get(key, prototype, byte_range))
+            return await ask_async(lambda: self._store.get(key, prototype, byte_range))
         except Exception as error:
             if is_missing(error):
                 return None
@@ -67,7 +67,6 @@ class PatientStore(WrapperStore[FsspecStore]):
                 )
                 raise PermissionError(errno.EACCES, refusal, key) from error
             raise
-        return found if found is None else _asked_for(found, byte_range)
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -106,13 +105,3 @@ class PatientStore(WrapperStore[FsspecStore]):
     async def exists(self, key: str) -> bool:
         """Return whether there is a key."""
         return await ask_async(lambda: self._store.exists(key))
-
-
-def _asked_for(found: Buffer, part: Any) -> Buffer:  # noqa: ANN401
-    """Cut out what was asked for, where a web server sent everything."""
-    size = len(found)
-    if isinstance(part, RangeByteRequest) and size > part.end - part.start:
-        return found[part.start : part.end]
-    if isinstance(part, SuffixByteRequest) and size > part.suffix:
-        return found[size - part.suffix :]
-    return found  # zarr asks for no part in another way

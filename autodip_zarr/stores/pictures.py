@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
 from autodip_zarr.errors import PixelError, SourceError, TargetError
+from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.ome_xml import parse_ome
 from autodip_zarr.stores.place import LocalPlace, open_place, target_errors
 from autodip_zarr.stores.tiff import is_tiff_name, open_tiff
@@ -141,7 +142,7 @@ def _read_picture(path: str) -> NDArray[Any]:
     from PIL import Image, UnidentifiedImageError  # noqa: PLC0415
 
     try:
-        with Image.open(path) as picture:
+        with open_regular(path) as file, Image.open(file) as picture:
             if picture.mode == "P":
                 return np.asarray(picture.convert("RGB"))
             pixels = np.asarray(picture)

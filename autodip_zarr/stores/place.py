@@ -12,15 +12,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from io import BufferedReader
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.regular_files import LARGEST, open_regular
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.remote import (
+    Patience,
     ask,
     is_empty_object,
     is_refused_as_missing,
@@ -30,13 +32,14 @@ from autodip_zarr.stores.remote import (
 )
 from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, is_remote, is_zip, local_path, split_uri
 
-METADATA_LIMIT = 64 * 1024 * 1024
+METADATA_LIMIT = LARGEST
 """Bytes above which a metadata document is refused: an honest one is far smaller."""
 
 NO_LINK_HINT = "somebody has put it there: remove it, or choose another place for the result"
 """What to do about a link in a result."""
 
 _ARCHIVE_BLOCK_BYTES = 256 * 1024
+_FEW_BYTES = 1024 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -172,9 +175,9 @@ class LocalPlace:
     @contextmanager
     def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:  # noqa: ARG002
         """Open this folder as a store of zarr; see `RemotePlace`."""
-        from autodip_zarr.stores.local_store import OwnFolderStore  # noqa: PLC0415 - imports zarr
+        from autodip_zarr.stores.local_stores import FolderStore  # noqa: PLC0415 - imports zarr
 
-        yield OwnFolderStore(self.uri, read_only=read_only)
+        yield FolderStore(self.uri, read_only=read_only)
 
 
 @dataclass(frozen=True)
@@ -208,7 +211,7 @@ class RemotePlace:
         """Return the bytes of a key, ``None`` where there is none; errors as for a folder."""
         path = self._path(key)
         try:
-            content = ask(lambda: self.fs.cat_file(path, start=0, end=limit + 1))
+            content = ask(lambda: self.fs.cat_file(path, start=0, end=limit + 1, **self._patience()))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, KeyError):
             return None
         except MemoryError:
@@ -221,20 +224,25 @@ class RemotePlace:
             raise _unreadable(self.where(key), error) from error
         return _bounded(self.where(key), bytes(content), limit)
 
+    def _patience(self) -> dict[str, float]:
+        """Return how long a request may take, where the file system can break it off."""
+        return {"timeout": Patience.from_environment().whole_s} if self.fs.async_impl else {}
+
     def read_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the bytes of several keys, fetched side by side where the file system can."""
         if not getattr(self.fs, "async_impl", False) or len(keys) < 2:
             return [self.read(key) for key in keys]
         paths = [self._path(key) for key in keys]
-        found: dict[str, Any] = self.fs.cat(paths, on_error="return")
+        few = {"start": 0, "end": _FEW_BYTES + 1}  # many documents come at once: large ones alone
+        found: dict[str, Any] = self.fs.cat(paths, on_error="return", **few)
         contents: list[bytes | None] = []
         for key, path in zip(keys, paths, strict=True):
             content = found.get(path)
-            if isinstance(content, bytes):
-                contents.append(_bounded(self.where(key), content, METADATA_LIMIT))
+            if isinstance(content, bytes) and len(content) <= _FEW_BYTES:
+                contents.append(content)
             elif isinstance(content, FileNotFoundError) and passing_reason(content) is None:
                 contents.append(None)
-            else:  # another error, whose meaning is told apart in one place
+            else:  # a large one, or another error, whose meaning is told apart in one place
                 contents.append(self.read(key))
         return contents
 
@@ -337,8 +345,9 @@ class RemotePlace:
             Whether only whole chunks and shards are written, so that none need be read before.
         """
         from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper  # noqa: PLC0415
-        from zarr.storage import FsspecStore, ZipStore  # noqa: PLC0415
+        from zarr.storage import FsspecStore  # noqa: PLC0415
 
+        from autodip_zarr.stores.local_stores import ArchiveStore  # noqa: PLC0415 - imports zarr
         from autodip_zarr.stores.patient_store import PatientStore  # noqa: PLC0415 - imports zarr
 
         if not self.is_archive:
@@ -348,7 +357,7 @@ class RemotePlace:
             fs = AsyncFileSystemWrapper(self.fs, asynchronous=True)
             yield PatientStore(FsspecStore(fs, read_only=read_only, path=""))
         else:
-            archive = ZipStore(self.uri, mode="r", read_only=True)
+            archive = ArchiveStore(self.uri, mode="r", read_only=True)
             try:
                 yield archive
             finally:
@@ -368,27 +377,6 @@ def link_on_the_way(folder: str, key: str) -> str | None:
     parts = key.split("/")[:-1]
     between = [os.path.join(folder, *parts[: count + 1]) for count in range(len(parts))]  # noqa: PTH118 - in every write
     return next((path for path in (*above, *between) if os.path.islink(path)), None)  # noqa: PTH114 - see above
-
-
-def open_regular(path: str) -> BufferedReader:
-    """Open a local file to read; never one that would be waited for, such as a pipe or a device.
-
-    Raises
-    ------
-    SourceError
-        It is there and no regular file.
-    OSError
-        It cannot be opened.
-    """
-    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 - the caller closes it
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise SourceError(path, "is a pipe, a socket or a device", "a regular file")
-    return file
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def open_place(uri: str) -> Place:
@@ -427,25 +415,38 @@ def _info(fs: Any, path: str) -> dict[str, Any]:  # noqa: ANN401
 
 
 def _open_zip(path: str) -> RemotePlace:
+    """Return the inside of an archive; one that is known, and has not changed, is not opened again."""
+    parent, name = split_uri(path)
+    stamp = open_place(parent or "/").stat(name)
+    is_told = stamp is not None and (stamp.modified is not None or stamp.etag is not None)
+    archive = _known_archive(path, stamp) if is_told else _archive(path, stamp)
+    return RemotePlace(path, archive, "", listable=True, is_archive=True)
+
+
+def _archive(path: str, stamp: Fingerprint | None) -> Any:  # noqa: ANN401
     from zipfile import BadZipFile  # noqa: PLC0415
 
-    from fsspec.implementations.zip import ZipFileSystem  # noqa: PLC0415
+    from autodip_zarr.stores.archive import ArchiveFileSystem  # noqa: PLC0415
 
-    content = open_remote_file(path, _ARCHIVE_BLOCK_BYTES) if is_remote(path) else path
+    size = None if stamp is None else stamp.size_bytes
+    content = open_remote_file(path, _ARCHIVE_BLOCK_BYTES, size) if is_remote(path) else path
     try:
-        archive = ZipFileSystem(fo=content, mode="r")
+        return ArchiveFileSystem(content)
     except FileNotFoundError:
         raise
     except (OSError, BadZipFile, ValueError) as error:
         found = f"is no zip archive: {words(error)}"
         raise SourceError(public_uri(path), found, "a zipped Zarr store") from error
-    return RemotePlace(path, archive, "", listable=True, is_archive=True)
+
+
+_known_archive = lru_cache(maxsize=4)(_archive)
 
 
 def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe would be waited for
     try:
-        os.fsync(handle)
+        if not stat.S_ISFIFO(os.fstat(handle).st_mode):
+            os.fsync(handle)
     finally:
         os.close(handle)
 

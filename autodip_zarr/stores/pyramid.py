@@ -133,6 +133,8 @@ def are_levels_right(spec: TargetSpec) -> bool:
         with open_place(spec.uri).zarr_store(read_only=True) as store:
             whole = WholeStore(store)
             arrays = [zarr.open_array(whole, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
+            for array in arrays:
+                whole.expect(array)
             return all(
                 np.array_equal(coarse[region], means, equal_nan=means.dtype.kind == "f")
                 for fine, coarse in itertools.pairwise(arrays)

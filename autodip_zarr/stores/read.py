@@ -83,8 +83,9 @@ def _zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
     place = open_place(header.ref.uri)
     with place.zarr_store(read_only=True) as store:
         try:
-            key = join(header.ref.group, header.levels[0].path)
-            array = open_array(WholeStore(store, key), key, header.zarr_format)
+            whole = WholeStore(store)
+            array = open_array(whole, join(header.ref.group, header.levels[0].path), header.zarr_format)
+            whole.expect(array)
         except MemoryError:
             raise
         except Exception as error:  # zarr and its codecs have errors of their own

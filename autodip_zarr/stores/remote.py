@@ -51,8 +51,6 @@ class Patience:
     """Times that a request is made before it counts as failed."""
     timeout_s: float = 20.0
     """Seconds without a byte after which an attempt is broken off."""
-    whole_s: float = 300.0
-    """Seconds after which an attempt is broken off even if bytes still trickle in."""
 
     @classmethod
     def from_environment(cls) -> Patience:
@@ -65,6 +63,11 @@ class Patience:
         """
         attempts = _number(ATTEMPTS_VARIABLE, cls.attempts)
         return cls(attempts=max(int(attempts), 1), timeout_s=_number(TIMEOUT_VARIABLE, cls.timeout_s))
+
+    @property
+    def whole_s(self) -> float:
+        """Seconds after which an attempt is broken off even if bytes still trickle in: 15 time-outs."""
+        return 15 * self.timeout_s
 
     @property
     def first_wait_s(self) -> float:
@@ -214,6 +217,11 @@ def open_file_system(uri: str, *, asynchronous: bool = False) -> tuple[Any, str]
     options = _options(protocol)
     if asynchronous and options:  # file systems without options here are synchronous ones
         options["asynchronous"] = True
+    if protocol in ("http", "https"):
+        from autodip_zarr.stores.web import WebFileSystem  # noqa: PLC0415 - imports aiohttp
+
+        web = WebFileSystem(**options)
+        return web, web._strip_protocol(uri)
     fs, root = url_to_fs(uri, **options)
     if protocol in ("s3", "s3a"):
         fs.retries = 1

@@ -19,6 +19,34 @@ MAX_PLANE_PIXELS = 2**34
 MAX_CHUNK_BYTES = 2**32
 """Uncompressed bytes that are read at once."""
 
+_STORED_FACTOR = 2
+"""Bytes that a stored chunk may have for each of its decoded ones: compression of noise adds little, but some
+filters store wider numbers."""
+
+_STORED_SLACK = 64 * 1024
+"""Bytes that any object may have beyond that."""
+
+_STORED_A_CHUNK = 64
+"""Bytes that each chunk of a shard may have beyond that: its entry in the index, and headers of codecs."""
+
+
+def most_stored_bytes(decoded: int, chunks: int = 1) -> int:
+    """Return the size above which a stored object cannot honestly be what it should decode to.
+
+    Parameters
+    ----------
+    decoded : int
+        Bytes of its pixels.
+    chunks : int
+        Chunks that it holds.
+
+    Examples
+    --------
+    >>> most_stored_bytes(512 * 512 * 2)
+    1114176
+    """
+    return _STORED_FACTOR * decoded + _STORED_SLACK + _STORED_A_CHUNK * chunks
+
 
 def check_sizes(sizes: Mapping[str, int], where: str) -> None:
     """Refuse an image that is larger than any honest one.

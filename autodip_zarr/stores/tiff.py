@@ -11,9 +11,10 @@ from typing import Any
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
-from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place, open_regular
+from autodip_zarr.stores.place import METADATA_LIMIT, Place, open_place
 from autodip_zarr.stores.remote import open_remote_file
 from autodip_zarr.stores.texts import read_text
 from autodip_zarr.stores.uris import is_remote, local_path, split_uri

@@ -1,40 +1,52 @@
-"""Stores of zarr that refuse empty objects, note the checksums of what is written, or hold it back."""
+"""Stores of zarr that refuse empty or huge objects, note checksums of what is written, or hold it back."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Iterable
+from typing import Any
 
-from zarr.abc.store import ByteRequest, Store
+from zarr.abc.store import ByteRequest, RangeByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
 from autodip_zarr.stores.checksums import Checksum, checksum
+from autodip_zarr.stores.local_stores import ArchiveStore, FolderStore
+from autodip_zarr.stores.patient_store import DOCUMENTS
+from autodip_zarr.stores.place import METADATA_LIMIT
+from autodip_zarr.stores.sizes import most_stored_bytes
+from autodip_zarr.stores.uris import split_uri
 
 _CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
 
 
 class WholeStore(WrapperStore[Store]):
-    """Refuses chunks that zarr would take for missing, and read zeros: empty ones, and ones misnamed.
+    """Refuses chunks that zarr would take for missing, and and those far larger than their pixels.
 
-    For reading only. A chunk that is missing may lie under the name that it has with the other separator, as
-    after a copy by a tool that knew only one of the two, or with a metadata document from elsewhere.
+    For reading only. A chunk or shard of no bytes is none; and one that is missing may lie under the name
+    that it has with the other separator, as after a copy by a tool that knew only one of the two.
 
     Parameters
     ----------
     store : Store
         Where the bytes are.
-    array : str, optional
-        Key of an array whose missing chunks are looked for under their other name; that costs a request each.
     """
 
-    def __init__(self, store: Store, array: str | None = None) -> None:
+    def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._array = array
+        self._most_bytes = self._most_bytes_of_a_part = 0
+        self._arrays: set[str] = set()
 
-    def _with_store(self, store: Store) -> WholeStore:
-        return WholeStore(store, self._array)
+    def expect(self, array: Any) -> None:  # noqa: ANN401
+        """Let objects of an array be read, as large as they honestly are, under their own names only."""
+        self._arrays.add(array.path)
+        part = math.prod(array.chunks)
+        whole = part if array.shards is None else math.prod(array.shards)
+        size, inside = array.dtype.itemsize, math.ceil(whole / max(part, 1))
+        self._most_bytes = max(self._most_bytes, most_stored_bytes(whole * size, inside))
+        self._most_bytes_of_a_part = max(self._most_bytes_of_a_part, most_stored_bytes(part * size))
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -44,20 +56,29 @@ class WholeStore(WrapperStore[Store]):
         Raises
         ------
         ValueError
-            If there is the key, and nothing in it, or there is its other name.
+            If there is the key, and nothing in it, or more than there can honestly be, or its other name.
         """
-        found = await self._store.get(key, prototype, byte_range)
-        if found is None and self._array is not None:
-            await self._check_other_name(key, self._array)
-        if found is not None and len(found) == 0:
+        most = METADATA_LIMIT if split_uri(key)[1] in DOCUMENTS else self._most_bytes
+        if isinstance(self._store, FolderStore | ArchiveStore):  # others would make a request of their own
+            _check(key, await self._store.size(key), most)
+        if isinstance(byte_range, RangeByteRequest):
+            _check(key, byte_range.end - byte_range.start, self._most_bytes_of_a_part)
+        wanted = RangeByteRequest(0, most + 1) if byte_range is None else byte_range
+        found = await self._store.get(key, prototype, wanted)
+        if found is None:
+            await self._check_other_name(key)
+            return None
+        if len(found) == 0:
             raise ValueError(f"{key} is empty")
+        _check(key, len(found), most)
         return found
 
-    async def _check_other_name(self, key: str, array: str) -> None:
-        other = other_name(key.removeprefix(f"{array}/"))
-        if other is not None and await self._store.exists(f"{array}/{other}"):
-            told = f"the chunk {key} is missing, and {array}/{other} is there"
-            raise ValueError(f"{told}: the metadata of the array name another separator than its chunks have")
+    async def _check_other_name(self, key: str) -> None:
+        for array in self._arrays:
+            other = other_name(key.removeprefix(f"{array}/")) if key.startswith(f"{array}/") else None
+            if other is not None and await self._store.exists(f"{array}/{other}"):
+                told = f"the chunk {key} is missing, and {array}/{other} is there"
+                raise ValueError(f"{told}: its array's metadata name another separator than its chunks have")
 
     async def get_partial_values(
         self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
@@ -77,6 +98,11 @@ def other_name(chunk: str) -> str | None:
     if not _CHUNK.fullmatch(chunk):
         return None
     return chunk.replace(".", "/") if "." in chunk else chunk.replace("/", ".")
+
+
+def _check(key: str, size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"{key} has more than {most:,} bytes, which is more than its pixels can need")
 
 
 class NotingStore(WrapperStore[Store]):

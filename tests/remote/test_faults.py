@@ -216,5 +216,5 @@ def test_chunks_of_the_other_layout_on_a_server_are_failed_planes(tmp_path: Path
     with web_server(tmp_path) as web:
         done = run(f"{web}/x.zarr", "--output", tmp_path / "out")
     assert (done.exit_code, statuses(done)) == (1, ["failed"])
-    assert "another separator than its chunks have" in done.stderr
+    assert "another separator" in done.stderr
     assert not (tmp_path / "out/x.zarr").exists()

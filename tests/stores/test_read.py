@@ -116,7 +116,7 @@ def test_chunks_that_lie_in_the_other_layout_are_no_zeros(
     text = document.read_text().replace(f'separator": "{written}"', f'separator": "{said}"')
     document.write_text(text)
     header = read_header(only(path))
-    with pytest.raises(PixelError, match=r"z=1.*another separator than its chunks have"):
+    with pytest.raises(PixelError, match=r"z=1.*another separator"):
         read_planes(header, 0, [(0, 1)])
     archive = shutil.make_archive(str(tmp_path / "x.zarr"), "zip", path)
     with pytest.raises(PixelError, match="another separator"):
