@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit, urlunsplit
 
 from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, Treatment
 
@@ -18,20 +17,51 @@ SCHEMA: Final = 1
 
 _INCIDENTAL: Final = frozenset({"treatment", "uri", "modified"})
 """Fields of a recipe that may differ between two halves of one result."""
-_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^\s'\"<>]+")
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://(?:\S*@)?[^\s'\"<>]+")
+_CHAIN: Final = re.compile(r"::(?=[A-Za-z][A-Za-z0-9+.\-]*(?:://|::|$))")
+_USER: Final = re.compile(r"[^/?#\s]*@|[^/?#@\s]*:(?!\d*(?:[/?#]|$))\S*@")
+"""Before the host: all up to an ``@``, or more where what looks like a port is no number."""
+_SIGNATURE: Final = re.compile(
+    r"\?\S*\b(?:x-(?:amz|goog|ms)-[\w-]+|sig|signature|token|[a-z]+_token|api_?key|password)=[^\s'\"<>]*",
+    re.IGNORECASE,
+)
+"""The query of an address of which an error repeats the path alone."""
 _ABOUT: Final = ("evidence", "source.plate", ".match.warnings", ".reason")
 """Parts of paths of fields that tell why and where, and change no pixel."""
 
 
+def split_address(uri: str) -> tuple[str, str, str]:
+    """Split a URI into what everybody may read, ``user:password``, and its query; a path is public.
+
+    A password in which a slash or another sign was not encoded ends at the last ``@``.
+
+    Examples
+    --------
+    >>> split_address("http://me:a/b@host/x.zarr?token=1")
+    ('http://host/x.zarr', 'me:a/b', 'token=1')
+    >>> split_address("s3://bucket/you@lab/x.zarr")
+    ('s3://bucket/you@lab/x.zarr', '', '')
+    """
+    scheme, separator, rest = uri.partition("://")
+    if not separator or scheme.lower() == "file":
+        return uri, "", ""
+    secret = ""
+    if _USER.match(rest):
+        secret, _, rest = rest.rpartition("@")
+    rest, _, _fragment = rest.partition("#")
+    rest, _, query = rest.partition("?")
+    return f"{scheme}://{rest}", secret, query
+
+
 def public_uri(uri: str) -> str:
-    """Return a URI without user, password and query, for messages, logs and provenance; a path as it is."""
-    if "://" not in uri or uri.startswith("file://"):
-        return uri
-    try:
-        parts = urlsplit(uri)
-    except ValueError:  # no address at all, such as http://[
-        return re.sub(r"//[^/]*@|[?#].*", lambda found: found[0][:2] if found[0][0] == "/" else "", uri)
-    return urlunsplit((parts.scheme, parts.netloc.rsplit("@", 1)[-1], parts.path, "", ""))
+    """Return a URI without user, password and query, for messages, logs and provenance; a path as it is.
+
+    Examples
+    --------
+    >>> public_uri("simplecache::https://me:pw@host/x.zip?token=1")
+    'simplecache::https://host/x.zip'
+    """
+    return "::".join(split_address(part)[0] for part in _CHAIN.split(uri))
 
 
 def public_text(text: str) -> str:
@@ -42,7 +72,7 @@ def public_text(text: str) -> str:
     >>> public_text("http://me:pw@host/x.zarr: done, s3://bucket/x.zarr")
     'http://host/x.zarr: done, s3://bucket/x.zarr'
     """
-    return _URI.sub(lambda found: public_uri(found.group()), text)
+    return _SIGNATURE.sub("", _URI.sub(lambda found: public_uri(found.group()), text))
 
 
 def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:

@@ -92,7 +92,16 @@ def _write(text: bytes) -> None:
 
 
 class Group(click.Group):
-    """Turns errors of the package into one line and the right exit code."""
+    """Turns errors of the package into one line and the right exit code; hides credentials in arguments."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, addresses in them without credentials, so that nothing can repeat those."""
+        try:
+            public = [_concealed(argument) for argument in args]
+        except AutodipError as error:
+            say(f"error: {error}")
+            ctx.exit(EXIT_USAGE)
+        return super().parse_args(ctx, public)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's signature
         """Run the command that was named."""
@@ -118,6 +127,17 @@ class Group(click.Group):
         except KeyboardInterrupt as error:
             say("interrupted; the same command goes on where it stopped")
             ctx.exit(interrupted_code(error))
+
+
+def _concealed(argument: str) -> str:
+    from autodip_zarr.stores.credentials import conceal  # noqa: PLC0415 - keeps --help quick
+
+    if "://" not in argument:
+        return argument
+    option, separator, value = argument.partition("=")
+    if argument.startswith("-") and "://" not in option:
+        return f"{option}{separator}{conceal(value)}"
+    return conceal(argument)
 
 
 def _unexpected(error: Exception) -> str:

@@ -15,6 +15,7 @@ from autodip_zarr.run.cluster_file import LEAST_PROCESS_BYTES, SlurmJobs, read_c
 from autodip_zarr.run.clusters import COMM_TIMEOUT, DASHBOARD, NEVER_PAUSE, connect_cluster
 from autodip_zarr.run.dispatch import CALLS_PER_WORKER
 from autodip_zarr.run.machine import resolve_device, usable_cores
+from autodip_zarr.stores.credentials import keep, kept
 
 if TYPE_CHECKING:
     from distributed import Client, SpecCluster
@@ -142,6 +143,21 @@ def _machine_bytes() -> int:
 
     limit: int = MEMORY_LIMIT
     return limit
+
+
+def hand_over_credentials(client: Client) -> None:
+    """Tell every worker, also those that come later, with which credentials web addresses are asked."""
+    from distributed import WorkerPlugin  # noqa: PLC0415 - half a second, not needed for planning
+
+    known = kept()
+    if not any(known):
+        return
+
+    class Credentials(WorkerPlugin):
+        def setup(self, worker: Any) -> None:  # noqa: ANN401, ARG002 - as distributed calls it
+            keep(known)
+
+    client.register_plugin(Credentials(), name="autodip-credentials")
 
 
 def revive(client: Client) -> None:

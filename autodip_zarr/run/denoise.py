@@ -16,7 +16,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.blocks import plane_seconds
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.cluster_file import settle_cluster
-from autodip_zarr.run.connect import connect, worker_memory
+from autodip_zarr.run.connect import connect, hand_over_credentials, worker_memory
 from autodip_zarr.run.containers import Containers
 from autodip_zarr.run.dispatch import SILENCE_S, Call
 from autodip_zarr.run.fence import Fence
@@ -158,6 +158,7 @@ def carry_out(plan: Plan, choices: Choices, machine: Machine, watch: Watch = ign
         first = next(calls, None)
         if first is not None:
             with connect(machine) as client:
+                hand_over_credentials(client)
                 link = client.dashboard_link
                 run.tell(f"dashboard: {link}", {"event": "started", "dashboard": link})
                 start_limit_s = SILENCE_S if machine.is_local else None

@@ -20,6 +20,7 @@ from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import LARGEST, open_regular
+from autodip_zarr.stores.credentials import conceal
 from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.remote import (
     Patience,
@@ -390,6 +391,7 @@ def open_place(uri: str) -> Place:
     if not is_remote(uri):
         path = local_path(uri)
         return _open_zip(path) if is_zip(path) and Path(path).is_file() else LocalPlace(path)
+    uri = conceal(uri)
     uri = uri if uri.endswith("://") else uri.rstrip("/")
     try:
         if is_zip(public_uri(uri)):

@@ -9,6 +9,7 @@ from pathlib import Path
 from autodip_zarr.domain import ImageRef, Skipped
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.stores.credentials import conceal
 from autodip_zarr.stores.nodes import Node, group_above, join, read_node
 from autodip_zarr.stores.place import LocalPlace, Place, open_place
 from autodip_zarr.stores.tiff import is_tiff_name, read_tiff_source
@@ -54,7 +55,7 @@ def walk_results(sources: Sequence[str]) -> Iterator[ImageRef | Skipped]:
 
 def _walk(sources: Sequence[str], state: _Walk) -> Found:
     seen: set[tuple[str, str, int | None]] = set()
-    for source in sources:
+    for source in map(conceal, sources):
         state.folders.clear()
         empty = True
         for item in _source(source, state):

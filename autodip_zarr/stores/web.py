@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from fsspec.implementations.http import HTTPFileSystem
+from yarl import URL
 
 from autodip_zarr.regular_files import LARGEST
+from autodip_zarr.stores.credentials import query_of, user_of
 
 LARGEST_OBJECT = 2**32
 """Bytes above which an object is refused whose end alone was asked for, and all of it comes."""
@@ -20,6 +22,16 @@ class WebFileSystem(HTTPFileSystem):  # type: ignore[misc] # fsspec has no types
     fsspec's own takes in whatever comes: of a server that sends a whole object for each part, or that never
     ends, memory would be full before it could be told.
     """
+
+    def encode_url(self, url: str) -> URL:
+        """Return what is asked for: an address with the credentials that it came with."""
+        address: URL = super().encode_url(url)
+        if query := query_of(url):
+            joint = "&" if address.raw_query_string else "?"
+            address = URL(f"{address}{joint}{query}", encoded=True)
+        if (user := user_of(url)) is not None:
+            address = address.with_user(user[0]).with_password(user[1])
+        return address
 
     async def _cat_file(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import http.client
 import http.server
@@ -18,7 +19,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 KEY, SECRET = "AKIAEXAMPLEKEY", "verySecretWordOfTheTest"
 BUCKET = "archive"
@@ -103,6 +104,7 @@ class WebHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     folder: Path
     ranges = True
+    password: str | None = None
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
@@ -113,7 +115,18 @@ class WebHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.answer(body=True)
 
+    def is_known(self) -> bool:
+        """Return whether who asks has the password, as that of a user or as a signature."""
+        if self.password is None:
+            return True
+        user = base64.b64encode(f"me:{self.password}".encode()).decode()
+        signature = f"sig={quote(self.password, safe='')}"
+        return self.headers.get("Authorization") == f"Basic {user}" or urlsplit(self.path).query == signature
+
     def answer(self, *, body: bool) -> None:
+        if not self.is_known():
+            self.reply(403, {}, b"")
+            return
         path = self.folder / unquote(urlsplit(self.path).path).lstrip("/")
         if not path.is_file():
             self.reply(404, {}, b"no such file" if body else b"")
@@ -141,9 +154,11 @@ class WebHandler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def web_server(folder: Path, tls: ssl.SSLContext | None = None, *, ranges: bool = True) -> Iterator[str]:
-    """Serve a folder, and yield the address."""
-    handler = type("Handler", (WebHandler,), {"folder": folder, "ranges": ranges})
+def web_server(
+    folder: Path, tls: ssl.SSLContext | None = None, *, ranges: bool = True, password: str | None = None
+) -> Iterator[str]:
+    """Serve a folder, to those who have the password if there is one, and yield the address."""
+    handler = type("Handler", (WebHandler,), {"folder": folder, "ranges": ranges, "password": password})
     server = _Threaded(("127.0.0.1", 0), handler)
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
