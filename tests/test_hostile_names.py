@@ -26,6 +26,8 @@ NAMES = (
     "a" * 5000,
 )
 
+BREAKS = ("\n", "\r\n", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\u2028", "\u2029", "\x1b[1A")
+
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -86,3 +88,42 @@ def test_results_and_the_page_about_them(
     assert is_harmless(page)
     assert not [attack for attack in ("<script", "<img src=x", "<b>", "onerror=alert(1)>") if attack in page]
     assert "&lt;script&gt;alert(1)" in page
+
+
+def write_broken_names(folder: Path, breaks: list[str]) -> Path:
+    """Write images, a broken one and one that is skipped, whose names and channels hold line breaks."""
+    for number, one in enumerate(breaks):
+        name = f"{number}{one}error: z"
+        omero = {"channels": [{"label": name}], "name": name}
+        data = pixels((1, 8, 9))
+        write_image(folder / f"{name}.zarr", data, "cyx", 3, {"omero": omero, "microscope": {"x": name}})
+        (folder / f"broken{name}.zarr").mkdir()
+        (folder / f"broken{name}.zarr" / "zarr.json").write_text("{")
+        write_image(folder / f"chunk{name}.zarr", data, "cyx")
+        (folder / f"chunk{name}.zarr" / "0/c/0/0/0").write_bytes(b"no chunk")
+    return folder
+
+
+def test_a_break_in_a_name_begins_no_line(tmp_path: Path, quick_table: str, scheduler: str) -> None:
+    """Every command says as many lines as of names that have other letters there."""
+    counts = []
+    for place, breaks in (("hostile", list(BREAKS)), ("honest0", ["x" * len(one) for one in BREAKS])):
+        archive, results = write_broken_names(tmp_path / place / "in", breaks), tmp_path / place / "out"
+        fixed = ["--table", quick_table, "--scheduler", scheduler]
+        commands: list[list[object]] = [
+            ["plan", archive],
+            ["plan", archive, "--microscope", "nonsense"],
+            ["inspect", archive],
+            ["denoise", archive, "--output", results, *fixed],
+            ["denoise", archive, "--output", results, *fixed, "--seed", 1],
+            ["verify", results],
+            ["plan", archive / "missing\nerror: z"],
+            ["report", results, "--output", tmp_path / f"{place}.html"],
+        ]
+        outputs = [call(*command) for command in commands]
+        counts.append([len(done.output.splitlines()) for done in outputs])
+        for done in outputs:
+            assert is_harmless(done.output)
+            assert not [line for line in done.output.splitlines() if line.startswith("error: z")]
+    assert counts[0] == counts[1]
+    assert min(counts[0]) > 0

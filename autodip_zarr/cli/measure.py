@@ -81,7 +81,7 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
     if as_json:
         print_json(report.document())
     elif not report.is_empty:
-        show(report.text())
+        show(*report.lines())
     if interrupted is not None:
         sys.exit(interrupted_code(interrupted))
     sys.exit(EXIT_USAGE if report.is_empty else EXIT_INCOMPLETE if report.skipped else EXIT_DONE)

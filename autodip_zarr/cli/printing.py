@@ -16,20 +16,21 @@ EXIT_UNREAD: Final = 141
 """What a shell gives for a program whose reader has seen enough, as in ``| head``."""
 
 
-def say(text: str) -> None:
-    """Write a line for people, beside the results; where nobody can read it any more, the work goes on."""
+def say(*lines: str) -> None:
+    """Write lines for people, beside the results; where nobody can read them any more, the work goes on."""
     from autodip_zarr.report.streams import losing  # noqa: PLC0415
     from autodip_zarr.report.visible import visible  # noqa: PLC0415
 
     with losing(sys.stderr):
-        click.echo(visible(text), err=True)
+        for line in lines:
+            click.echo(visible(line), err=True)
 
 
-def show(text: str) -> None:
-    """Print text that may hold what was found in files."""
+def show(*lines: str) -> None:
+    """Print lines that may hold what was found in files, which begins no line of its own."""
     from autodip_zarr.report.visible import visible  # noqa: PLC0415
 
-    _print(visible(text) + "\n")
+    _print("".join(f"{visible(line)}\n" for line in lines))
 
 
 def _print(text: str) -> None:

@@ -35,7 +35,7 @@ def inspect(
     The table of --table can be corrected in a spreadsheet, and given back with --mapping.
     """
     from autodip_zarr.report.documents import inspection_document  # noqa: PLC0415
-    from autodip_zarr.report.inspection import InspectionTable, inspection_text  # noqa: PLC0415
+    from autodip_zarr.report.inspection import InspectionTable, inspection_lines  # noqa: PLC0415
     from autodip_zarr.run.inspect import InspectedImage, Inspection, Inspector  # noqa: PLC0415
 
     table, images, skipped = InspectionTable(), [], []
@@ -53,7 +53,7 @@ def inspect(
     if as_json:
         print_json(inspection_document(inspection))
     elif table_path is None and images:
-        show(inspection_text(inspection))
+        show(*inspection_lines(inspection))
     say_skipped(skipped)
     say_warnings(inspection.warnings)
     say(table.summary())
@@ -68,7 +68,7 @@ def inspect(
 @options.as_json
 def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
     """Print what would be done, without reading a pixel."""
-    from autodip_zarr.report.plans import plan_json, plan_text  # noqa: PLC0415
+    from autodip_zarr.report.plans import plan_json, plan_lines  # noqa: PLC0415
     from autodip_zarr.run.machine import settle_device  # noqa: PLC0415
     from autodip_zarr.run.plan import Planning  # noqa: PLC0415
 
@@ -78,7 +78,7 @@ def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any
             print_part(part)
         say_warnings(planning.warnings())
     else:
-        for line in plan_text(planning):
+        for line in plan_lines(planning):
             show(line)
     totals = planning.totals()
     found = totals.images + totals.complete + totals.left > 0
@@ -113,12 +113,11 @@ def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any
 def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None:  # noqa: ANN401
     """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""
     from autodip_zarr.report.pictures import before_and_after, compose  # noqa: PLC0415
-    from autodip_zarr.report.tables import preview_text  # noqa: PLC0415
+    from autodip_zarr.report.tables import preview_lines  # noqa: PLC0415
     from autodip_zarr.run.machine import settle_device  # noqa: PLC0415
     from autodip_zarr.run.preview import PlaneChoice, preview_plane  # noqa: PLC0415
 
     where = PlaneChoice(arguments["channel"], arguments["at_t"], arguments["at_z"], arguments["crop"])
     result = preview_plane(source, where, choices({**arguments, "any_contrast": True}), settle_device(device))
     compose([before_and_after(result.noisy, result.denoised)]).save(picture)
-    show(preview_text(result))
-    show(f"picture: {picture}")
+    show(*preview_lines(result), f"picture: {picture}")

@@ -58,7 +58,7 @@ def denoise(
     """
     from autodip_zarr.report.documents import run_document, skipped_document, summary_document  # noqa: PLC0415
     from autodip_zarr.report.progress import JsonLines, watching  # noqa: PLC0415
-    from autodip_zarr.report.tables import summary_text  # noqa: PLC0415
+    from autodip_zarr.report.tables import summary_lines  # noqa: PLC0415
     from autodip_zarr.run.cluster_file import memory_option  # noqa: PLC0415
     from autodip_zarr.run.denoise import denoise as run  # noqa: PLC0415
 
@@ -81,7 +81,7 @@ def denoise(
         with watching(sys.stderr) as watch:
             summary = run(sources, choices(arguments), machine, watch)
         say_skipped(summary.skipped)
-        say(summary_text(summary))
+        say(*summary_lines(summary))
     if as_json:
         print_json(summary_document(summary))
     code = exit_code_of(summary.skipped, found=bool(summary.images))
@@ -99,6 +99,6 @@ def demo(output: str, workers: int | None, table: str) -> None:
 
     with watching(sys.stderr) as watch:
         outcome = run_demo(output, Machine(workers=workers), watch, table)
-    show(outcome.table())
+    show(*outcome.table())
     for label, path in outcome.paths():
         show(f"{label}: {path}")

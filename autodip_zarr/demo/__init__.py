@@ -13,7 +13,7 @@ from autodip_zarr.domain import ImagePlan, Skipped
 from autodip_zarr.errors import TargetError
 from autodip_zarr.metrics import psnr
 from autodip_zarr.report.pictures import Panel, compose, display_window
-from autodip_zarr.report.tables import config_name, table_text
+from autodip_zarr.report.tables import config_name, table_lines
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.denoise import Watch, carry_out
 from autodip_zarr.run.machine import settle_device
@@ -50,10 +50,10 @@ class DemoOutcome:
     picture: Path
     """Noisy, denoised and clean side by side, PNG."""
 
-    def table(self) -> str:
-        """Return the numbers as a table."""
+    def table(self) -> list[str]:
+        """Return the numbers as the lines of a table."""
         rows = [(*r.cells, f"{r.before_db:.2f} dB", f"{r.after_db:.2f} dB") for r in self.rows]
-        return table_text(_COLUMNS, rows)
+        return table_lines(_COLUMNS, rows)
 
     def paths(self) -> list[tuple[str, Path]]:
         """Return what was written, with a label each."""

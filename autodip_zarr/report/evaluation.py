@@ -14,7 +14,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.report import html
 from autodip_zarr.report.html import Html
 from autodip_zarr.report.pictures import Panel, display_window, encode_panel
-from autodip_zarr.report.tables import table_text
+from autodip_zarr.report.tables import table_lines
 from autodip_zarr.run.crops import busiest_crop
 from autodip_zarr.run.evaluate import BLUR, UPPER_BOUND, EvaluatedPlane, Measurement
 
@@ -94,12 +94,12 @@ class EvaluationReport:
         """Return what was measured as ``evaluate --json`` prints it."""
         return {"pairs": [row.document for row in self._rows]}
 
-    def text(self) -> str:
-        """Return what was measured as a table, with the means over several planes and what it means."""
-        lines = [table_text(_COLUMNS, self._cells())]
+    def lines(self) -> list[str]:
+        """Return what was measured as lines of a table, with means over several planes and what it means."""
+        lines = table_lines(_COLUMNS, self._cells())
         if self._means():
-            lines += ["", table_text(_MEAN_COLUMNS, self._means())]
-        return "\n".join([*lines, "", *self._remarks()])
+            lines += ["", *table_lines(_MEAN_COLUMNS, self._means())]
+        return [*lines, "", *self._remarks()]
 
     def page(self) -> str:
         """Return a page with the numbers and with pictures side by side; it is whole in itself."""

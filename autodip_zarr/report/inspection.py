@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from autodip_zarr.domain import ChannelMetadata, ChannelPlan, Evidence
 from autodip_zarr.metadata import FIELDS, well_name
 from autodip_zarr.metadata.mapping import KEYS, NOTES, literal
-from autodip_zarr.report.tables import table_text
+from autodip_zarr.report.tables import table_lines
 from autodip_zarr.run.inspect import InspectedImage, Inspection
 from autodip_zarr.run.totals import group_name
 
@@ -23,14 +23,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SUMMARY = ("image", "channel", *FIELDS, "tier", "group")
 
 
-def inspection_text(inspection: Inspection) -> str:
+def inspection_lines(inspection: Inspection) -> list[str]:
     """Return metadata as understood: a line for each channel, then the evidence behind each value."""
     if not inspection.images:
-        return ""
-    lines = [table_text(_SUMMARY, [row for image in inspection.images for row in _summary(image)])]
+        return []
+    lines = table_lines(_SUMMARY, [row for image in inspection.images for row in _summary(image)])
     for image in inspection.images:
         lines += ["", _heading(image), *_details(image)]
-    return "\n".join(lines)
+    return lines
 
 
 def _heading(image: InspectedImage) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from autodip_zarr.domain import ImagePlan, Skipped, Totals
 from autodip_zarr.metadata import well_name
 from autodip_zarr.report.documents import planned_document, skipped_document, totals_document
-from autodip_zarr.report.tables import config_name, table_text
+from autodip_zarr.report.tables import config_name, table_lines
 from autodip_zarr.run.earlier import complaint
 from autodip_zarr.run.plan import Planning
 from autodip_zarr.run.totals import group_name
@@ -51,14 +51,14 @@ def _indented(value: object, spaces: int) -> str:
     return text.replace("\n", "\n" + " " * spaces)
 
 
-def plan_text(planning: Planning) -> Iterator[str]:
-    """Yield tables of what is to be done, each with its warnings and what is skipped, then the total."""
+def plan_lines(planning: Planning) -> Iterator[str]:
+    """Yield lines: tables of what is to be done, each with warnings and what is skipped, then the total."""
     items = iter(planning)
     while batch := list(islice(items, _ROWS_A_TABLE)):
         yield from _batch([item for item in batch if isinstance(item, ImagePlan)])
         yield from (skipped_line(item) for item in batch if isinstance(item, Skipped))
     yield from (f"warning: {warning}" for warning in planning.warnings())
-    yield totals_text(planning.totals())
+    yield from totals_lines(planning.totals())
 
 
 def skipped_line(skip: Skipped) -> str:
@@ -90,7 +90,7 @@ def _batch(images: Sequence[ImagePlan]) -> Iterator[str]:
     if rows:
         on_plates = any(image.plate for image in images)
         kept = [index for index, name in enumerate((*_COLUMNS, *_NUMBERS)) if on_plates or name not in _PLACE]
-        yield table_text(
+        yield from table_lines(
             [(*_COLUMNS, *_NUMBERS)[index] for index in kept],
             [[row[index] for index in kept] for row in rows],
         )
@@ -105,7 +105,7 @@ def _left_warning(image: ImagePlan) -> list[str]:
 _PLACE: Final = frozenset({"well", "field"})
 
 
-def totals_text(totals: Totals) -> str:
+def totals_lines(totals: Totals) -> list[str]:
     """Return what a plan comes to: planes, bytes, the cost of each group, and what is skipped."""
     cost = totals.relative_cost
     lines = [f"{totals.images} images, {totals.planes} planes, cost {cost_text(cost)} ({_UNIT})"]
@@ -123,7 +123,7 @@ def totals_text(totals: Totals) -> str:
             ]
             for one in totals.groups
         ]
-        lines.append(table_text(["group", "channels", "planes", "cost", "share"], rows))
+        lines += table_lines(["group", "channels", "planes", "cost", "share"], rows)
     lines += [f"skipped {count} times: {reason}" for reason, count in totals.skipped.items()]
     if totals.complete:
         lines.append(f"complete: {totals.complete} results, nothing is left to do for them")
@@ -131,7 +131,7 @@ def totals_text(totals: Totals) -> str:
         lines.append(f"left as they are: {totals.left} results, see the warnings above")
     if totals.errors:
         lines.append(f"cannot be done: {totals.errors}, see the errors above")
-    return "\n".join(lines)
+    return lines
 
 
 def cost_text(cost: float) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.report.documents import summary_line
+from autodip_zarr.report.visible import visible
 from autodip_zarr.run.denoise import Summary
 from autodip_zarr.run.preview import Preview
 from autodip_zarr.run.totals import group_name
@@ -20,9 +21,13 @@ _NARROWEST = 120
 _SHORT = 28
 """Cells of at most so many characters stay on one line; longer ones, such as paths, are folded."""
 
+_FIRST, _GAP = ":", "  "
+"""Marks the first line of a row while it is laid out: those in which a long cell goes on stay indented, so
+that none of them looks like a line of its own."""
 
-def table_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table as plain text; cells are shown as they are, whatever a file put into them.
+
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
+    """Return a table as lines of plain text; a cell begins none, whatever a file put into it.
 
     Parameters
     ----------
@@ -31,18 +36,20 @@ def table_text(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     rows : sequence of sequence
         Cells, shown with ``str``; ``None`` as a dash.
     """
-    texts = [["-" if cell is None else str(cell) for cell in row] for row in rows]
+    texts = [["-" if cell is None else visible(str(cell)) for cell in row] for row in rows]
     table = Table(box=None, pad_edge=False, show_edge=False)
+    table.add_column(_FIRST, no_wrap=True)
     for index, heading in enumerate(columns):
         is_short = all(len(row[index]) <= _SHORT for row in texts)
         table.add_column(heading, overflow="fold", no_wrap=is_short)
     for cells in texts:
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(_FIRST, *(Text(cell) for cell in cells))
     width = max(shutil.get_terminal_size().columns, _NARROWEST)
     console = Console(file=io.StringIO(), width=width, color_system=None)
     with console.capture() as capture:
         console.print(table)
-    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+    lines = [line.rstrip() for line in capture.get().split("\n")[:-1]]
+    return [line[1:].removeprefix(_GAP) if line.startswith(_FIRST) else line for line in lines]
 
 
 def config_name(config: DipConfig) -> str:
@@ -50,22 +57,20 @@ def config_name(config: DipConfig) -> str:
     return f"{config.depth}/{config.width}/{config.skip}/{config.iterations}"
 
 
-def preview_text(preview: Preview) -> str:
+def preview_lines(preview: Preview) -> list[str]:
     """Return what a preview was made with, and how long it and the whole channel take."""
     known, match = preview.channel, preview.match
     height, width = preview.noisy.shape
     hours = preview.seconds * preview.planes / 3600
-    return "\n".join(
-        [
-            f"channel {known.index} {known.name or ''}: {known.microscope or '?'}, {known.specimen or '?'}",
-            f"matched {group_name(match.group)} at tier {match.tier}: {config_name(match.config)}",
-            f"{height} x {width} pixels took {preview.seconds:.1f} s on one worker; "
-            f"{preview.planes} such planes take {hours:.2f} hours on one",
-        ]
-    )
+    return [
+        f"channel {known.index} {known.name or ''}: {known.microscope or '?'}, {known.specimen or '?'}",
+        f"matched {group_name(match.group)} at tier {match.tier}: {config_name(match.config)}",
+        f"{height} x {width} pixels took {preview.seconds:.1f} s on one worker; "
+        f"{preview.planes} such planes take {hours:.2f} hours on one",
+    ]
 
 
-def summary_text(summary: Summary) -> str:
+def summary_lines(summary: Summary) -> list[str]:
     """Return what became of a run: images, planes, wall time, and how long each configuration took."""
     lines = [summary_line(summary)]
     if summary.paces:
@@ -81,5 +86,5 @@ def summary_text(summary: Summary) -> str:
             )
             for pace in summary.paces
         ]
-        lines.append(table_text(("configuration", "planes", "seconds per plane"), rows))
-    return "\n".join(lines)
+        lines += table_lines(("configuration", "planes", "seconds per plane"), rows)
+    return lines

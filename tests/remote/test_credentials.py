@@ -19,7 +19,7 @@ from autodip_zarr.stores.credentials import conceal, kept
 from autodip_zarr.stores.remote import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
-from ..run.results import planes
+from ..run.results import Run, planes
 from ..samples import make_sample
 from ..stores.builders import write_plate
 from .servers import web_server
@@ -66,14 +66,14 @@ def call(*arguments: object) -> Result:
 @pytest.mark.parametrize("name", ["x.zarr", "old.zarr", "x.ome.tif"])
 @pytest.mark.parametrize("form", ["user", "slash", "signed"])
 def test_an_address_with_credentials_is_read(
-    tmp_path: Path, web: str, quick_table: str, name: str, form: str
+    tmp_path: Path, web: str, run: Run, name: str, form: str
 ) -> None:
     address = f"{web}/{name}"
     named = signed(address) if form == "signed" else with_user(address, encoded=form == "user")
-    done = call("denoise", named, "--output", tmp_path / "out", "--table", quick_table, "--device", "cpu")
+    done = run(named, "--output", tmp_path / "out")
     assert done.exit_code == 0, done.output
     (result,) = (tmp_path / "out").iterdir()
-    here = call("denoise", tmp_path / "served" / name, "--output", tmp_path / "here", "--table", quick_table)
+    here = run(tmp_path / "served" / name, "--output", tmp_path / "here")
     assert here.exit_code == 0, here.output
     np.testing.assert_array_equal(planes(result), planes(tmp_path / "here" / result.name))
     assert call("verify", result).exit_code == 0

@@ -13,14 +13,22 @@ import pytest
 from click.testing import CliRunner, Result
 
 from autodip_zarr.cli import main
-from autodip_zarr.errors import SourceError
-from autodip_zarr.stores import create_file, delete_file, read_file, walk, write_file
+from autodip_zarr.errors import PixelError, SourceError
+from autodip_zarr.stores import (
+    create_file,
+    delete_file,
+    read_file,
+    read_header,
+    read_planes,
+    walk,
+    write_file,
+)
 from autodip_zarr.stores.place import open_place
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..run.results import Run, planes, statuses
 from ..samples import make_sample, write_archive
-from ..stores.builders import write_plate
+from ..stores.builders import only, pixels, write_image, write_plate
 from .conftest import download, upload
 from .servers import KEY, SECRET, Proxy
 
@@ -160,3 +168,15 @@ def test_small_files_in_a_bucket(bucket: str) -> None:
     delete_file(uri)
     delete_file(uri)
     assert read_file(uri) is None
+
+
+def test_an_empty_chunk_is_damage(tmp_path: Path, bucket: str) -> None:
+    """A part is asked for, which an empty object does not have."""
+    path = write_image(tmp_path / "x.zarr", pixels((2, 16, 16)), "zyx")
+    (path / "0/c/1/0/0").write_bytes(b"")
+    for file in (one for one in path.rglob("*") if one.is_file()):
+        write_file(f"{bucket}/x.zarr/{file.relative_to(path)}", file.read_bytes())
+    header = read_header(only(f"{bucket}/x.zarr"))
+    read_planes(header, 0, [(0, 0)])
+    with pytest.raises(PixelError, match="is empty"):
+        read_planes(header, 0, [(0, 1)])
