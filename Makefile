@@ -26,7 +26,7 @@ bench: $(READY)
 # The runs on Slurm skip, and say so, where it cannot be installed.
 soak: $(READY)
 	tests/slurm/slurm install || true
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
