@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.errors import OptionError, WorkerError
-from autodip_zarr.run.connect import revive
+from autodip_zarr.run.connect import known_workers, revive
 from autodip_zarr.run.dispatch import SILENCE_S, Call, Dispatcher, Offer
 from autodip_zarr.run.memory import PROCESS_BYTES
 
@@ -117,7 +117,7 @@ def drive(
     OptionError
         If no worker offers the device.
     WorkerError
-        If no worker comes in the time that the terms allow.
+        If no worker comes in the time that the terms allow, or the scheduler is gone.
     """
     _Drive(client, Dispatcher(calls, terms.time_limit_s), done, terms).run()
 
@@ -156,7 +156,7 @@ class _Drive:
         now = time.monotonic()
         if now - self.looked_s < _LOOK_EVERY_S:
             return
-        workers = suitable(self.client.scheduler_info(n_workers=-1)["workers"], self.terms.device)
+        workers = suitable(known_workers(self.client), self.terms.device)
         offers = {address: offer for address, offer in workers.items() if address not in self.avoided}
         for call in self.dispatcher.seat(offers, now):
             address = self._forget(call)
@@ -229,12 +229,14 @@ class _Drive:
 
         began_s = time.monotonic()
         while True:
-            with suppress(TimeoutError):
+            with suppress(OSError):  # too late, or without a connection
                 error = future.exception(timeout=_ANSWER_WITHIN_S)
+                if future.cancelled():  # as all are once the connection to the scheduler was lost
+                    known_workers(self.client)
+                    return WorkerError(f"worker {address}", _GONE)
                 answer = future.result(timeout=_ANSWER_WITHIN_S) if error is None else error
                 break
-            workers = self.client.scheduler_info(n_workers=-1)["workers"]
-            if address not in workers or time.monotonic() - began_s > SILENCE_S:
+            if address not in known_workers(self.client) or time.monotonic() - began_s > SILENCE_S:
                 return WorkerError(f"worker {address}", f"{_GONE} before it could say what came out")
         if future.status == "error" and not isinstance(answer, KilledWorker):
             return answer
