@@ -85,8 +85,9 @@ def _started(machine: Machine) -> SpecCluster:
     Raises
     ------
     WorkerError
-        They end each time.
+        They end each time, or there is no address space for even one.
     """
+    _check_address_space()
     for _ in range(_STARTS - 1):
         with suppress(RuntimeError):
             return _local_cluster(machine)
@@ -95,6 +96,18 @@ def _started(machine: Machine) -> SpecCluster:
     except RuntimeError as error:
         hint = "look for too little memory or address space (`ulimit -v`), or a full /tmp"
         raise WorkerError("workers", f"cannot be started ({error})", "processes that stay", hint) from error
+
+
+def _check_address_space() -> None:
+    """Refuse a limit of address space under which not even Dask starts, nor says in order that it does not."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has neither
+    except ImportError:
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < LEAST_PROCESS_BYTES:
+        found = f"cannot be started in {limit / 1e9:.2f} GB of address space (`ulimit -v`)"
+        raise WorkerError("workers", found, f"at least {LEAST_PROCESS_BYTES / 1e9:.0f} GB a process")
 
 
 def _local_cluster(machine: Machine) -> SpecCluster:
