@@ -99,7 +99,7 @@ def _started(machine: Machine) -> SpecCluster:
 
 
 def _check_address_space() -> None:
-    """Refuse a limit of address space under which not even Dask starts, nor says in order that it does not."""
+    """Refuse a limit of address space under which not even Dask starts, and says so in disorder."""
     try:
         import resource  # noqa: PLC0415 - Windows has neither
     except ImportError:
