@@ -177,7 +177,8 @@ class _Drive:
         self.avoided.add(address)
         calls = self.dispatcher.seats.pop(address).calls
         if self.client.cluster is not None:
-            self.client.restart_workers([address], timeout=_ANSWER_WITHIN_S, raise_for_error=False)
+            with suppress(KeyError):  # Dask's, where the worker went by itself meanwhile
+                self.client.restart_workers([address], timeout=_ANSWER_WITHIN_S, raise_for_error=False)
         for call in calls:
             self._forget(call)
             self._lose(call, WorkerError(f"worker {address}", how))
