@@ -29,6 +29,8 @@ _GONE: Final = "died or lost its connection"
 _LOOK_EVERY_S: Final = 1.0
 _ANSWER_WITHIN_S: Final = 20.0
 _REVIVE_EVERY_S: Final = 20.0
+_RESTART_WITHIN_S: Final = 300.0
+"""How long a worker may take to start anew: Dask drops one for ever that is later, as on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ class _Drive:
         calls = self.dispatcher.seats.pop(address).calls
         if self.client.cluster is not None:
             with suppress(KeyError):  # Dask's, where the worker went by itself meanwhile
-                self.client.restart_workers([address], timeout=_ANSWER_WITHIN_S, raise_for_error=False)
+                self.client.restart_workers([address], timeout=_RESTART_WITHIN_S, raise_for_error=False)
         for call in calls:
             self._forget(call)
             self._lose(call, WorkerError(f"worker {address}", how))
