@@ -47,6 +47,20 @@ def run_out_of_memory(_argument: int) -> None:
     raise MemoryError
 
 
+class NeverHandedOver:
+    """What a call comes to whose worker stops just when it is asked for it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Stop the process that packs this."""
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return NeverHandedOver, ()
+
+
+def done_and_hung(_argument: int) -> NeverHandedOver:
+    """Be done, and hand nothing over."""
+    return NeverHandedOver()
+
+
 def square(number: int) -> int:
     """Work."""
     time.sleep(0.05)
@@ -72,6 +86,24 @@ def test_calls_that_kill_or_hang_are_given_up_and_all_others_are_made() -> None:
     assert sum("no answer for 4 s; what it had is tried again" in line for line in told) >= 2
     assert sum("died or lost its connection" in line and "tried again" in line for line in told) >= 2
     assert sum("what it had is given up" in line for line in told) == 3
+
+
+def test_a_worker_that_hangs_when_it_is_done_holds_up_nobody_and_is_found() -> None:
+    answers: list[tuple[float, object]] = []
+
+    def done(_call: Call, answer: object) -> Iterable[Call]:
+        answers.append((time.monotonic(), answer))
+        return ()
+
+    calls = [Call(done_and_hung, -1), *(Call(square, number) for number in range(20))]
+    with connect(Machine("cpu", workers=2)) as client:
+        began = time.monotonic()
+        drive(client, iter(calls), done, Terms("cpu", 15.0, lambda _: None))
+    first = sorted(when for when, answer in answers if isinstance(answer, int))
+    assert len(first) == 20
+    assert first[9] - began < 15, "the other worker went on"
+    (given_up,) = (answer for _, answer in answers if not isinstance(answer, int))
+    assert isinstance(given_up, WorkerError)
 
 
 def denoise_while(how: signal.Signals, tmp_path: Path, table: str, limit_s: int) -> str:
