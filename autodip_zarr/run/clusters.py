@@ -34,6 +34,9 @@ DASHBOARD: Final = "127.0.0.1:0"
 COMM_TIMEOUT: Final = "300s"
 """How long Dask waits for a connection or an acknowledgement: on a busy machine all comes late."""
 
+LOADED_FIRST: Final = "autodip_zarr.run.ready"
+"""Module that a worker process loads before it counts as started."""
+
 NEVER_PAUSE: Final = ("target", "spill", "pause")
 """What workers must not do as memory fills: nothing in them can be spilled, and freed memory stays in the
 process, so that one that paused would never go on."""
@@ -114,6 +117,7 @@ def slurm_options(jobs: SlurmJobs) -> dict[str, Any]:
     variables |= dict(jobs.environment)
     prologue = [f"export {name}={shlex.quote(text)}" for name, text in variables.items()]
     prologue += [f"module load {shlex.quote(module)}" for module in jobs.modules]
+    resources = ["--resources", "GPU=1"] if jobs.device == "cuda" else []
     options = {
         "cores": jobs.processes * CALLS_PER_WORKER,
         "processes": jobs.processes,
@@ -124,7 +128,7 @@ def slurm_options(jobs: SlurmJobs) -> dict[str, Any]:
         "account": jobs.account,
         "job_extra_directives": list(jobs.directives),
         "job_script_prologue": prologue,
-        "worker_extra_args": ["--resources", "GPU=1"] if jobs.device == "cuda" else [],
+        "worker_extra_args": ["--preload", LOADED_FIRST, *resources],
         "python": None if jobs.python is None else shlex.quote(jobs.python),
         "interface": jobs.interface,
         "local_directory": None if jobs.local_folder is None else shlex.quote(jobs.local_folder),

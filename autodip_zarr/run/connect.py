@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from autodip_zarr.errors import OptionError, WorkerError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.cluster_file import LEAST_PROCESS_BYTES, SlurmJobs, read_cluster
-from autodip_zarr.run.clusters import COMM_TIMEOUT, DASHBOARD, NEVER_PAUSE, connect_cluster
-from autodip_zarr.run.dispatch import CALLS_PER_WORKER
+from autodip_zarr.run.clusters import COMM_TIMEOUT, DASHBOARD, LOADED_FIRST, NEVER_PAUSE, connect_cluster
+from autodip_zarr.run.dispatch import CALLS_PER_WORKER, SILENCE_S
 from autodip_zarr.run.machine import resolve_device, usable_cores
 from autodip_zarr.stores.credentials import keep, kept
 
@@ -28,15 +28,17 @@ _SETTINGS: Final = {
     "distributed.scheduler.worker-ttl": None,
     **{f"distributed.comm.timeouts.{what}": COMM_TIMEOUT for what in ("connect", "tcp")},
     **{f"distributed.worker.memory.{what}": False for what in NEVER_PAUSE},
+    "distributed.worker.preload": [LOADED_FIRST],
     "distributed.scheduler.http.routes": [
         f"distributed.http.{what}" for what in ("scheduler.prometheus", "health", "statics")
     ],
     "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",
 }
 """Of Dask. A block whose worker died is tried again by this program, which gives it a worker to itself, and
-which says what went wrong: remarks of worker processes would stand between the lines of ``--log-json``.
-Whether a worker has hung is told by its steps: on a busy machine it may be minutes late with all else. Beside
-the dashboard the scheduler answers neither with logs nor with call stacks, and fetches nothing by proxy."""
+which says what went wrong: remarks of worker processes would stand between the lines of ``--log-json``. A
+worker that cannot load what it needs ends while it starts. Whether a worker has hung is told by its steps: on
+a busy machine it may be minutes late with all else. Beside the dashboard the scheduler answers neither with
+logs nor with call stacks, and fetches nothing by proxy."""
 
 
 @contextmanager
@@ -55,6 +57,7 @@ def connect(machine: Machine) -> Iterator[Client]:
     """
     import dask  # noqa: PLC0415 - half a second, not needed for planning
     from distributed import Client  # noqa: PLC0415 - see above
+    from distributed.utils import silence_logging_cmgr  # noqa: PLC0415 - see above
 
     if machine.scheduler is not None:
         try:
@@ -64,7 +67,8 @@ def connect(machine: Machine) -> Iterator[Client]:
             raise OptionError(
                 "--scheduler", f"{machine.scheduler}: {error}", "a Dask scheduler", hint
             ) from error
-        with client:
+        # a client that finds nobody writes of it with tracebacks; here `known_workers` says it
+        with silence_logging_cmgr(logging.CRITICAL), client:
             yield client
         return
     with dask.config.set(_SETTINGS):
@@ -82,8 +86,9 @@ def _started(machine: Machine) -> SpecCluster:
     Raises
     ------
     WorkerError
-        They end each time.
+        They end each time, or there is no address space for even one.
     """
+    _check_address_space()
     for _ in range(_STARTS - 1):
         with suppress(RuntimeError):
             return _local_cluster(machine)
@@ -92,6 +97,18 @@ def _started(machine: Machine) -> SpecCluster:
     except RuntimeError as error:
         hint = "look for too little memory or address space (`ulimit -v`), or a full /tmp"
         raise WorkerError("workers", f"cannot be started ({error})", "processes that stay", hint) from error
+
+
+def _check_address_space() -> None:
+    """Refuse a limit of address space under which not even Dask starts, and says so in disorder."""
+    try:
+        import resource  # noqa: PLC0415 - Windows has neither
+    except ImportError:
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < LEAST_PROCESS_BYTES:
+        found = f"cannot be started in {limit / 1e9:.2f} GB of address space (`ulimit -v`)"
+        raise WorkerError("workers", found, f"at least {LEAST_PROCESS_BYTES / 1e9:.0f} GB a process")
 
 
 def _local_cluster(machine: Machine) -> SpecCluster:
@@ -111,6 +128,26 @@ def _local_cluster(machine: Machine) -> SpecCluster:
     place = {"host": "127.0.0.1", "dashboard_address": DASHBOARD}
     scheduler = {"cls": Scheduler, "options": place | secured}
     return SpecCluster(workers, scheduler, silence_logs=logging.CRITICAL, security=secured["security"])
+
+
+def known_workers(client: Client) -> Mapping[str, Mapping[str, Any]]:
+    """Return what the scheduler says of each of its workers, by address.
+
+    Raises
+    ------
+    WorkerError
+        It is not there any more, or does not answer.
+    """
+    scheduler: Any = client.scheduler  # never None in a client that has connected
+    try:
+        # what Dask's own `scheduler_info` answers once nobody is there is what it heard last
+        known = client.sync(scheduler.identity, n_workers=-1, callback_timeout=SILENCE_S)
+    except (OSError, RuntimeError) as error:  # the latter where the client has closed itself meanwhile
+        hint = "start it and its workers again: the same command goes on where it stopped"
+        where = f"scheduler {scheduler.address}"
+        raise WorkerError(where, "is gone, or does not answer any more", "a Dask scheduler", hint) from error
+    workers: Mapping[str, Mapping[str, Any]] = known["workers"]
+    return workers
 
 
 def worker_memory(machine: Machine) -> int | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -12,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.errors import OptionError, WorkerError
-from autodip_zarr.run.connect import revive
-from autodip_zarr.run.dispatch import SILENCE_S, Call, Dispatcher, Offer
+from autodip_zarr.run.connect import known_workers, revive
+from autodip_zarr.run.dispatch import Call, Dispatcher, Offer
 from autodip_zarr.run.memory import PROCESS_BYTES
 
 if TYPE_CHECKING:
@@ -27,8 +29,9 @@ _METRIC: Final = "autodip_activity"
 
 _GONE: Final = "died or lost its connection"
 _LOOK_EVERY_S: Final = 1.0
-_ANSWER_WITHIN_S: Final = 20.0
 _REVIVE_EVERY_S: Final = 20.0
+_RESTART_WITHIN_S: Final = 300.0
+"""How long a worker may take to start anew: Dask drops one for ever that is later, as on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def drive(
     OptionError
         If no worker offers the device.
     WorkerError
-        If no worker comes in the time that the terms allow.
+        If no worker comes in the time that the terms allow, or the scheduler is gone.
     """
     _Drive(client, Dispatcher(calls, terms.time_limit_s), done, terms).run()
 
@@ -133,11 +136,12 @@ class _Drive:
         terms: Terms,
     ) -> None:
         self.client = client
+        self.loop: Any = client.loop  # never None in a client that has connected
         self.dispatcher = dispatcher
         self.done = done
         self.terms = terms
         self.running: dict[Future[Any], tuple[str, Call]] = {}
-        self.answers: SimpleQueue[Future[Any]] = SimpleQueue()
+        self.answers: SimpleQueue[tuple[Future[Any], object]] = SimpleQueue()
         self.avoided: set[str] = set()
         self.looked_s = float("-inf")
         self.revived_s = time.monotonic()
@@ -149,14 +153,14 @@ class _Drive:
                 self._submit(*placed)
             may_wait = not self.dispatcher.look_ahead()
             with suppress(Empty):
-                self._take(self.answers.get(timeout=_LOOK_EVERY_S if may_wait else 0.001))
+                self._take(*self.answers.get(timeout=_LOOK_EVERY_S if may_wait else 0.001))
 
     def _look(self) -> None:
         """See which workers there are, and which have hung."""
         now = time.monotonic()
         if now - self.looked_s < _LOOK_EVERY_S:
             return
-        workers = suitable(self.client.scheduler_info(n_workers=-1)["workers"], self.terms.device)
+        workers = suitable(known_workers(self.client), self.terms.device)
         offers = {address: offer for address, offer in workers.items() if address not in self.avoided}
         for call in self.dispatcher.seat(offers, now):
             address = self._forget(call)
@@ -177,7 +181,8 @@ class _Drive:
         self.avoided.add(address)
         calls = self.dispatcher.seats.pop(address).calls
         if self.client.cluster is not None:
-            self.client.restart_workers([address], timeout=_ANSWER_WITHIN_S, raise_for_error=False)
+            with suppress(KeyError):  # Dask's, where the worker went by itself meanwhile
+                self.client.restart_workers([address], timeout=_RESTART_WITHIN_S, raise_for_error=False)
         for call in calls:
             self._forget(call)
             self._lose(call, WorkerError(f"worker {address}", how))
@@ -188,13 +193,13 @@ class _Drive:
             call_on_worker, call.function, call.argument, pure=False, workers=[address], resources=resources
         )
         self.running[future] = address, call
-        future.add_done_callback(self.answers.put)
+        self.loop.add_callback(self._fetch, future)
 
-    def _take(self, future: Future[Any]) -> None:
+    def _take(self, future: Future[Any], answer: object) -> None:
         if future not in self.running:  # its worker was given up
             return
         address, call = self.running.pop(future)
-        answer = self._answer(future, address)
+        answer = self._judged(future, address, answer)
         self.dispatcher.answered(address, call, time.monotonic())
         if isinstance(answer, WorkerError | MemoryError):
             self.looked_s = float("-inf")
@@ -219,26 +224,33 @@ class _Drive:
                 return address
         return ""
 
-    def _answer(self, future: Future[Any], address: str) -> object:
-        """Return the result of a call, or what it raised; a `WorkerError` if its worker is lost.
+    async def _fetch(self, future: Future[Any]) -> None:
+        """Wait for what comes out of a call, and queue it.
 
-        A worker on a busy machine may take minutes to hand over what it is done with; it is lost once Dask
-        knows it no more, or makes no step.
+        Beside the driver, on the thread of Dask's client: a worker on a busy machine may take minutes to hand
+        over what it is done with, and one that has hung never does, which nobody else waits for.
         """
+        while True:
+            try:
+                error = await future.exception()
+                answer = await future.result() if error is None else error
+            except OSError:  # without a connection for a while
+                await asyncio.sleep(_LOOK_EVERY_S)
+            except CancelledError:  # by this program, or as all are once the scheduler was lost
+                answer = None
+                break
+            else:
+                break
+        self.answers.put((future, answer))
+
+    def _judged(self, future: Future[Any], address: str, answer: object) -> object:
+        """Return the result of a call, or what it raised; a `WorkerError` if its worker is lost."""
         from distributed import KilledWorker  # noqa: PLC0415 - half a second, not needed for planning
 
-        began_s = time.monotonic()
-        while True:
-            with suppress(TimeoutError):
-                error = future.exception(timeout=_ANSWER_WITHIN_S)
-                answer = future.result(timeout=_ANSWER_WITHIN_S) if error is None else error
-                break
-            workers = self.client.scheduler_info(n_workers=-1)["workers"]
-            if address not in workers or time.monotonic() - began_s > SILENCE_S:
-                return WorkerError(f"worker {address}", f"{_GONE} before it could say what came out")
-        if future.status == "error" and not isinstance(answer, KilledWorker):
-            return answer
-        if future.status == "finished":
-            return answer
-        hint = "it may have run out of memory: take fewer --workers"
-        return WorkerError(f"worker {address}", _GONE, hint=hint)
+        if future.cancelled():
+            known_workers(self.client)  # if the scheduler is gone, no worker is to blame
+            return WorkerError(f"worker {address}", _GONE)
+        if isinstance(answer, KilledWorker):
+            hint = "it may have run out of memory: take fewer --workers"
+            return WorkerError(f"worker {address}", _GONE, hint=hint)
+        return answer

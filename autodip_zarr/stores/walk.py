@@ -10,6 +10,7 @@ from autodip_zarr.domain import ImageRef, Skipped
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.credentials import conceal
+from autodip_zarr.stores.messages import words
 from autodip_zarr.stores.nodes import Node, group_above, join, read_node
 from autodip_zarr.stores.place import LocalPlace, Place, open_place
 from autodip_zarr.stores.tiff import is_tiff_name, read_tiff_source
@@ -178,7 +179,11 @@ def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> 
 def _seen(place: Place, key: str, state: _Walk) -> bool:
     if not isinstance(place, LocalPlace):
         return False
-    status = Path(place.where(key)).stat()
+    path = place.where(key)
+    try:
+        status = Path(path).stat()
+    except OSError as error:  # it was deleted since its folder was listed
+        raise SourceError(path, f"cannot be listed: {words(error)}") from error
     identity = (status.st_dev, status.st_ino)
     known = identity in state.folders
     state.folders.add(identity)

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import dask
 import numpy as np
 import psutil
 import pytest
 
 from autodip_zarr.errors import WorkerError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.connect import connect
+from autodip_zarr.run.connect import connect, known_workers
 from autodip_zarr.run.dispatch import Call
 from autodip_zarr.run.schedule import Terms, drive
 from autodip_zarr.stores.sample import write_sample_tiff
@@ -44,6 +45,20 @@ def hang(_argument: int) -> None:
 def run_out_of_memory(_argument: int) -> None:
     """Fail as numpy does where memory is short."""
     raise MemoryError
+
+
+class NeverHandedOver:
+    """What a call comes to whose worker stops just when it is asked for it."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Stop the process that packs this."""
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return NeverHandedOver, ()
+
+
+def done_and_hung(_argument: int) -> NeverHandedOver:
+    """Be done, and hand nothing over."""
+    return NeverHandedOver()
 
 
 def square(number: int) -> int:
@@ -71,6 +86,24 @@ def test_calls_that_kill_or_hang_are_given_up_and_all_others_are_made() -> None:
     assert sum("no answer for 4 s; what it had is tried again" in line for line in told) >= 2
     assert sum("died or lost its connection" in line and "tried again" in line for line in told) >= 2
     assert sum("what it had is given up" in line for line in told) == 3
+
+
+def test_a_worker_that_hangs_when_it_is_done_holds_up_nobody_and_is_found() -> None:
+    answers: list[tuple[float, object]] = []
+
+    def done(_call: Call, answer: object) -> Iterable[Call]:
+        answers.append((time.monotonic(), answer))
+        return ()
+
+    calls = [Call(done_and_hung, -1), *(Call(square, number) for number in range(20))]
+    with connect(Machine("cpu", workers=2)) as client:
+        began = time.monotonic()
+        drive(client, iter(calls), done, Terms("cpu", 15.0, lambda _: None))
+    first = sorted(when for when, answer in answers if isinstance(answer, int))
+    assert len(first) == 20
+    assert first[9] - began < 15, "the other worker went on"
+    (given_up,) = (answer for _, answer in answers if not isinstance(answer, int))
+    assert isinstance(given_up, WorkerError)
 
 
 def denoise_while(how: signal.Signals, tmp_path: Path, table: str, limit_s: int) -> str:
@@ -155,3 +188,42 @@ def level_of_dask() -> int:
 def test_workers_write_no_remarks_of_dask_between_the_lines_for_machines() -> None:
     with connect(Machine("cpu", workers=1)) as client:
         assert list(client.run(level_of_dask).values()) == [logging.CRITICAL]
+
+
+def limited(kilobytes: int, run: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run under a limit of address space, as clusters set it."""
+    shell = ["bash", "-c", f'ulimit -v {kilobytes} && exec "$@"', "bash", *run]
+    return subprocess.run(shell, capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize(
+    "kilobytes",
+    [1_150_000, *(pytest.param(n, marks=pytest.mark.soak) for n in (700_000, 1_000_000))],
+)
+def test_workers_that_cannot_load_what_they_need_end_the_run_in_one_line(
+    tmp_path: Path, quick_table: str, kilobytes: int
+) -> None:
+    write_sample_tiff(tmp_path / "x.ome.tif", make_sample("x", (2, 1, 2, 24, 24)))
+    run = limited(kilobytes, command(tmp_path / "x.ome.tif", tmp_path / "out", quick_table))
+    assert run.returncode == 1, run.stderr
+    assert "Traceback" not in run.stderr
+    (line,) = (line for line in run.stderr.splitlines() if line.startswith("error: "))
+    assert "cannot be started" in line
+    assert "ulimit -v" in line
+
+
+def test_enough_address_space_is_enough(tmp_path: Path, quick_table: str) -> None:
+    write_sample_tiff(tmp_path / "x.ome.tif", make_sample("x", (2, 1, 2, 24, 24)))
+    run = limited(3_000_000, command(tmp_path / "x.ome.tif", tmp_path / "out", quick_table))
+    assert run.returncode == 0, run.stderr
+
+
+def test_no_worker_seems_gone_while_dask_asks_for_something_else_in_between() -> None:
+    """Dask's client asks now and then for a list without workers, and keeps one answer for everybody."""
+    with (
+        dask.config.set({"distributed.client.scheduler-info-interval": "1ms"}),
+        connect(Machine("cpu", workers=1)) as client,
+    ):
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            assert len(known_workers(client)) == 1
