@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from .samples import write_slower_table
+
+settings.register_profile("shared machine", deadline=None)  # a slow moment is no fault
+settings.load_profile("shared machine")
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared"

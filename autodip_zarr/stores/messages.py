@@ -10,7 +10,7 @@ def words(error: BaseException) -> str:
 
     Examples
     --------
-    >>> words(ValueError("cannot open https://me:pw@host/x?token=1\\nnow"))
+    >>> words(ValueError("cannot open https://me:pw@host/x?token=1\nnow"))
     'cannot open https://host/x now'
     """
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

@@ -38,7 +38,7 @@ def start(config: DipConfig, seed: int) -> list[Tensor]:
     return [p + 0.1 * torch.randn(p.shape, generator=generator) for p in fresh]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(1, 3), st.sampled_from([0, 4]), st.integers(16, 60), st.integers(16, 60), st.integers(0, 99)
 )

@@ -235,7 +235,7 @@ def test_ascending_widths_end_at_512() -> None:
     assert level_widths(DipConfig(4, "asc", 4, 1)) == (64, 128, 256, 512)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 5), st.sampled_from([0, 4]), st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**31)
 )

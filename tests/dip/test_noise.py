@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -81,7 +81,6 @@ def test_the_mean_is_kept() -> None:
     assert restored.mean() == pytest.approx(noisy.mean(), rel=1e-9)
 
 
-@settings(deadline=None)
 @given(st.floats(0, 2), st.floats(0.1, 2), st.lists(st.floats(0, 1), min_size=1))
 def test_restoring_undoes_stabilising(offset: float, span: float, values: list[float]) -> None:
     root = Stabiliser(offset, float(np.sqrt(offset)), float(np.sqrt(offset)) + span)

@@ -79,7 +79,6 @@ def attack(parser: Parser, inputs: int, kept: Path) -> None:
 
     @settings(
         max_examples=inputs,
-        deadline=None,
         database=None,
         derandomize=inputs <= QUICK,
         phases=[Phase.generate],

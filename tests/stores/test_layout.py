@@ -6,7 +6,7 @@ import itertools
 import math
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from autodip_zarr.stores.layout import CHUNK_PX, SHARD_BYTES, plan_layout, shard_shape
@@ -24,7 +24,6 @@ def arrays(draw: st.DrawFn) -> tuple[str, tuple[int, ...], tuple[int, int]]:
     return axes, shape, block
 
 
-@settings(deadline=None)
 @given(arrays(), DTYPES)
 def test_a_shard_is_whole_chunks_small_enough_and_of_one_block(
     array: tuple[str, tuple[int, ...], tuple[int, int]], dtype: str
@@ -45,7 +44,6 @@ def test_a_shard_is_whole_chunks_small_enough_and_of_one_block(
             assert start // length[name] == last // length[name], "a shard spans two blocks"
 
 
-@settings(deadline=None)
 @given(arrays())
 def test_a_plane_that_fits_is_not_cut(array: tuple[str, tuple[int, ...], tuple[int, int]]) -> None:
     axes, shape, block = array
@@ -59,7 +57,6 @@ def test_a_plane_that_fits_is_not_cut(array: tuple[str, tuple[int, ...], tuple[i
         assert all(part[name] == 1 for name in "tz" if name in part)
 
 
-@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 8), st.integers(1, 8))
 def test_small_planes_of_a_block_share_shards(z: int, block_z: int, t: int, block_t: int) -> None:
     everything = shard_shape("tzyx", (t, z, 16, 16), (1, 1, 16, 16), (block_t, block_z), 10**9)

@@ -32,7 +32,6 @@ def fill(coarse: Any, fine: Any, names: list[str]) -> None:
         coarse[region] = means
 
 
-@settings(deadline=None)
 @given(st.integers(1, 5000), st.data())
 def test_bins_are_even_and_cover_all(fine: int, data: st.DataObject) -> None:
     coarse = data.draw(st.integers(1, fine))
@@ -54,7 +53,7 @@ def shapes(draw: st.DrawFn) -> tuple[str, tuple[int, ...], tuple[int, ...]]:
     return axes, fine, coarse
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(shapes(), st.sampled_from(["uint8", "float32", "int16"]), st.integers(1, 40))
 def test_each_pixel_is_a_mean(
     case: tuple[str, tuple[int, ...], tuple[int, ...]], dtype: str, strip_px: int

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ngio import open_ome_zarr_container
 from numpy.typing import NDArray
@@ -209,7 +209,6 @@ def test_windows_are_finite_whatever_the_pixels(tmp_path: Path) -> None:
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)
 
 
-@settings(deadline=None)
 @given(
     st.lists(NUMBERS, min_size=1, max_size=8),
     st.sampled_from(["uint8", "int16", "uint32", "int64", "uint64"]),
@@ -225,7 +224,6 @@ def test_integers_are_rounded_and_clipped(values: list[float], dtype: str) -> No
             assert math.isclose(got, exact, rel_tol=1e-15)
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=8),
     st.sampled_from(["uint8", "int16", "uint64"]),
