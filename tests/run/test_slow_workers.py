@@ -106,9 +106,11 @@ def busy(count: int) -> Iterator[None]:
 
 
 @pytest.mark.soak
-def test_the_demonstration_beside_busy_processes_does_each_plane_once(tmp_path: Path) -> None:
+def test_the_demonstration_beside_busy_processes_does_each_plane_once(
+    tmp_path: Path, slow_table: str
+) -> None:
     began = time.monotonic()
-    run = [sys.executable, "-m", "autodip_zarr", "demo", "--output", str(tmp_path)]
+    run = [sys.executable, "-m", "autodip_zarr", "demo", "--output", str(tmp_path), "--table", slow_table]
     with busy(BUSY_PROCESSES):
         ran = subprocess.run(run, capture_output=True, text=True, check=False)
     print(f"{time.monotonic() - began:.0f} s")  # noqa: T201 - shown by pytest -rP
