@@ -114,6 +114,14 @@ def test_hot_pixels_do_not_change_the_rest() -> None:
     assert reference.hot_pixels == 0
 
 
+@pytest.mark.parametrize(("ranges", "is_hot"), [(2.8, 0), (3.2, 1)])
+def test_how_far_a_lone_pixel_may_stand_out(ranges: float, is_hot: int) -> None:
+    plane = noise(64, 64).astype(np.float32)
+    bottom, top = np.percentile(plane, (0.1, 99.9))
+    plane[30, 30] = top + ranges * (top - bottom)
+    assert denoise_plane(plane, job(), PLACE).hot_pixels == is_hot
+
+
 def test_small_bright_structures_are_not_hot() -> None:
     plane = noise(64, 64)
     plane[20:23, 20:23] = 5000

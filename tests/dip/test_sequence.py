@@ -85,6 +85,15 @@ def test_a_chain_is_cut_where_the_scene_changes() -> None:
     assert runs([], 0.7) == []
 
 
+@pytest.mark.parametrize(("likeness", "chained"), [(0.55, False), (0.85, True)])
+def test_how_alike_planes_must_be_to_be_fitted_on(likeness: float, chained: bool) -> None:
+    one, other = (scene(seed, 128) - scene(seed, 128).mean() for seed in (1, 2))
+    one, other = one / one.std(), other - one * (one * other).mean() / one.var()
+    mixed = likeness * one + np.sqrt(1 - likeness**2) * other / other.std()
+    planes = [noisy(one, 0.05, 3), noisy(mixed, 0.05, 4)]
+    assert len(runs(planes, warm_start("z").least_correlation)) == (1 if chained else 2)
+
+
 @given(st.integers(0, 3000), st.floats(0.01, 1), st.integers(1, 200))
 def test_the_floor_of_iterations_is_kept_and_a_fresh_fit_never_exceeded(
     fresh: int, share: float, least: int
