@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from dataclasses import dataclass
@@ -162,9 +162,11 @@ class _Drive:
             return
         workers = suitable(known_workers(self.client), self.terms.device)
         offers = {address: offer for address, offer in workers.items() if address not in self.avoided}
+        lost: dict[str, list[Call]] = {}
         for call in self.dispatcher.seat(offers, now):
-            address = self._forget(call)
-            self._lose(call, WorkerError(f"worker {address}", _GONE))
+            lost.setdefault(self._forget(call), []).append(call)
+        for address, calls in lost.items():
+            self._lose(calls, WorkerError(f"worker {address}", _GONE))
         for address, how in self.dispatcher.hung(now).items():
             self._give_up_on(address, how)
         self.looked_s = now
@@ -185,7 +187,7 @@ class _Drive:
                 self.client.restart_workers([address], timeout=_RESTART_WITHIN_S, raise_for_error=False)
         for call in calls:
             self._forget(call)
-            self._lose(call, WorkerError(f"worker {address}", how))
+        self._lose(calls, WorkerError(f"worker {address}", how))
 
     def _submit(self, address: str, call: Call) -> None:
         resources = {"GPU": GPU_SHARE} if self.terms.device.startswith("cuda") else None
@@ -203,16 +205,18 @@ class _Drive:
         self.dispatcher.answered(address, call, time.monotonic())
         if isinstance(answer, WorkerError | MemoryError):
             self.looked_s = float("-inf")
-            self._lose(call, answer)
+            self._lose([call], answer)
         else:
             self.dispatcher.follow(self.done(call, answer))
 
-    def _lose(self, call: Call, error: Exception) -> None:
-        """Have a call tried again whose worker was lost, and say so; give it up where that was in vain."""
-        is_tried_again = self.dispatcher.lose(call)
-        what = "what it had is tried again" if is_tried_again else "what it had is given up"
-        self.terms.tell(f"{error}; {what}")
-        if not is_tried_again:
+    def _lose(self, calls: Sequence[Call], error: Exception) -> None:
+        """Have calls tried again whose worker was lost, and say so once; give up those often lost."""
+        given_up = [call for call in calls if not self.dispatcher.lose(call)]
+        if len(given_up) < len(calls):
+            self.terms.tell(f"{error}; what it had is tried again")
+        if given_up:
+            self.terms.tell(f"{error}; what it had is given up")
+        for call in given_up:
             self.dispatcher.follow(self.done(call, error))
 
     def _forget(self, call: Call) -> str:
