@@ -10,8 +10,8 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 import dask
@@ -137,31 +137,40 @@ def test_a_stopped_worker_is_replaced_and_no_plane_is_lost(tmp_path: Path, slow_
     assert "no answer for 60 s" in said
 
 
-def kill_children(end: threading.Event, most: float = math.inf) -> None:
+def kill_children(end: threading.Event, spared: set[psutil.Process], most: float) -> None:
     """Kill worker processes as soon as they start, a number of them at most."""
     killed = 0
     while killed < most and not end.wait(0.02):
         for child in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
-                if any("spawn_main" in word for word in child.cmdline()):
+                if child not in spared and any("spawn_main" in word for word in child.cmdline()):
                     child.kill()
                     killed += 1
 
 
-@contextmanager
-def killing(most: float = math.inf) -> Iterator[None]:
-    """Have worker processes of this one killed while they start."""
-    end = threading.Event()
-    killer = threading.Thread(target=kill_children, args=(end, most))
-    killer.start()
-    try:
-        yield
-    finally:
-        end.set()
-        killer.join()
+Killing = Callable[..., AbstractContextManager[None]]
 
 
-def test_a_run_whose_workers_end_as_soon_as_they_start_ends_too() -> None:
+@pytest.fixture
+def killing() -> Killing:
+    """Have worker processes killed that come during a test; a cluster that tests share is spared."""
+    spared = set(psutil.Process().children(recursive=True))
+
+    @contextmanager
+    def kill(most: float = math.inf) -> Iterator[None]:
+        end = threading.Event()
+        killer = threading.Thread(target=kill_children, args=(end, spared, most))
+        killer.start()
+        try:
+            yield
+        finally:
+            end.set()
+            killer.join()
+
+    return kill
+
+
+def test_a_run_whose_workers_end_as_soon_as_they_start_ends_too(killing: Killing) -> None:
     terms = Terms("cpu", None, lambda _: None, start_limit_s=3.0)
     with (
         connect(Machine("cpu", workers=1)) as client,
@@ -171,12 +180,12 @@ def test_a_run_whose_workers_end_as_soon_as_they_start_ends_too() -> None:
         drive(client, iter([Call(square, 1)]), lambda *_: (), terms)
 
 
-def test_a_worker_that_is_killed_while_it_starts_is_started_again() -> None:
+def test_a_worker_that_is_killed_while_it_starts_is_started_again(killing: Killing) -> None:
     with killing(most=1), connect(Machine("cpu", workers=1)) as client:
         assert client.submit(square, 3).result(timeout=60) == 9
 
 
-def test_workers_that_are_killed_each_time_they_start_are_an_error_of_one_line() -> None:
+def test_workers_that_are_killed_each_time_they_start_are_an_error_of_one_line(killing: Killing) -> None:
     with killing(), pytest.raises(WorkerError, match="cannot be started"), connect(Machine(workers=1)):
         pass
 
