@@ -126,7 +126,7 @@ print("same" if found == alone else found)
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit on memory is one of Linux")
 def test_memory_that_runs_out_halves_the_number_at_once() -> None:
     found = subprocess.run(
-        [sys.executable, "-c", OUT_OF_MEMORY, "150"], capture_output=True, text=True, check=True
+        [sys.executable, "-c", OUT_OF_MEMORY, "110"], capture_output=True, text=True, check=True
     )
     first, *_, last = found.stdout.splitlines()
     assert first == "out of memory with 4 networks at once, going on with 2"
