@@ -20,6 +20,7 @@ from typing import Self
 
 from autodip_zarr.errors import AutodipError, TargetError
 from autodip_zarr.stores import (
+    absolute,
     create_file,
     delete_file,
     read_file,
@@ -221,7 +222,7 @@ class Locks:
         TargetError
             If another run holds it, the lock cannot be written, or a link lies there.
         """
-        refuse_link(target)
+        refuse_link(absolute(target))
         me = _this_process()
         holder = _take(lock_uri(target), me)
         if holder is not None and is_dead_here(holder, me) is None:

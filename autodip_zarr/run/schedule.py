@@ -30,6 +30,7 @@ _METRIC: Final = "autodip_activity"
 _GONE: Final = "died or lost its connection"
 _LOOK_EVERY_S: Final = 1.0
 _REVIVE_EVERY_S: Final = 20.0
+_TELL_ALONE_S: Final = 20.0
 _RESTART_WITHIN_S: Final = 300.0
 """How long a worker may take to start anew: Dask drops one for ever that is later, as on a busy machine."""
 
@@ -145,6 +146,7 @@ class _Drive:
         self.avoided: set[str] = set()
         self.looked_s = float("-inf")
         self.revived_s = time.monotonic()
+        self.is_waiting = False
 
     def run(self) -> None:
         while not self.dispatcher.is_done:
@@ -173,10 +175,18 @@ class _Drive:
         if now - self.revived_s > _REVIVE_EVERY_S:
             revive(self.client)
             self.revived_s = time.monotonic()
+        self._tell_of_waiting()
         limit = self.terms.start_limit_s
         if limit is not None and self.dispatcher.alone_s > limit:
             hint = "they may end as soon as they start: look for too little memory, or a full /tmp"
             raise WorkerError("workers", f"there has been none for {limit:.0f} s", "worker processes", hint)
+
+    def _tell_of_waiting(self) -> None:
+        """Say once that nothing goes on because there is no worker, each time that it comes to that."""
+        is_waiting = self.dispatcher.alone_s > _TELL_ALONE_S
+        if is_waiting and not self.is_waiting:
+            self.terms.tell(f"there has been no worker for {_TELL_ALONE_S:.0f} s; waiting for one")
+        self.is_waiting = is_waiting
 
     def _give_up_on(self, address: str, how: str) -> None:
         """Replace a worker that does not answer, if it is ours to replace; else hand it nothing any more."""

@@ -12,7 +12,6 @@ from autodip_zarr.stores.files import (
     is_empty,
     is_there,
     read_file,
-    refuse_link,
     seconds_unchanged,
     write_file,
 )
@@ -29,6 +28,7 @@ from autodip_zarr.stores.integrity import (
 )
 from autodip_zarr.stores.layout import plan_layout
 from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
+from autodip_zarr.stores.place import refuse_link
 from autodip_zarr.stores.pyramid import are_levels_right, finish_target
 from autodip_zarr.stores.read import read_header, read_planes
 from autodip_zarr.stores.record import (

@@ -79,10 +79,10 @@ def query_of(url: str) -> str:
     It holds for the address that it came with, for all below, and for the folder in which that lies: a store
     is read together with what stands around it, and a file of a set with the others.
     """
-    for address in sorted(_QUERIES, key=len, reverse=True):
-        if url == address or url.startswith((f"{address}/", f"{split_uri(address)[0]}/")):
-            return _QUERIES[address]
-    return ""
+    nearest = sorted(_QUERIES, key=len, reverse=True)
+    below = [address for address in nearest if f"{url}/".startswith(f"{address}/")]
+    beside = [address for address in nearest if url.startswith(f"{split_uri(address)[0]}/")]
+    return next((_QUERIES[address] for address in (*below, *beside)), "")
 
 
 def _origin(url: str) -> str:

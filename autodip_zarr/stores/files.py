@@ -6,9 +6,8 @@ import uuid
 from datetime import datetime
 from pathlib import Path
 
-from autodip_zarr.errors import TargetError
 from autodip_zarr.stores.nodes import read_node
-from autodip_zarr.stores.place import NO_LINK_HINT, Place, open_place
+from autodip_zarr.stores.place import Place, open_place
 from autodip_zarr.stores.uris import is_remote, is_zip, local_path, split_uri
 
 
@@ -99,18 +98,6 @@ def is_there(uri: str) -> bool:
     path = Path(local_path(uri))
     in_archive = any(is_zip(parent.name) and parent.is_file() for parent in path.parents)
     return in_archive or path.exists()
-
-
-def refuse_link(uri: str) -> None:
-    """Refuse a result that is a link: what is written or deleted there would be somewhere else.
-
-    Raises
-    ------
-    TargetError
-        A link lies there.
-    """
-    if not is_remote(uri) and Path(local_path(uri)).is_symlink():
-        raise TargetError(uri, "is a link", "a folder of the result", NO_LINK_HINT)
 
 
 def is_empty(uri: str) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import io
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import LocalStore, ZipStore
 
 from autodip_zarr.regular_files import open_regular
-from autodip_zarr.stores.place import link_on_the_way
+from autodip_zarr.stores.place import refuse_link_on_the_way
 
 
 class FolderStore(LocalStore):
@@ -55,27 +53,23 @@ class FolderStore(LocalStore):
 
     async def set(self, key: str, value: Buffer) -> None:
         """Replace a key; never through a link in the place of a folder."""
-        self._check(key)
+        refuse_link_on_the_way(str(self.root), key)
         await super().set(key, value)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         """Write a key unless there is one."""
-        self._check(key)
+        refuse_link_on_the_way(str(self.root), key)
         await super().set_if_not_exists(key, value)
 
     async def delete(self, key: str) -> None:
         """Delete a key."""
-        self._check(key)
+        refuse_link_on_the_way(str(self.root), key)
         await super().delete(key)
 
     async def delete_dir(self, prefix: str) -> None:
         """Delete everything below a prefix."""
-        self._check(f"{prefix}/")
+        refuse_link_on_the_way(str(self.root), f"{prefix}/")
         await super().delete_dir(prefix)
-
-    def _check(self, key: str) -> None:
-        if found := link_on_the_way(str(self.root), key):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), found)
 
     async def size(self, key: str) -> int:
         """Return the bytes of a key, 0 where there is none."""

@@ -36,9 +36,6 @@ from autodip_zarr.stores.uris import RESULT_ATTRIBUTE, is_remote, is_zip, local_
 METADATA_LIMIT = LARGEST
 """Bytes above which a metadata document is refused: an honest one is far smaller."""
 
-NO_LINK_HINT = "somebody has put it there: remove it, or choose another place for the result"
-"""What to do about a link in a result."""
-
 _ARCHIVE_BLOCK_BYTES = 256 * 1024
 _FEW_BYTES = 1024 * 1024
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -152,10 +149,8 @@ class LocalPlace:
 
     def _own(self, key: str) -> Path:
         """Return the path of a key to be changed; never one that a link below this folder leads out of."""
-        path = Path(self.where(key))
-        if found := link_on_the_way(self.uri, key):
-            raise TargetError(found, "is a link", "a folder of the result", NO_LINK_HINT)
-        return path
+        refuse_link_on_the_way(self.uri, key)
+        return Path(self.where(key))
 
     def sync(self, key: str) -> None:
         """Return once a file, or all files below a folder, would survive a loss of power."""
@@ -369,15 +364,34 @@ Place = LocalPlace | RemotePlace
 """Anywhere bytes can live."""
 
 
-def link_on_the_way(folder: str, key: str) -> str | None:
-    """Return the first link among the folders between a folder and a key in it, ``None`` where there is none.
+def refuse_link_on_the_way(folder: str, key: str) -> None:
+    """Refuse to change a key of a folder if one of the folders between them is a link that leads elsewhere.
 
     A folder that this program makes in every result counts itself, too, when it is the folder.
+
+    Raises
+    ------
+    TargetError
+        There is such a link.
     """
-    above = [] if Path(folder).name != RESULT_ATTRIBUTE else [folder]
-    parts = key.split("/")[:-1]
-    between = [os.path.join(folder, *parts[: count + 1]) for count in range(len(parts))]  # noqa: PTH118 - in every write
-    return next((path for path in (*above, *between) if os.path.islink(path)), None)  # noqa: PTH114 - see above
+    if Path(folder).name == RESULT_ATTRIBUTE:
+        refuse_link(folder)
+    for part in key.split("/")[:-1]:
+        folder = f"{folder}/{part}"
+        refuse_link(folder)
+
+
+def refuse_link(path: str) -> None:
+    """Refuse to write to, or to delete, what is a link: that would be somewhere else.
+
+    Raises
+    ------
+    TargetError
+        It is a link.
+    """
+    if os.path.islink(path):  # noqa: PTH114 - asked for each object that is written
+        hint = "somebody has put it there: remove it, or choose another place for the result"
+        raise TargetError(path, "is a link", "a folder of the result", hint)
 
 
 def open_place(uri: str) -> Place:

@@ -153,9 +153,9 @@ def _climb(place: Place) -> tuple[Place, str]:
 
 def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> Found:
     """Walk a folder of files, stores and folders, depth first in the order of their names."""
-    todo: list[tuple[str, bool]] = [(start, True)]
-    while todo:
-        key, is_folder = todo.pop()
+    remaining: list[tuple[str, bool]] = [(start, True)]
+    while remaining:
+        key, is_folder = remaining.pop()
         try:
             if not is_folder:
                 yield from _file(place, key, state)
@@ -173,7 +173,7 @@ def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> 
             yield skipped(error)
             continue
         visible = [(name, kind) for name, kind in entries if not name.startswith(".")]
-        todo.extend((join(key, name), kind) for name, kind in reversed(visible))
+        remaining.extend((join(key, name), kind) for name, kind in reversed(visible))
 
 
 def _seen(place: Place, key: str, state: _Walk) -> bool:

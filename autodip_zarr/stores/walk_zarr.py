@@ -47,9 +47,9 @@ def walk_zarr(walk: ZarrWalk, start: str) -> Found:
     start : str
         Key of the group at which the hierarchy begins.
     """
-    todo = [(start, 0)]
-    while todo:
-        key, depth = todo.pop()
+    remaining = [(start, 0)]
+    while remaining:
+        key, depth = remaining.pop()
         try:
             node = read_node(walk.place, key)
             if node is None or node.is_array:
@@ -58,7 +58,7 @@ def walk_zarr(walk: ZarrWalk, start: str) -> Found:
                 children = _children(walk, node) if depth < _DEPTH else []
                 if walk.results and join(key, RESULT_ATTRIBUTE) in children:
                     yield from lost_result(walk.place, key)
-                todo.extend((child, depth + 1) for child in reversed(children))
+                remaining.extend((child, depth + 1) for child in reversed(children))
             else:
                 yield from _visit(walk, node)
         except SourceError as error:

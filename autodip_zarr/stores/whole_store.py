@@ -23,7 +23,7 @@ _CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
 
 
 class WholeStore(WrapperStore[Store]):
-    """Refuses chunks that zarr would take for missing, and and those far larger than their pixels.
+    """Refuses chunks that zarr would take for missing, and those far larger than their pixels.
 
     For reading only. A chunk or shard of no bytes is none; and one that is missing may lie under the name
     that it has with the other separator, as after a copy by a tool that knew only one of the two.

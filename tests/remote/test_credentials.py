@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.stores import credentials, walk
-from autodip_zarr.stores.credentials import conceal, kept
+from autodip_zarr.stores.credentials import conceal, kept, query_of
 from autodip_zarr.stores.remote import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
@@ -85,6 +85,22 @@ def test_a_signed_plate_is_walked_with_its_query(web: str) -> None:
     assert not planned["skipped"]
     one = json.loads(call("plan", signed(f"{web}/plate.zarr/A/1/0"), "--json").stdout)
     assert len(one["images"]) == 1
+
+
+def test_two_signed_stores_of_one_folder_keep_their_own_queries() -> None:
+    for name, query in (("a.zarr", "sig=a"), ("longer.zarr", "sig=longer"), ("a.zarr/inner", "sig=inner")):
+        conceal(f"http://h/f/{name}?{query}")
+    queries = {
+        "a.zarr": "a",
+        "a.zarr/zarr.json": "a",
+        "longer.zarr/0/c/0": "longer",
+        "a.zarr/inner/0": "inner",
+    }
+    assert {name: query_of(f"http://h/f/{name}") for name in queries} == {
+        name: f"sig={query}" for name, query in queries.items()
+    }
+    assert query_of("http://h/f/beside.json") != ""
+    assert query_of("http://h/other/zarr.json") == ""
 
 
 def test_no_command_shows_a_password(

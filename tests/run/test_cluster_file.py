@@ -61,7 +61,7 @@ def test_a_card_job_has_one_worker_that_offers_it(tmp_path: Path) -> None:
     assert isinstance(jobs, SlurmJobs)
     options = slurm_options(jobs)
     assert (options["processes"], options["job_cpu"]) == (1, 4)
-    assert options["worker_extra_args"][-2:] == ["--resources", "GPU=1"]
+    assert options["worker_extra_args"] == ["--preload", "autodip_zarr.run.ready", "--resources", "GPU=1"]
 
 
 def test_what_enters_a_job_script_is_quoted(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,8 @@ class Elsewhere:
     """Where they run."""
     scheduler: subprocess.Popen[bytes]
     """Process of the scheduler."""
+    start_worker: Callable[[], None]
+    """Starts one more worker."""
 
 
 @contextmanager
@@ -42,15 +44,21 @@ def elsewhere(folder: Path, workers: int = 1) -> Iterator[Elsewhere]:
     folder.mkdir()
     said = folder.parent / "scheduler.json"
 
-    def start(*words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", *words, "--scheduler-file", str(said), "--no-dashboard"]
-        return subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL)
+    processes: list[subprocess.Popen[bytes]] = []
 
-    processes = [start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")]
+    def start(*words: str) -> None:
+        command = [sys.executable, "-m", *words, "--scheduler-file", str(said), "--no-dashboard"]
+        processes.append(subprocess.Popen(command, cwd=folder, stderr=subprocess.DEVNULL))
+
+    def start_worker() -> None:
+        start("distributed.cli.dask_worker", "--nthreads", "3")
+
     try:
+        start("distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0")
         wait_for(said, 120)
-        processes += [start("distributed.cli.dask_worker", "--nthreads", "3") for _ in range(workers)]
-        yield Elsewhere(json.loads(said.read_text())["address"], folder, processes[0])
+        for _ in range(workers):
+            start_worker()
+        yield Elsewhere(json.loads(said.read_text())["address"], folder, processes[0], start_worker)
     finally:
         for process in reversed(processes):
             process.terminate()
@@ -100,6 +108,28 @@ def test_a_scheduler_that_dies_while_nothing_is_handed_out_is_noticed_too(tmp_pa
         there.scheduler.wait()
         with pytest.raises(WorkerError, match="is gone"):
             drive(client, iter([Call(square, 1)]), lambda *_: (), Terms("cpu", None, lambda _: None))
+
+
+def test_a_run_without_workers_says_once_that_it_waits_and_goes_on_when_there_is_one(tmp_path: Path) -> None:
+    told: list[str] = []
+    answers: list[object] = []
+
+    def done(_call: Call, answer: object) -> tuple[Call, ...]:
+        answers.append(answer)
+        return ()
+
+    with (
+        elsewhere(tmp_path / "there", workers=0) as there,
+        connect(Machine(scheduler=there.address)) as client,
+    ):
+
+        def tell(line: str) -> None:
+            told.append(line)
+            there.start_worker()
+
+        drive(client, iter([Call(square, 3)]), done, Terms("cpu", None, tell))
+    assert told == ["there has been no worker for 20 s; waiting for one"]
+    assert answers == [9]
 
 
 def test_a_relative_output_lies_where_the_command_was_given(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import math
@@ -30,6 +31,17 @@ from ..samples import make_sample
 from .processes import wait_for, workers_of
 from .results import planes
 from .test_interrupt import command
+
+pytestmark = pytest.mark.filterwarnings(  # Dask leaves connections to killed workers to the garbage collector
+    "ignore:Exception ignored in. <ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning"
+)
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Have the garbage of each test collected with it, and not in a test of something else."""
+    yield
+    gc.collect()
 
 
 def kill_own_process(_argument: int) -> None:
