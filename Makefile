@@ -23,10 +23,11 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/engine.py
 
-# The runs on Slurm skip, and say so, where it cannot be installed.
+# The runs on Slurm skip, and say so, where it cannot be installed. What loads the machine on purpose comes last, alone.
 soak: $(READY)
 	tests/slurm/slurm install || true
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --ignore=tests/run/test_slow_workers.py
+	$(BIN)/python -m pytest -q -s tests/run/test_slow_workers.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
