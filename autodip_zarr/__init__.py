@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
     from autodip_zarr.errors import AutodipError
-    from autodip_zarr.run.array import denoise_array
     from autodip_zarr.run.choices import Choices, Machine
-    from autodip_zarr.run.denoise import denoise
-    from autodip_zarr.run.plan import make_plan as plan
+    from autodip_zarr.run.execution.denoise import denoise
+    from autodip_zarr.run.planning.plan import make_plan as plan
+    from autodip_zarr.run.trials.array import denoise_array
 
 __all__ = ["AutodipError", "Choices", "Machine", "__version__", "denoise", "denoise_array", "plan"]
 
@@ -24,9 +24,9 @@ _HOMES = {
     "AutodipError": ("errors", "AutodipError"),
     "Choices": ("run.choices", "Choices"),
     "Machine": ("run.choices", "Machine"),
-    "denoise": ("run.denoise", "denoise"),
-    "denoise_array": ("run.array", "denoise_array"),
-    "plan": ("run.plan", "make_plan"),
+    "denoise": ("run.execution.denoise", "denoise"),
+    "denoise_array": ("run.trials.array", "denoise_array"),
+    "plan": ("run.planning.plan", "make_plan"),
 }
 
 

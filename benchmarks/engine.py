@@ -36,8 +36,8 @@ import torch
 if not __package__:  # started as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from autodip_zarr.dip import network
 from autodip_zarr.dip.iterations import starts_for
+from autodip_zarr.dip.network import plain as network
 from autodip_zarr.domain import DipConfig
 from benchmarks.engine_work import (
     SIDE_PX,

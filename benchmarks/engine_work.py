@@ -14,16 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from autodip_zarr.dip import network
-from autodip_zarr.dip.fit import Fit, Tile
-from autodip_zarr.dip.graphs import SWITCH
+from autodip_zarr.dip.fitting.fit import Fit, Tile
+from autodip_zarr.dip.fitting.graphs import SWITCH
+from autodip_zarr.dip.fitting.tile_pool import MOST_AT_ONCE, Kind, Slot, TileJob, room_for
 from autodip_zarr.dip.iterations import iterations_for, perturbation_for
-from autodip_zarr.dip.planes import FitJob, denoise_plane
+from autodip_zarr.dip.network import plain as network
+from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane
 from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.dip.side_by_side import MOST_AT_ONCE, Kind, Slot, TileJob, room_for
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.metrics import psnr
-from autodip_zarr.run.crops import busiest_crop
+from autodip_zarr.run.sources.crops import busiest_crop
 
 SIDE_PX = 512
 SHAPE = (SIDE_PX, SIDE_PX)

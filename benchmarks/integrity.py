@@ -24,10 +24,10 @@ import numpy as np
 
 from autodip_zarr.domain import Axis, ChannelDisplay, Level, TargetSpec
 from autodip_zarr.run.blocks import blocks
-from autodip_zarr.run.verify import find_damages
-from autodip_zarr.run.whole import is_whole
+from autodip_zarr.run.results.integrity import is_whole
+from autodip_zarr.run.results.verify import find_damages
 from autodip_zarr.stores import RECORD_FIELDS, create_target, finish_target, write_block, write_record
-from autodip_zarr.stores.layout import plan_layout
+from autodip_zarr.stores.zarr.layout import plan_layout
 
 _BLOCK_BYTES = 64 * 2**20
 

@@ -1,4 +1,4 @@
-"""Measure the peak resident size of a worker beside the bound of ``autodip_zarr/run/memory.py``.
+"""Measure the peak resident size of a worker beside the bound of ``autodip_zarr/run/planning/memory.py``.
 
 All of it through the command line, with one worker on one core and narrow networks:
 
@@ -25,16 +25,16 @@ import numpy as np
 
 from autodip_zarr.domain import DipConfig, ImagePlan
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.memory import PROCESS_BYTES, block_bytes, fit_bytes
-from autodip_zarr.run.plan import Planning
+from autodip_zarr.run.planning.memory import PROCESS_BYTES, block_bytes, fit_bytes
+from autodip_zarr.run.planning.plan import Planning
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_zarr
 from benchmarks.schedule import write_table
 
 _NO_FIT = """
 import sys
 if "multiprocessing.spawn" in " ".join(sys.orig_argv):  # a worker
-    from autodip_zarr.dip import planes
-    from autodip_zarr.dip.fit import Fit
+    from autodip_zarr.dip.planes import denoise as planes
+    from autodip_zarr.dip.fitting.fit import Fit
 
     def itself(jobs, config, recipe, device, at_once=None):
         return [Fit(job.tile.image.copy(), 0, 0.0, 0, (), float("nan")) for job in jobs]

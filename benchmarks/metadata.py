@@ -18,7 +18,7 @@ from autodip_zarr.domain import Header, MetadataText
 from autodip_zarr.metadata import load_vocabulary, read_acquisition
 from autodip_zarr.report.inspection import InspectionTable
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.inspect import InspectedImage, Inspector
+from autodip_zarr.run.planning.inspect import InspectedImage, Inspector
 from tests.metadata.scoring import FIELDS, Judged, corpus_headers, judge_corpus, judge_reference, score
 
 HEADERS = 10_000

@@ -27,13 +27,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.demo.simulate import STRUCTURES, Camera, expose
-from autodip_zarr.dip.losses import LOSSES
-from autodip_zarr.dip.planes import FitJob, denoise_plane
+from autodip_zarr.dip.fitting.losses import LOSSES
+from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.metrics import Lpips, Scores, best_blur, score
 from autodip_zarr.report.pictures import Panel, compose, display_window
-from autodip_zarr.run.crops import busiest_crop
+from autodip_zarr.run.sources.crops import busiest_crop
 from autodip_zarr.stores import read_image
 
 Plane = NDArray[np.float64]

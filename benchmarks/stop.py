@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from autodip_zarr.dip.fit import CHECK_EVERY, pad, prepare
+from autodip_zarr.dip.fitting.fit import CHECK_EVERY, pad, prepare
+from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
 from autodip_zarr.dip.iterations import AUTO_TIMES, averaging_for, iterations_for, perturbation_for
+from autodip_zarr.dip.planes.scaling import scale_and_stabilise
+from autodip_zarr.dip.planes.tiles import tile_seed
 from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.dip.scaling import scale_and_stabilise
-from autodip_zarr.dip.stop import LOOK_EVERY, Restlessness, StopWatch
-from autodip_zarr.dip.tiles import tile_seed
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.metrics import psnr
-from autodip_zarr.run.crops import busiest_crop
+from autodip_zarr.run.sources.crops import busiest_crop
 from benchmarks.quality import CONFIGS, Plane, read
 
 

@@ -43,7 +43,7 @@ def test_planning_loads_neither_torch_nor_torchvision(command: list[str], tmp_pa
 def test_the_engine_needs_only_torch_and_numpy() -> None:
     script = (
         "import sys\n"
-        "import autodip_zarr.dip.planes\n"
+        "import autodip_zarr.dip.planes.denoise\n"
         "names = ('zarr', 'dask', 'tifffile', 'ome_types', 'skimage', 'click', 'rich', 'torchvision')\n"
         "sys.exit([n for n in names if n in sys.modules] or 0)\n"
     )

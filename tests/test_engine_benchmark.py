@@ -60,7 +60,7 @@ FIT = """
 import sys
 sys.path.insert(0, ".")
 import numpy as np
-from autodip_zarr.dip.planes import FitJob, denoise_plane
+from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 job = FitJob(DipConfig(2, 4, 4, 2), preset_recipe("best", precision="float32"), "cpu")

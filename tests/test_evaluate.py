@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import ChannelMetadata, DipConfig
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.evaluate import METHODS, Evaluation, Question
+from autodip_zarr.run.trials.evaluate import METHODS, Evaluation, Question
 from autodip_zarr.stores import write_image
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
 

@@ -15,7 +15,7 @@ from .samples import make_sample
 FAULTY = """
 import sys
 from autodip_zarr.cli import main
-from autodip_zarr.run import plan
+from autodip_zarr.run.planning import plan
 def fail(*_): raise ZeroDivisionError("a fault\\nof two lines")
 plan.Planner.plan_channel = fail
 main(sys.argv[1:])

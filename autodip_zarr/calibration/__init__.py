@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .cost import ORIGINAL_DIP, flops_per_iteration, relative_cost
-from .match import MatchOptions, find_match
-from .table import Calibrated, Entry, Table, load_table, parse_config
+from autodip_zarr.calibration.cost import ORIGINAL_DIP, flops_per_iteration, relative_cost
+from autodip_zarr.calibration.match import MatchOptions, find_match
+from autodip_zarr.calibration.table import Calibrated, Entry, Table, load_table, parse_config
 
 __all__ = [
     "ORIGINAL_DIP",

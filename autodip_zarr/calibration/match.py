@@ -6,10 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
+from autodip_zarr.calibration.table import FIELDS, Entry, Table
 from autodip_zarr.domain import ChannelMetadata, Match
 from autodip_zarr.errors import OptionError
-
-from .table import FIELDS, Entry, Table
 
 __all__ = ["DEFAULT_TIERS", "MatchOptions", "find_match"]
 

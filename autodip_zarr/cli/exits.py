@@ -130,7 +130,7 @@ class Group(click.Group):
 
 
 def _concealed(argument: str) -> str:
-    from autodip_zarr.stores.credentials import conceal  # noqa: PLC0415 - keeps --help quick
+    from autodip_zarr.stores.access.credentials import conceal  # noqa: PLC0415 - keeps --help quick
 
     if "://" not in argument:
         return argument

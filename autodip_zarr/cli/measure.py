@@ -57,8 +57,8 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
     """
     from autodip_zarr.domain import Skipped  # noqa: PLC0415
     from autodip_zarr.report.evaluation import EvaluationReport  # noqa: PLC0415
-    from autodip_zarr.run.evaluate import Evaluation, Question  # noqa: PLC0415
-    from autodip_zarr.run.machine import settle_device  # noqa: PLC0415
+    from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
+    from autodip_zarr.run.trials.evaluate import Evaluation, Question  # noqa: PLC0415
 
     device = settle_device(device)
     report = EvaluationReport(with_pictures=page is not None)

@@ -150,7 +150,7 @@ def choices(arguments: dict[str, Any]) -> Choices:
     """Keep the arguments that are choices; the rest is the command's own."""
     names = {field.name for field in fields(Choices)}
     if arguments.get("recipe") is not None:
-        from autodip_zarr.run.recorded import RECORDED, refuse_beside  # noqa: PLC0415
+        from autodip_zarr.run.results.recorded_recipe import RECORDED, refuse_beside  # noqa: PLC0415
 
         source = click.get_current_context().get_parameter_source
         refuse_beside([name for name in sorted(RECORDED) if source(name) is ParameterSource.COMMANDLINE])

@@ -17,7 +17,7 @@ from autodip_zarr.cli.printing import print_json, say_skipped, show, write_file
 def verify(target: str, *, as_json: bool) -> None:
     """Check that a result, or all results below a folder, are whole and valid."""
     from autodip_zarr.report.documents import verify_document  # noqa: PLC0415
-    from autodip_zarr.run.verify import shown, verify_target  # noqa: PLC0415
+    from autodip_zarr.run.results.verify import shown, verify_target  # noqa: PLC0415
 
     findings = verify_target(target)
     if as_json:
@@ -47,7 +47,7 @@ def report(target: str, *, output: str, remote_sources: bool) -> None:
     """
     from autodip_zarr.domain import Skipped  # noqa: PLC0415
     from autodip_zarr.report.results import ResultsReport  # noqa: PLC0415
-    from autodip_zarr.run.review import review_target  # noqa: PLC0415
+    from autodip_zarr.run.results.review import review_target  # noqa: PLC0415
 
     results = ResultsReport(target, remote_sources=remote_sources)
     for item in review_target(target):
@@ -67,7 +67,7 @@ def report(target: str, *, output: str, remote_sources: bool) -> None:
 @click.argument("target", metavar="TARGET")
 def remove(target: str) -> None:
     """Take a written-back result out of its source store again."""
-    from autodip_zarr.run.lock import turn  # noqa: PLC0415
+    from autodip_zarr.run.results.locking import turn  # noqa: PLC0415
     from autodip_zarr.stores import remove_target  # noqa: PLC0415
 
     remove_target(target, turn)

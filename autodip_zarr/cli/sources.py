@@ -36,7 +36,7 @@ def inspect(
     """
     from autodip_zarr.report.documents import inspection_document  # noqa: PLC0415
     from autodip_zarr.report.inspection import InspectionTable, inspection_lines  # noqa: PLC0415
-    from autodip_zarr.run.inspect import InspectedImage, Inspection, Inspector  # noqa: PLC0415
+    from autodip_zarr.run.planning.inspect import InspectedImage, Inspection, Inspector  # noqa: PLC0415
 
     table, images, skipped = InspectionTable(), [], []
     inspector = Inspector(sources, choices(arguments))
@@ -69,8 +69,8 @@ def inspect(
 def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
     """Print what would be done, without reading a pixel."""
     from autodip_zarr.report.plans import plan_json, plan_lines  # noqa: PLC0415
-    from autodip_zarr.run.machine import settle_device  # noqa: PLC0415
-    from autodip_zarr.run.plan import Planning  # noqa: PLC0415
+    from autodip_zarr.run.planning.plan import Planning  # noqa: PLC0415
+    from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
 
     planning = Planning(sources, choices(arguments), settle_device(device))
     if as_json:
@@ -114,8 +114,8 @@ def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None
     """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""
     from autodip_zarr.report.pictures import before_and_after, compose  # noqa: PLC0415
     from autodip_zarr.report.tables import preview_lines  # noqa: PLC0415
-    from autodip_zarr.run.machine import settle_device  # noqa: PLC0415
-    from autodip_zarr.run.preview import PlaneChoice, preview_plane  # noqa: PLC0415
+    from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
+    from autodip_zarr.run.trials.preview import PlaneChoice, preview_plane  # noqa: PLC0415
 
     where = PlaneChoice(arguments["channel"], arguments["at_t"], arguments["at_z"], arguments["crop"])
     result = preview_plane(source, where, choices({**arguments, "any_contrast": True}), settle_device(device))

@@ -59,8 +59,8 @@ def denoise(
     from autodip_zarr.report.documents import run_document, skipped_document, summary_document  # noqa: PLC0415
     from autodip_zarr.report.progress import JsonLines, watching  # noqa: PLC0415
     from autodip_zarr.report.tables import summary_lines  # noqa: PLC0415
-    from autodip_zarr.run.cluster_file import memory_option  # noqa: PLC0415
-    from autodip_zarr.run.denoise import denoise as run  # noqa: PLC0415
+    from autodip_zarr.run.execution.denoise import denoise as run  # noqa: PLC0415
+    from autodip_zarr.run.scheduling.cluster_file import memory_option  # noqa: PLC0415
 
     memory = arguments["memory"]
     machine = Machine(

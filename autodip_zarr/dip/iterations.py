@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from autodip_zarr.dip.tiles import padded_size
+from autodip_zarr.dip.planes.tiles import padded_size
 from autodip_zarr.domain import DipConfig, Recipe
 
 CALIBRATED_SIDE_PX: Final = 512

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from .acquisition import read_acquisition, read_ome_xml
-from .clues import FIELDS, Trust, overrule
-from .mapping import ChannelMapping, ImagePlace, Terms, read_mapping
-from .patterns import NamePattern, read_patterns
-from .plates import is_field, is_well, well_name
-from .tables import vocabulary_tables
-from .vocabulary import Term, Vocabulary
-from .vocabulary_file import load_vocabulary
+from autodip_zarr.metadata.acquisition import read_acquisition, read_ome_xml
+from autodip_zarr.metadata.clues import FIELDS, Trust, overrule
+from autodip_zarr.metadata.mapping import ChannelMapping, ImagePlace, Terms, read_mapping
+from autodip_zarr.metadata.patterns import NamePattern, read_patterns
+from autodip_zarr.metadata.plates import is_field, is_well, well_name
+from autodip_zarr.metadata.vocabulary.files import load_vocabulary
+from autodip_zarr.metadata.vocabulary.tables import vocabulary_tables
+from autodip_zarr.metadata.vocabulary.terms import Term, Vocabulary
 
 __all__ = [
     "FIELDS",

@@ -13,16 +13,15 @@ from autodip_zarr.domain import (
     MetadataText,
     PixelSize,
 )
-
-from .annotations import ChannelNames, pair_clues, remark_clues
-from .clues import Clue, Trust, resolve
-from .json_texts import JsonPairs, read_json_text
-from .ome_clues import channel_clues, name_clues
-from .ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
-from .patterns import NamePattern
-from .plates import field_in_header
-from .schema import complaints
-from .vocabulary import Vocabulary
+from autodip_zarr.metadata.clues import Clue, Trust, resolve
+from autodip_zarr.metadata.documents.annotations import ChannelNames, pair_clues, remark_clues
+from autodip_zarr.metadata.documents.json_texts import JsonPairs, read_json_text
+from autodip_zarr.metadata.documents.ome_clues import channel_clues, name_clues
+from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
+from autodip_zarr.metadata.documents.schema import complaints
+from autodip_zarr.metadata.patterns import NamePattern
+from autodip_zarr.metadata.plates import field_in_header
+from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 
 BESIDE = ("ro-crate-json", "zarr-attributes-json")
 

@@ -8,8 +8,7 @@ from enum import IntEnum
 from typing import Literal
 
 from autodip_zarr.domain import ChannelMetadata, Evidence
-
-from .vocabulary import Vocabulary
+from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 
 __all__ = ["FIELDS", "Clue", "Reading", "Trust", "overrule", "resolve"]
 

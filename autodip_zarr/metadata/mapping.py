@@ -12,11 +12,10 @@ from functools import cached_property
 
 from autodip_zarr.domain import ChannelMetadata, Evidence, FieldOfPlate
 from autodip_zarr.errors import OptionError
-
-from .clues import FIELDS, Trust
-from .plates import is_field, is_well
-from .units import whole_number
-from .vocabulary import Vocabulary
+from autodip_zarr.metadata.clues import FIELDS, Trust
+from autodip_zarr.metadata.plates import is_field, is_well
+from autodip_zarr.metadata.units import whole_number
+from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 
 __all__ = ["KEYS", "NOTES", "UNKNOWN", "ChannelMapping", "ImagePlace", "Terms", "literal", "read_mapping"]
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autodip_zarr.errors import OptionError
-
-from .clues import FIELDS, Clue, Reading, Trust
+from autodip_zarr.metadata.clues import FIELDS, Clue, Reading, Trust
 
 __all__ = ["NamePattern", "read_patterns"]
 

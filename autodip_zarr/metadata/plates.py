@@ -8,9 +8,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 from autodip_zarr.domain import FieldOfPlate
-
-from .ome_xml import ImageNode, Located, OmeDocument
-from .units import whole_number
+from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument
+from autodip_zarr.metadata.units import whole_number
 
 __all__ = ["field_in_header", "is_field", "is_well", "well_name"]
 

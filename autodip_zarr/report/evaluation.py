@@ -15,8 +15,8 @@ from autodip_zarr.report import html
 from autodip_zarr.report.html import Html
 from autodip_zarr.report.pictures import Panel, display_window, encode_panel
 from autodip_zarr.report.tables import table_lines
-from autodip_zarr.run.crops import busiest_crop
-from autodip_zarr.run.evaluate import BLUR, UPPER_BOUND, EvaluatedPlane, Measurement
+from autodip_zarr.run.sources.crops import busiest_crop
+from autodip_zarr.run.trials.evaluate import BLUR, UPPER_BOUND, EvaluatedPlane, Measurement
 
 Document = dict[str, Any]
 

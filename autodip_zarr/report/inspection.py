@@ -11,8 +11,8 @@ from autodip_zarr.domain import ChannelMetadata, ChannelPlan, Evidence
 from autodip_zarr.metadata import FIELDS, well_name
 from autodip_zarr.metadata.mapping import KEYS, NOTES, literal
 from autodip_zarr.report.tables import table_lines
-from autodip_zarr.run.inspect import InspectedImage, Inspection
-from autodip_zarr.run.totals import group_name
+from autodip_zarr.run.planning.inspect import InspectedImage, Inspection
+from autodip_zarr.run.planning.totals import group_name
 
 _NAME, *_FROM_AND_MATCH = NOTES
 COLUMNS = (*KEYS, _NAME, *FIELDS, *_FROM_AND_MATCH)

@@ -11,9 +11,9 @@ from autodip_zarr.domain import ImagePlan, Skipped, Totals
 from autodip_zarr.metadata import well_name
 from autodip_zarr.report.documents import planned_document, skipped_document, totals_document
 from autodip_zarr.report.tables import config_name, table_lines
-from autodip_zarr.run.earlier import complaint
-from autodip_zarr.run.plan import Planning
-from autodip_zarr.run.totals import group_name
+from autodip_zarr.run.planning.plan import Planning
+from autodip_zarr.run.planning.totals import group_name
+from autodip_zarr.run.results.reuse import complaint
 
 _ROWS_A_TABLE: Final = 500
 _COLUMNS: Final = ("image", "well", "field", "channel", "microscope", "specimen", "tier", "group", "config")

@@ -10,8 +10,8 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.report import html
 from autodip_zarr.report.html import Html
 from autodip_zarr.report.pictures import Panel, before_and_after, display_window, encode_panel
-from autodip_zarr.run.crops import busiest_crop
-from autodip_zarr.run.review import ReviewedChannel, ReviewedImage, ReviewedPlane, read_middle
+from autodip_zarr.run.results.review import ReviewedChannel, ReviewedImage, ReviewedPlane, read_middle
+from autodip_zarr.run.sources.crops import busiest_crop
 
 MOST_PICTURES: Final = 40
 """Planes of which a page shows pictures."""

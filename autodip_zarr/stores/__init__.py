@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.collection import PlateLayout, read_plate, write_bf2raw_layout, write_plate_layout
-from autodip_zarr.stores.enclosing import enclosing_store, lies_in
-from autodip_zarr.stores.files import (
-    absolute,
-    create_file,
-    delete_file,
-    is_empty,
-    is_there,
-    read_file,
-    seconds_unchanged,
-    write_file,
+from autodip_zarr.stores.access.filesystems import is_unanswered
+from autodip_zarr.stores.access.place import refuse_link
+from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
+from autodip_zarr.stores.read import read_header, read_planes
+from autodip_zarr.stores.result.collection import (
+    PlateLayout,
+    read_plate,
+    write_bf2raw_layout,
+    write_plate_layout,
 )
-from autodip_zarr.stores.integrity import (
+from autodip_zarr.stores.result.integrity import (
     Damage,
     check_block,
     check_container,
@@ -26,12 +24,8 @@ from autodip_zarr.stores.integrity import (
     renew_layout,
     restore,
 )
-from autodip_zarr.stores.layout import plan_layout
-from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
-from autodip_zarr.stores.place import refuse_link
-from autodip_zarr.stores.pyramid import are_levels_right, finish_target
-from autodip_zarr.stores.read import read_header, read_planes
-from autodip_zarr.stores.record import (
+from autodip_zarr.stores.result.pyramid import are_levels_right, finish_target
+from autodip_zarr.stores.result.record import (
     RECORD_FIELDS,
     STATUS_COPIED,
     STATUS_DENOISED,
@@ -44,9 +38,13 @@ from autodip_zarr.stores.record import (
     write_failures,
     write_record,
 )
-from autodip_zarr.stores.remote import is_unanswered
-from autodip_zarr.stores.walk import walk, walk_results
-from autodip_zarr.stores.write import (
+from autodip_zarr.stores.result.registration import (
+    register_nested_image,
+    register_well_image,
+    remove_target,
+    renew_registration,
+)
+from autodip_zarr.stores.result.write import (
     converted,
     create_target,
     delete_target,
@@ -61,12 +59,19 @@ from autodip_zarr.stores.write import (
     write_block,
     write_uncertainty,
 )
-from autodip_zarr.stores.writeback import (
-    register_nested_image,
-    register_well_image,
-    remove_target,
-    renew_registration,
+from autodip_zarr.stores.walk import walk, walk_results
+from autodip_zarr.stores.zarr.enclosing import enclosing_store, lies_in
+from autodip_zarr.stores.zarr.files import (
+    absolute,
+    create_file,
+    delete_file,
+    is_empty,
+    is_there,
+    read_file,
+    seconds_unchanged,
+    write_file,
 )
+from autodip_zarr.stores.zarr.layout import plan_layout
 
 __all__ = [
     "RECORD_FIELDS",

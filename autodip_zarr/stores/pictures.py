@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
 from autodip_zarr.errors import PixelError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
-from autodip_zarr.stores.ome_xml import parse_ome
-from autodip_zarr.stores.place import LocalPlace, open_place, target_errors
-from autodip_zarr.stores.tiff import is_tiff_name, open_tiff
+from autodip_zarr.stores.access.place import LocalPlace, open_place, target_errors
+from autodip_zarr.stores.tiff.files import is_tiff_name, open_tiff
+from autodip_zarr.stores.tiff.ome_xml import parse_ome
 
 
 def write_ome_tiff(path: str, pixels: NDArray[Any], ome_xml: str | None = None) -> None:

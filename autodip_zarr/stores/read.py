@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Fingerprint, Header, ImageRef
 from autodip_zarr.errors import PixelError, SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.header_tiff import read_tiff_header
-from autodip_zarr.stores.header_zarr import read_zarr_header
-from autodip_zarr.stores.messages import words
-from autodip_zarr.stores.nodes import join
-from autodip_zarr.stores.ome_xml import TiffImage
+from autodip_zarr.stores.access.filesystems import is_unanswered
+from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.pictures import read_image, read_picture_header
-from autodip_zarr.stores.place import open_place
-from autodip_zarr.stores.remote import is_unanswered
-from autodip_zarr.stores.tiff import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
+from autodip_zarr.stores.tiff.files import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
+from autodip_zarr.stores.tiff.header import read_tiff_header
+from autodip_zarr.stores.tiff.ome_xml import TiffImage
+from autodip_zarr.stores.zarr.header import read_zarr_header
+from autodip_zarr.stores.zarr.nodes import join
 
 Positions = Sequence[tuple[int, int]]
 """Time point and depth of each plane."""
@@ -77,7 +77,7 @@ def read_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
 
 
 def _zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
-    from autodip_zarr.stores.whole_store import WholeStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.guarded_store import WholeStore  # noqa: PLC0415 - imports zarr
 
     stack = np.empty((len(positions), header.size("y"), header.size("x")), header.dtype)
     place = open_place(header.ref.uri)

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from autodip_zarr.dip import fast, network
-from autodip_zarr.dip.norm import normalise, normalise_backward
-from autodip_zarr.dip.tiles import padded_size
+from autodip_zarr.dip.network import fast
+from autodip_zarr.dip.network import plain as network
+from autodip_zarr.dip.network.norm import normalise, normalise_backward
+from autodip_zarr.dip.planes.tiles import padded_size
 from autodip_zarr.domain import DipConfig
 
 Forward = Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]

@@ -9,8 +9,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from autodip_zarr.dip import fast, fit, network, norm, perturbation
-from autodip_zarr.dip.fit import Tile, fit_tile
+from autodip_zarr.dip.fitting import fit, perturbation
+from autodip_zarr.dip.fitting.fit import Tile, fit_tile
+from autodip_zarr.dip.network import fast, norm
+from autodip_zarr.dip.network import plain as network
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import FitError

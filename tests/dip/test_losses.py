@@ -9,8 +9,8 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity as skimage_similarity
 
-from autodip_zarr.dip.fit import Tile, fit_tile
-from autodip_zarr.dip.losses import LOSSES, loss, structural_similarity, total_variation
+from autodip_zarr.dip.fitting.fit import Tile, fit_tile
+from autodip_zarr.dip.fitting.losses import LOSSES, loss, structural_similarity, total_variation
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import OptionError

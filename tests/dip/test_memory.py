@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from autodip_zarr.dip.memory import keep_freed_memory
+from autodip_zarr.dip.fitting.memory import keep_freed_memory
 
 BLOCKS = """
 import resource, numpy as np
-from autodip_zarr.dip.memory import keep_freed_memory
+from autodip_zarr.dip.fitting.memory import keep_freed_memory
 
 def pages_mapped():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

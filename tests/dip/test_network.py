@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
-from autodip_zarr.dip.network import forward, initial_parameters, level_widths, parameter_shapes
-from autodip_zarr.dip.tiles import padded_size
+from autodip_zarr.dip.network.plain import forward, initial_parameters, level_widths, parameter_shapes
+from autodip_zarr.dip.planes.tiles import padded_size
 from autodip_zarr.domain import DipConfig, Width
 from tests.dip.rounding import Float32Rounding
 

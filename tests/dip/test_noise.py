@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from autodip_zarr.dip.noise import NoiseModel, Stabiliser, noise_model, stabiliser
-from autodip_zarr.dip.scaling import scale_and_stabilise
+from autodip_zarr.dip.planes.noise import NoiseModel, Stabiliser, noise_model, stabiliser
+from autodip_zarr.dip.planes.scaling import scale_and_stabilise
 
 
 def scene(side: int = 192) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from autodip_zarr.dip.perturbation import MARGIN_PX, Generators, Noise
+from autodip_zarr.dip.fitting.perturbation import MARGIN_PX, Generators, Noise
 
 
 def noise_and_input(steps: int) -> tuple[Noise, torch.Tensor]:

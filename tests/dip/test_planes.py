@@ -11,11 +11,11 @@ import pytest
 import torch
 from numpy.typing import DTypeLike, NDArray
 
-from autodip_zarr.dip import planes
-from autodip_zarr.dip.fit import Fit
-from autodip_zarr.dip.planes import FitJob, denoise_plane, denoise_planes
+from autodip_zarr.dip.fitting.fit import Fit
+from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
+from autodip_zarr.dip.planes import denoise as planes
+from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane, denoise_planes
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
-from autodip_zarr.dip.side_by_side import TileJob, fit_tiles
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
 

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from autodip_zarr.dip.planes import DenoisedPlane, FitJob, denoise_plane, denoise_planes
-from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.dip.sequence import (
+from autodip_zarr.dip.planes.denoise import DenoisedPlane, FitJob, denoise_plane, denoise_planes
+from autodip_zarr.dip.planes.sequence import (
     correlation,
     fit_run,
     relative_work,
@@ -21,6 +20,7 @@ from autodip_zarr.dip.sequence import (
     warm_iterations,
     warm_start,
 )
+from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig, WarmStart
 from autodip_zarr.errors import FitError
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from autodip_zarr.dip import graphs, side_by_side
-from autodip_zarr.dip.fit import Fit, Prior, Tile, fit_tile, prepare
+from autodip_zarr.dip.fitting import graphs
+from autodip_zarr.dip.fitting import tile_pool as side_by_side
+from autodip_zarr.dip.fitting.fit import Fit, Prior, Tile, fit_tile, prepare
+from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles, is_out_of_memory, room_for
 from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.dip.side_by_side import TileJob, fit_tiles, is_out_of_memory, room_for
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import FitError
 
@@ -101,9 +102,9 @@ def test_weights_come_back_only_where_they_are_asked_for() -> None:
 OUT_OF_MEMORY = """
 import hashlib, logging, resource, sys
 import numpy as np
-from autodip_zarr.dip.fit import Tile, fit_tile
+from autodip_zarr.dip.fitting.fit import Tile, fit_tile
 from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.dip.side_by_side import TileJob, fit_tiles
+from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
 from autodip_zarr.domain import DipConfig
 
 logging.basicConfig(stream=sys.stdout, format="%(message)s")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from autodip_zarr.dip.fit import Tile, fit_tile
+from autodip_zarr.dip.fitting.fit import Tile, fit_tile
+from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
 from autodip_zarr.dip.iterations import most_iterations_for
-from autodip_zarr.dip.planes import FitJob, denoise_plane
+from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane
 from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.dip.stop import LOOK_EVERY, Restlessness, StopWatch
 from autodip_zarr.domain import DipConfig
 
 AUTO = replace(preset_recipe("standard", precision="float32"), stop="auto", perturbation=0.0)

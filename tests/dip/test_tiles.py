@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.dip.tiles import axis_weights, blend, cover, cut, tile_seed
+from autodip_zarr.dip.planes.tiles import axis_weights, blend, cover, cut, tile_seed
 
 SIDES = st.integers(1, 90)
 

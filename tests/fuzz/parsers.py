@@ -20,13 +20,18 @@ from autodip_zarr.domain import Acquisition, Header, ImageRef, MetadataText
 from autodip_zarr.errors import HeaderError, OptionError, SourceError, TableError, TargetError
 from autodip_zarr.metadata import ImagePlace, Terms, load_vocabulary, read_mapping, read_patterns
 from autodip_zarr.metadata.acquisition import read_acquisition, read_ome_xml
-from autodip_zarr.metadata.json_texts import read_json_text
+from autodip_zarr.metadata.documents.json_texts import read_json_text
 from autodip_zarr.provenance import differences, public_uri
-from autodip_zarr.run.cluster_file import read_cluster
-from autodip_zarr.run.crops import parse_crop
-from autodip_zarr.run.lock import parse_holder
-from autodip_zarr.run.selection import check_selection, choose_channels, choose_indices, is_chosen_place
-from autodip_zarr.run.verify import verify_target
+from autodip_zarr.run.results.locking import parse_holder
+from autodip_zarr.run.results.verify import verify_target
+from autodip_zarr.run.scheduling.cluster_file import read_cluster
+from autodip_zarr.run.sources.crops import parse_crop
+from autodip_zarr.run.sources.selection import (
+    check_selection,
+    choose_channels,
+    choose_indices,
+    is_chosen_place,
+)
 from autodip_zarr.stores import (
     read_attributes,
     read_failures,
@@ -38,11 +43,11 @@ from autodip_zarr.stores import (
     walk,
     walk_results,
 )
-from autodip_zarr.stores.messages import words
-from autodip_zarr.stores.ome_subset import count_images, subset_ome_xml
-from autodip_zarr.stores.ome_xml import parse_ome
-from autodip_zarr.stores.tiff import read_tiff_source
-from autodip_zarr.stores.uris import has_parent, is_remote, is_zip, local_path, safe_key, split_uri
+from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.uris import has_parent, is_remote, is_zip, local_path, safe_key, split_uri
+from autodip_zarr.stores.tiff.files import read_tiff_source
+from autodip_zarr.stores.tiff.ome_subset import count_images, subset_ome_xml
+from autodip_zarr.stores.tiff.ome_xml import parse_ome
 
 from ..metadata.values import header as header_with
 from ..stores.builders import copy_image, ome_xml, only, pixels, write_image, write_plate, write_series

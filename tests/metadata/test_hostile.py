@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodip_zarr.errors import HeaderError
-from autodip_zarr.metadata import load_vocabulary, read_ome_xml, xml_tree
+from autodip_zarr.metadata import load_vocabulary, read_ome_xml
+from autodip_zarr.metadata.documents import xml_tree
 
 from .values import annotated, document, text
 

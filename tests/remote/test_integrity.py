@@ -9,7 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from autodip_zarr.cli import main
-from autodip_zarr.stores.place import open_place
+from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..run.results import Run, statuses

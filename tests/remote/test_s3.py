@@ -23,7 +23,7 @@ from autodip_zarr.stores import (
     walk,
     write_file,
 )
-from autodip_zarr.stores.place import open_place
+from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..run.results import Run, planes, statuses

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from autodip_zarr.cli import main
 from autodip_zarr.errors import PixelError, SourceError
 from autodip_zarr.stores import read_header, read_planes
-from autodip_zarr.stores.place import open_place
+from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..run.results import Run, planes, statuses

@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.connect import connect
+from autodip_zarr.run.scheduling.connect import connect
 
 INTRUDER = """
 import asyncio, json, os, sys

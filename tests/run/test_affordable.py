@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from autodip_zarr.calibration import MatchOptions, find_match, load_table, relative_cost
 from autodip_zarr.cli import main
 from autodip_zarr.domain import ChannelMetadata, Match
-from autodip_zarr.run.affordable import affordable
+from autodip_zarr.run.planning.budget import affordable
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import make_sample

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from autodip_zarr.domain import TargetSpec
 from autodip_zarr.run.blocks import block_shape, blocks, estimated_seconds
-from autodip_zarr.run.ledger import blocks_to_do, count_failed, treatments
+from autodip_zarr.run.results.ledger import blocks_to_do, count_failed, treatments
 from autodip_zarr.stores import RECORD_FIELDS, STATUS_COPIED, STATUS_DENOISED, STATUS_FAILED
 
 from .values import AXES, make_header

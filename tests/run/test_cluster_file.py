@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.cluster_file import Cards, SlurmJobs, read_cluster, settle_cluster
-from autodip_zarr.run.clusters import card_options, connect_cluster, slurm_options
-from autodip_zarr.run.dispatch import CALLS_PER_WORKER
+from autodip_zarr.run.scheduling.cluster_file import Cards, SlurmJobs, read_cluster, settle_cluster
+from autodip_zarr.run.scheduling.clusters import card_options, connect_cluster, slurm_options
+from autodip_zarr.run.scheduling.dispatch import CALLS_PER_WORKER
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample
@@ -51,7 +51,7 @@ def test_a_range_of_jobs_and_one_thread_a_process(tmp_path: Path) -> None:
     options = slurm_options(jobs)
     assert options["processes"] == 4
     assert options["cores"] == 4 * CALLS_PER_WORKER  # threads of all processes
-    assert options["worker_extra_args"] == ["--preload", "autodip_zarr.run.ready"]
+    assert options["worker_extra_args"] == ["--preload", "autodip_zarr.run.scheduling.ready"]
     assert options["queue"] == "long"
 
 
@@ -61,7 +61,12 @@ def test_a_card_job_has_one_worker_that_offers_it(tmp_path: Path) -> None:
     assert isinstance(jobs, SlurmJobs)
     options = slurm_options(jobs)
     assert (options["processes"], options["job_cpu"]) == (1, 4)
-    assert options["worker_extra_args"] == ["--preload", "autodip_zarr.run.ready", "--resources", "GPU=1"]
+    assert options["worker_extra_args"] == [
+        "--preload",
+        "autodip_zarr.run.scheduling.ready",
+        "--resources",
+        "GPU=1",
+    ]
 
 
 def test_what_enters_a_job_script_is_quoted(tmp_path: Path) -> None:

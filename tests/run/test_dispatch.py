@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.connect import visible_cards, worker_options
-from autodip_zarr.run.dispatch import CALLS_PER_WORKER, SILENCE_S, Call, Dispatcher, Offer
-from autodip_zarr.run.memory import PROCESS_BYTES
-from autodip_zarr.run.schedule import GPU_SHARE, suitable
+from autodip_zarr.run.planning.memory import PROCESS_BYTES
+from autodip_zarr.run.scheduling.connect import visible_cards, worker_options
+from autodip_zarr.run.scheduling.dispatch import CALLS_PER_WORKER, SILENCE_S, Call, Dispatcher, Offer
+from autodip_zarr.run.scheduling.schedule import GPU_SHARE, suitable
 
 
 def calls(*kinds: str | None, seconds: float = 10.0) -> list[Call]:

@@ -16,8 +16,8 @@ from autodip_zarr.cli import main
 from autodip_zarr.domain import Fingerprint, Recipe
 from autodip_zarr.provenance import attribute, recipe_document
 from autodip_zarr.run.choices import Overwrite
-from autodip_zarr.run.earlier import decide
-from autodip_zarr.run.software import changes_pixels
+from autodip_zarr.run.results.reuse import decide
+from autodip_zarr.run.results.software import changes_pixels
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..samples import digest, make_sample

@@ -155,7 +155,7 @@ def test_a_result_never_takes_the_place_of_its_source(tmp_path: Path, run: Run, 
 def test_a_source_that_changes_while_it_is_denoised_is_named_and_not_marked_complete(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    denoise: Any = import_module("autodip_zarr.run.denoise")
+    denoise: Any = import_module("autodip_zarr.run.execution.denoise")
     source, results = tmp_path / "x.ome.tif", tmp_path / "out"
     write_sample_tiff(source, make_sample("x", (1, 1, 2, 24, 32)))
     write_sample_tiff(tmp_path / "new.ome.tif", make_sample("newer", (1, 1, 2, 24, 32)))

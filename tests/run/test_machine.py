@@ -8,7 +8,7 @@ import pytest
 
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.errors import OptionError
-from autodip_zarr.run.machine import check_arithmetic, resolve_precision
+from autodip_zarr.run.scheduling.machine import check_arithmetic, resolve_precision
 
 STANDARD = preset_recipe("standard", precision="float32")
 REFERENCE = preset_recipe("reference", precision="float32")

@@ -15,9 +15,9 @@ from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.cluster_file import memory_option
-from autodip_zarr.run.connect import connect, worker_memory
-from autodip_zarr.run.memory import fit_bytes
+from autodip_zarr.run.planning.memory import fit_bytes
+from autodip_zarr.run.scheduling.cluster_file import memory_option
+from autodip_zarr.run.scheduling.connect import connect, worker_memory
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample

@@ -11,10 +11,10 @@ from autodip_zarr.calibration import load_table
 from autodip_zarr.domain import Skipped
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.crops import busiest_crop, parse_crop
-from autodip_zarr.run.evaluate import choose_crop
-from autodip_zarr.run.mapping import Knowledge
-from autodip_zarr.run.pairs import Pair, find_pairs
+from autodip_zarr.run.sources.crops import busiest_crop, parse_crop
+from autodip_zarr.run.sources.overrides import Knowledge
+from autodip_zarr.run.trials.evaluate import choose_crop
+from autodip_zarr.run.trials.pairs import Pair, find_pairs
 from autodip_zarr.stores import write_image
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from autodip_zarr.domain import ImagePlan, Skipped
-from autodip_zarr.run.ahead import ahead
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.plan import Planning, make_plan
-from autodip_zarr.run.planned import PlannedImages
+from autodip_zarr.run.planning.plan import Planning, make_plan
+from autodip_zarr.run.planning.plan_list import PlannedImages
+from autodip_zarr.run.sources.prefetch import ahead
 
 from ..samples import write_archive
 from .values import make_header, make_image

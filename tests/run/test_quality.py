@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray
 
-from autodip_zarr.run.statistics import rounding_std
+from autodip_zarr.run.execution.statistics import rounding_std
 from autodip_zarr.stores import RECORD_FIELDS, read_attributes, read_record
 from autodip_zarr.stores.sample import write_sample_zarr
 

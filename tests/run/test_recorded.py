@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError
-from autodip_zarr.run.recorded import read_recorded
+from autodip_zarr.run.results.recorded_recipe import read_recorded
 from autodip_zarr.stores import read_attributes
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 

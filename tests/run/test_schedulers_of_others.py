@@ -14,9 +14,9 @@ import pytest
 
 from autodip_zarr.errors import WorkerError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.connect import connect
-from autodip_zarr.run.dispatch import Call
-from autodip_zarr.run.schedule import Terms, drive
+from autodip_zarr.run.scheduling.connect import connect
+from autodip_zarr.run.scheduling.dispatch import Call
+from autodip_zarr.run.scheduling.schedule import Terms, drive
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import make_sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autodip_zarr.errors import OptionError
-from autodip_zarr.run.selection import choose_channels, choose_indices
+from autodip_zarr.run.sources.selection import choose_channels, choose_indices
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from autodip_zarr.cli import main
 from autodip_zarr.run.choices import Choices, Machine
-from autodip_zarr.run.denoise import denoise
+from autodip_zarr.run.execution.denoise import denoise
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..samples import make_sample

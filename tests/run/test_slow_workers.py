@@ -20,7 +20,7 @@ from autodip_zarr.calibration.cost import relative_cost
 from autodip_zarr.demo.archive import ARCHIVE
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.run.blocks import estimated_seconds
-from autodip_zarr.run.dispatch import SILENCE_S
+from autodip_zarr.run.scheduling.dispatch import SILENCE_S
 from autodip_zarr.stores import RECORD_FIELDS, STATUS_DENOISED, read_record, walk_results
 from autodip_zarr.stores.sample import write_sample_tiff
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from autodip_zarr.run import statistics
-from autodip_zarr.run.statistics import describe, lag1_correlation, noise_level
+from autodip_zarr.run.execution import statistics
+from autodip_zarr.run.execution.statistics import describe, lag1_correlation, noise_level
 
 
 def test_noise_level_of_white_noise_on_a_smooth_image() -> None:

@@ -204,8 +204,8 @@ def test_a_result_that_is_still_made_names_what_is_missing_only(tmp_path: Path, 
 def test_levels_of_many_chunks_have_their_checksums_in_parts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from autodip_zarr.run.verify import find_damages
-    from autodip_zarr.stores import pyramid
+    from autodip_zarr.run.results.verify import find_damages
+    from autodip_zarr.stores.result import pyramid
 
     from ..stores.test_write import make_result, make_spec
 

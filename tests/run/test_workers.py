@@ -22,9 +22,9 @@ import pytest
 
 from autodip_zarr.errors import WorkerError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.connect import connect, known_workers
-from autodip_zarr.run.dispatch import Call
-from autodip_zarr.run.schedule import Terms, drive
+from autodip_zarr.run.scheduling.connect import connect, known_workers
+from autodip_zarr.run.scheduling.dispatch import Call
+from autodip_zarr.run.scheduling.schedule import Terms, drive
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import make_sample

@@ -13,7 +13,7 @@ import pytest
 from autodip_zarr.domain import ImageRef
 from autodip_zarr.errors import SourceError
 from autodip_zarr.stores import read_header, read_planes, walk
-from autodip_zarr.stores.place import open_place
+from autodip_zarr.stores.access.place import open_place
 
 from .builders import pixels, write_image
 

@@ -12,7 +12,8 @@ import pytest
 
 from autodip_zarr.domain import Block
 from autodip_zarr.errors import TargetError
-from autodip_zarr.stores.checksums import (
+from autodip_zarr.stores.access.place import open_place
+from autodip_zarr.stores.zarr.checksums import (
     block_name,
     checksum,
     manifest,
@@ -20,8 +21,7 @@ from autodip_zarr.stores.checksums import (
     parse_manifest,
     read_manifest,
 )
-from autodip_zarr.stores.documents import dump_json
-from autodip_zarr.stores.place import open_place
+from autodip_zarr.stores.zarr.documents import dump_json
 
 OBJECTS = {"0/c/0": checksum(b"pixels"), "ümlaut": checksum(b"{}\n", keep=True), "0/c/1": None}
 

@@ -20,8 +20,8 @@ from autodip_zarr.stores import (
     write_bf2raw_layout,
     write_plate_layout,
 )
-from autodip_zarr.stores.ome_subset import count_images, subset_ome_xml
-from autodip_zarr.stores.ome_xml import parse_root
+from autodip_zarr.stores.tiff.ome_subset import count_images, subset_ome_xml
+from autodip_zarr.stores.tiff.ome_xml import parse_root
 
 from .builders import (
     ZarrFormat,

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.stores.layout import CHUNK_PX, SHARD_BYTES, plan_layout, shard_shape
+from autodip_zarr.stores.zarr.layout import CHUNK_PX, SHARD_BYTES, plan_layout, shard_shape
 
 AXES = st.sampled_from(["tczyx", "czyx", "tyx", "yx", "zcyx", "tzyx", "xyz", "cxyz"])
 DTYPES = st.sampled_from(["uint8", "uint16", "float32", "float64"])

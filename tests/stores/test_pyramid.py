@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from autodip_zarr.stores import pyramid
-from autodip_zarr.stores.pyramid import bins, downscaled
+from autodip_zarr.stores.result import pyramid
+from autodip_zarr.stores.result.pyramid import bins, downscaled
 
 
 def naive(data: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float64]:

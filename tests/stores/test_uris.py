@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from autodip_zarr.errors import HeaderError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.uris import is_remote, local_path, safe_key, split_uri
+from autodip_zarr.stores.access.uris import is_remote, local_path, safe_key, split_uri
 
 
 @pytest.mark.parametrize("path", ["0", "A/1", "s0/", "a b.tif", "ümlaut", "...", "a..b"])

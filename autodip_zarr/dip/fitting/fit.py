@@ -1,0 +1,375 @@
+"""Fit the prior to one tile: the published protocol, and what may be added to it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from autodip_zarr.dip.fitting.losses import loss, mean_squared_error
+from autodip_zarr.dip.fitting.memory import keep_freed_memory
+from autodip_zarr.dip.fitting.perturbation import Generators, Noise
+from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
+from autodip_zarr.dip.iterations import AUTO_TIMES
+from autodip_zarr.dip.network import fast
+from autodip_zarr.dip.network import plain as network
+from autodip_zarr.dip.network.plain import INPUT_CHANNELS, initial_parameters
+from autodip_zarr.dip.planes.tiles import padded_size
+from autodip_zarr.domain import DipConfig, Recipe
+from autodip_zarr.errors import FitError, OptionError
+
+_Value = TypeVar("_Value", bound=np.generic)
+
+CHECK_EVERY: Final = 100
+"""Iterations between two looks at whether the fit has collapsed."""
+
+COLLAPSE_DB: Final = 5.0
+"""Loss of PSNR to the noisy image between two looks that counts as a collapse."""
+
+_INPUT_SCALE: Final = 0.1
+_DTYPES: Final = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
+_LEAST_CAPABILITY: Final = (8, 0)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """What one network is fitted to."""
+
+    image: NDArray[np.float32]
+    """(Y, X) float32, scaled to [0, 1], finite."""
+    usable: NDArray[np.bool_] | None = None
+    """(Y, X), which pixels count in the loss; ``None`` for all."""
+    weights: Sequence[Tensor] | None = None
+    """Parameters to begin with, of a fit of the same configuration; ``None`` draws fresh ones."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit ended with."""
+
+    image: NDArray[np.float32]
+    """The denoised tile, (Y, X) float32, on the scale of the noisy one."""
+    iterations: int
+    """Adam steps that were made."""
+    loss: float
+    """Mean squared error to the noisy tile at the last step."""
+    collapses: int
+    """How often the weights of the last check were restored."""
+    weights: Sequence[Tensor]
+    """Parameters after the last step; float32 on the device."""
+    overshoot: float
+    """How restless its outputs were at the end, over their calmest; NaN for fits too short to tell."""
+
+
+def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
+    """Fit a randomly initialised network to one noisy tile.
+
+    Mean squared error (or the loss of the recipe), Adam; the input is uniform in [0, 0.1) and fixed, but for
+    the perturbation of the recipe; norms use the statistics of the image at hand throughout. Every 100
+    iterations the fit is checked: if its PSNR to the noisy image fell by more than 5 dB, the weights of the
+    last check are restored.
+
+    Parameters
+    ----------
+    tile : Tile
+        The noisy image, and the weights to begin with where they are not to be drawn.
+    config : DipConfig
+        Architecture and number of iterations.
+    recipe : Recipe
+        Averaging, perturbation, learning rate, precision, threads.
+    seed : int
+        Of the initial weights, the input and the perturbation.
+    device : str
+        A torch device, for example ``"cpu"`` or ``"cuda:0"``.
+
+    Returns
+    -------
+    Fit
+        The last output, or with averaging the exponential average of all outputs.
+
+    Raises
+    ------
+    FitError
+        If the loss is no longer finite.
+
+    References
+    ----------
+    Ulyanov et al., CVPR 2018; AUTO-DIP, arXiv 2601.12055.
+    """
+    prior = prepare(config, recipe, padded_shape(tile.image.shape, config), seed, device)
+    steps = steps_of(prior, tile)
+    while True:  # nobody to take turns with
+        try:
+            next(steps)
+        except StopIteration as end:
+            fit: Fit = end.value
+            return fit
+
+
+def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
+    """Fit a fresh prior to a tile, as a coroutine that stops wherever it would have to wait for the device.
+
+    Each stop follows work that was handed to the device. Run to its end it is one fit; several that take
+    turns keep a card busy (:mod:`autodip_zarr.dip.fitting.tile_pool`).
+
+    Returns
+    -------
+    Fit
+        See :func:`fit_tile`, also for the errors.
+    """
+    padded, inner = pad(tile.image, prior.config)
+    target = torch.from_numpy(padded).to(prior.z.device)  # (Y', X')
+    mask = None
+    if tile.usable is not None:
+        mask = torch.from_numpy(pad(tile.usable, prior.config)[0]).to(prior.z.device)
+    prior.aim(target, mask)
+    if tile.weights is not None:
+        prior.load(tile.weights)
+    error = target.new_zeros(())
+    is_auto = prior.recipe.stop == "auto"
+    watch = StopWatch(prior.config.iterations // AUTO_TIMES if is_auto else prior.config.iterations)
+    restlessness = Restlessness()
+    made = 0
+    while made < prior.config.iterations and not (is_auto and watch.is_over):
+        error = prior.look()
+        if made % CHECK_EVERY == 0:
+            yield
+            prior.check(error.item())
+        prior.advance()
+        made += 1
+        if prior.output is not None:
+            restlessness.take(prior.output)
+        yield
+        if made % LOOK_EVERY == 0 and restlessness.variance is not None:
+            watch.look(made, restlessness.variance.item())
+    output = target if prior.output is None else prior.output
+    last = error.item()
+    if prior.collapsed(last):  # between the last check and the end
+        prior.restore()
+        output = prior.run().detach()
+        last = mean_squared_error(output, target, mask).item()
+    image = prior.average / prior.weight if prior.average is not None and prior.weight else output
+    if not torch.isfinite(image).all():
+        raise diverged(last)
+    weights = [parameter.detach() for parameter in prior.parameters]
+    return Fit(image.cpu().numpy()[inner], made, last, prior.collapses, weights, watch.overshoot)
+
+
+def diverged(loss: float) -> FitError:
+    """Return the error of a fit whose loss or result is not finite."""
+    return FitError("fit", f"diverged, last loss {loss}", "finite numbers", "try another --seed")
+
+
+def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tuple[slice, slice]]:
+    """Pad a tile by reflection to a size that the network can take.
+
+    The padding may exceed the side, which is then reflected again; a side of one pixel is repeated.
+
+    Returns
+    -------
+    padded : ndarray
+        (Y', X'), C-contiguous.
+    inner : tuple of slice
+        Where the tile lies in it.
+    """
+    shape = tile.shape
+    sizes = padded_shape(shape, config)
+    before = [(size - side) // 2 for size, side in zip(sizes, shape, strict=True)]
+    for axis, (size, first) in enumerate(zip(sizes, before, strict=True)):
+        side = shape[axis]
+        ends = [(0, 0), (0, 0)]
+        ends[axis] = (first, size - side - first)
+        tile = np.pad(tile, ends, mode="reflect" if side > 1 else "edge")
+    top, left = before
+    return np.ascontiguousarray(tile), (slice(top, top + shape[0]), slice(left, left + shape[1]))
+
+
+def padded_shape(shape: Sequence[int], config: DipConfig) -> tuple[int, int]:
+    """Return the size (Y', X') to which :func:`pad` brings a tile."""
+    height, width = (padded_size(side, config) for side in shape)
+    return height, width
+
+
+def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int, device: str) -> Prior:
+    """Make a fresh network for an image of a size that it can take; see :func:`pad`.
+
+    Iterations and perturbation are taken as they are; ``dip.iterations`` adapts them to the size.
+    """
+    on_card = torch.device(device).type == "cuda"
+    if on_card:
+        set_up_card(recipe, device)
+    else:
+        torch.set_num_threads(recipe.threads)
+        keep_freed_memory()
+    generators = Generators.seeded(seed, device)
+    parameters = [p.to(device) for p in initial_parameters(config, generators.host)]
+    size = (1, INPUT_CHANNELS, *shape)
+    z = torch.rand(size, generator=generators.device, device=device) * _INPUT_SCALE
+    z = z.to(_DTYPES[recipe.precision])
+    forward = network.forward
+    if recipe.fused:
+        forward = fast.forward
+        parameters = [_laid_out(p) for p in parameters]
+        z = fast.pad(_laid_out(z))
+    for parameter in parameters:
+        parameter.requires_grad_()
+    adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
+    steps = config.iterations + 1  # one more than there are, for the look back after a late collapse
+    noise = Noise.like(z, recipe.perturbation, steps, generators) if recipe.perturbation else None
+    average = None if recipe.averaging is None else torch.zeros(shape, device=device)
+    nothing = torch.zeros(shape, device=device)
+    return Prior(config, parameters, adam, z, noise, forward, recipe, nothing, average=average)
+
+
+def set_up_card(recipe: Recipe, device: str) -> None:
+    """Have convolutions computed as the recipe says.
+
+    Raises
+    ------
+    OptionError
+        There is no card, or it cannot compute so.
+    """
+    if not torch.cuda.is_available():
+        hint = "choose --device cpu, or install a build of torch for CUDA and its driver"
+        raise OptionError("device", f"{device}, but torch {torch.__version__} finds no card", "", hint)
+    capability = torch.cuda.get_device_capability(device)
+    if recipe.precision != "float32" and capability < _LEAST_CAPABILITY:
+        found = f"{recipe.precision} on {torch.cuda.get_device_name(device)}"
+        raise OptionError(
+            "precision", found, "a card of compute capability 8.0", "choose --precision float32"
+        )
+    torch.backends.cudnn.allow_tf32 = recipe.precision != "float32"
+    torch.backends.cudnn.deterministic = recipe.deterministic
+    torch.backends.cudnn.benchmark = not recipe.deterministic  # may choose otherwise in each process
+
+
+@dataclass
+class Prior:
+    """The network of one tile, its optimiser, its input, and the weights of the last check."""
+
+    config: DipConfig
+    parameters: list[Tensor]
+    adam: torch.optim.Adam
+    z: Tensor
+    noise: Noise | None
+    forward: Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
+    recipe: Recipe
+    target: Tensor
+    mask: Tensor | None = None
+    output: Tensor | None = None
+    average: Tensor | None = None
+    weight: float = 0.0
+    kept: list[Tensor] = field(default_factory=list)
+    kept_average: tuple[Tensor | None, float] = (None, 0.0)
+    kept_loss: float = float("inf")
+    collapses: int = 0
+
+    def load(self, weights: Sequence[Tensor]) -> None:
+        """Take the weights of another fit; input, perturbation and optimiser stay those of a fresh one."""
+        with torch.no_grad():
+            for parameter, weight in zip(self.parameters, weights, strict=True):
+                parameter.copy_(weight)
+
+    def become(self, fresh: Prior) -> None:
+        """Take over the state of a freshly prepared prior of the same architecture and size, in place.
+
+        Graphs that were captured of this prior, and the memory that they work on, stay valid.
+        """
+        self.config = fresh.config
+        self.load(fresh.parameters)
+        for state in self.adam.state.values():
+            for moment in state.values():  # number of steps, mean of the gradient and of its square
+                moment.zero_()
+        self.z.copy_(fresh.z)
+        if self.noise is not None and fresh.noise is not None:
+            self.noise.become(fresh.noise)
+        if self.average is not None:
+            self.average.zero_()
+        self.weight, self.kept, self.kept_average = 0.0, [], (None, 0.0)
+        self.kept_loss, self.collapses = float("inf"), 0
+
+    def aim(self, target: Tensor, mask: Tensor | None) -> None:
+        """Say what is fitted.
+
+        Parameters
+        ----------
+        target : Tensor
+            (Y, X) float32.
+        mask : Tensor or None
+            (Y, X) bool, which pixels count; ``None`` for all.
+        """
+        self.target, self.mask = target, mask
+
+    def look(self) -> Tensor:
+        """Compute the output and the gradients; return the mean squared error, without waiting for it."""
+        output = self.run()
+        self.output = output.detach()
+        self.adam.zero_grad()
+        loss(output, self.target, self.mask, self.recipe).backward()  # type: ignore[no-untyped-call]
+        return mean_squared_error(self.output, self.target, self.mask)
+
+    def advance(self) -> None:
+        """Make the Adam step of the last :meth:`look`, and take its output into the average."""
+        self.adam.step()
+        if self.output is not None:
+            self.average_in(self.output)
+
+    def run(self) -> Tensor:
+        """Return the output (Y, X) float32 of the network as it is, for a newly perturbed input."""
+        z = self.z if self.noise is None else self.noise.add_to(self.z)
+        return self.forward(z, self.parameters, self.config)[0, 0]
+
+    def average_in(self, output: Tensor) -> None:
+        """Take an output into the exponential average; ``average / weight`` is the average so far."""
+        decay = self.recipe.averaging
+        if decay is None or self.average is None:
+            return
+        self.average.lerp_(output, 1 - decay)
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Count one more output in the weight of the average."""
+        decay = self.recipe.averaging or 0.0
+        self.weight = decay * self.weight + 1 - decay
+
+    def check(self, loss: float) -> None:
+        """Keep the weights, or go back to those of the last check if the fit collapsed since."""
+        if self.collapsed(loss):
+            self.restore()
+            return
+        self.kept_loss = loss
+        self.kept = [parameter.detach().clone() for parameter in self.parameters]
+        self.kept_average = (None if self.average is None else self.average.clone(), self.weight)
+
+    def collapsed(self, loss: float) -> bool:
+        """Say whether the PSNR to the noisy image fell too far since the last check.
+
+        Raises
+        ------
+        FitError
+            If the loss is not finite: then the optimiser is spoilt as well.
+        """
+        if not math.isfinite(loss):
+            raise diverged(loss)
+        return loss > self.kept_loss * 10 ** (COLLAPSE_DB / 10)
+
+    def restore(self) -> None:
+        """Go back to the weights and the average of the last check."""
+        self.collapses += 1
+        with torch.no_grad():
+            for parameter, kept in zip(self.parameters, self.kept, strict=True):
+                parameter.copy_(kept)
+        average, self.weight = self.kept_average
+        if self.average is not None and average is not None:
+            self.average.copy_(average)
+
+
+def _laid_out(x: Tensor) -> Tensor:
+    """Lay images and kernels out channels last, as the network wants them."""
+    return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x

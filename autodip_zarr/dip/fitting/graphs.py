@@ -1,0 +1,93 @@
+"""A prior on a card whose step is recorded once and replayed: two CUDA graphs, made once, for many tiles.
+
+A step of a narrow network is some hundreds of kernels of a few microseconds. Started one by one from
+Python they take longer than they run; a graph starts them all at once. The whole step is in the two,
+perturbation, optimiser and average included; between them the host may look for a collapse.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from autodip_zarr.dip.fitting.fit import Prior
+from autodip_zarr.errors import OptionError
+
+SWITCH: Final = "AUTODIP_CUDA_GRAPHS"
+"""Environment variable; ``0`` runs the steps one kernel after another, without graphs."""
+
+_WARM_UP_STEPS: Final = 3
+
+
+@dataclass
+class CapturedPrior(Prior):
+    """A prior that works in fixed memory, through graphs of its two halves."""
+
+    looking: torch.cuda.CUDAGraph = field(default_factory=torch.cuda.CUDAGraph)
+    advancing: torch.cuda.CUDAGraph = field(default_factory=torch.cuda.CUDAGraph)
+    error: Tensor = field(default_factory=lambda: torch.zeros(()))
+
+    def aim(self, target: Tensor, mask: Tensor | None) -> None:
+        """Copy what is fitted to where the graphs look for it."""
+        self.target.copy_(target)
+        if self.mask is not None:
+            self.mask.fill_(value=True) if mask is None else self.mask.copy_(mask)
+
+    def look(self) -> Tensor:
+        """Do what :meth:`Prior.look` does, by one launch."""
+        self.looking.replay()
+        return self.error
+
+    def advance(self) -> None:
+        """Do what :meth:`Prior.advance` does, by one launch."""
+        self.advancing.replay()
+        self.weigh()
+
+
+def capture(prior: Prior) -> CapturedPrior:
+    """Record both halves of the step of a prior on the current stream.
+
+    The prior is spoilt by it: give it a state by :meth:`Prior.become` before it is used.
+
+    Parameters
+    ----------
+    prior : Prior
+        On a card. Its mask, all ones, becomes part of the graph.
+
+    Raises
+    ------
+    OptionError
+        If the step cannot be captured; says how to go on without.
+    torch.OutOfMemoryError
+        If the card has no room for it.
+    """
+    prior.mask = torch.ones_like(prior.target, dtype=torch.bool)
+    if prior.noise is not None:
+        prior.noise.make_room()
+    for _ in range(_WARM_UP_STEPS):  # libraries choose their kernels, Adam makes its state
+        prior.look()
+        prior.advance()
+    prior.adam.zero_grad()
+    for group in prior.adam.param_groups:
+        group["capturable"] = True  # its state lies on the card already, since the optimiser is fused
+    captured = CapturedPrior(**{one.name: getattr(prior, one.name) for one in fields(prior)})
+    stream = torch.cuda.current_stream()
+    try:
+        with torch.cuda.graph(captured.looking, stream=stream, capture_error_mode="thread_local"):
+            captured.error = Prior.look(captured)
+        pool = captured.looking.pool()
+        with torch.cuda.graph(captured.advancing, pool, stream, "thread_local"):
+            Prior.advance(captured)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        if isinstance(error.__context__, torch.OutOfMemoryError):  # which left the capture half done
+            raise error.__context__ from error
+        hint = f"set {SWITCH}=0 in the environment to run without graphs, slower"
+        raise OptionError(
+            "device", f"the step cannot be captured in a CUDA graph: {error}", "", hint
+        ) from error
+    return captured

@@ -1,0 +1,1 @@
+"""The network of the prior: its shape without torch, as functions, and arranged for speed."""

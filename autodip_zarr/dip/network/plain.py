@@ -1,0 +1,192 @@
+"""The skip network of the Deep Image Prior, as functions of a flat list of parameters.
+
+A U-net whose levels are, from the outermost in: a skip branch (1x1 convolution to ``skip`` channels) and
+a deeper branch (3x3 convolution with stride 2, 3x3 convolution, next level, bilinear upsampling by 2);
+both are cropped to the smaller about their centres, concatenated, normalised, and passed through a 3x3
+and a 1x1 convolution. Every convolution but the last is followed by a norm with the statistics of the
+image at hand and a LeakyReLU; there is reflection padding in front of every 3x3 convolution.
+
+References
+----------
+Ulyanov, Vedaldi, Lempitsky, Deep Image Prior, CVPR 2018; grid of architectures: AUTO-DIP, arXiv 2601.12055.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every reader of torch code knows
+from torch import Tensor
+
+from autodip_zarr.domain import DipConfig
+
+INPUT_CHANNELS: Final = 32
+"""Channels of the random input."""
+
+_WIDEST: Final = 512
+SLOPE: Final = 0.2
+"""Of the LeakyReLU for negative values."""
+
+EPS: Final = 1e-5
+"""Added to the variance by every norm."""
+
+
+def level_widths(config: DipConfig) -> tuple[int, ...]:
+    """Return the channels of each level, outermost first.
+
+    Parameters
+    ----------
+    config : DipConfig
+        Architecture; ``width="asc"`` doubles from level to level so that the innermost has 512.
+    """
+    if config.width == "asc":
+        return tuple(_WIDEST >> (config.depth - 1 - level) for level in range(config.depth))
+    return (config.width,) * config.depth
+
+
+def parameter_shapes(config: DipConfig) -> list[tuple[int, ...]]:
+    """Return the shapes of all parameters in the order in which :func:`forward` takes them.
+
+    For each level from the outermost in: skip convolution and its norm (absent where ``skip`` is 0),
+    strided 3x3 convolution, norm, 3x3 convolution, norm; then for each level from the innermost out: norm
+    of the concatenation, 3x3 convolution, norm, 1x1 convolution, norm; last the output convolution. Each
+    convolution and each norm is a weight and a bias.
+    """
+    widths = level_widths(config)
+    shapes: list[tuple[int, ...]] = []
+
+    def convolution(into: int, out: int, kernel: int) -> None:
+        shapes.extend([(out, into, kernel, kernel), (out,)])
+
+    def norm(channels: int) -> None:
+        shapes.extend([(channels,), (channels,)])
+
+    inner = INPUT_CHANNELS
+    for width in widths:
+        if config.skip:
+            convolution(inner, config.skip, 1)
+            norm(config.skip)
+        convolution(inner, width, 3)
+        norm(width)
+        convolution(width, width, 3)
+        norm(width)
+        inner = width
+    for width in reversed(widths):
+        joined = config.skip + inner
+        norm(joined)
+        convolution(joined, width, 3)
+        norm(width)
+        convolution(width, width, 1)
+        norm(width)
+        inner = width
+    convolution(inner, 1, 1)
+    return shapes
+
+
+def initial_parameters(config: DipConfig, generator: torch.Generator) -> list[Tensor]:
+    """Draw the parameters of a fresh network.
+
+    Convolutions are uniform within ``1 / sqrt(fan_in)``, norms start at weight 1 and bias 0: what PyTorch
+    does by default, and hence what the published prior does.
+
+    Parameters
+    ----------
+    config : DipConfig
+        Architecture.
+    generator : torch.Generator
+        CPU generator, so that every device starts from the same numbers.
+
+    Returns
+    -------
+    list of Tensor
+        float32 on the CPU, in the order of :func:`parameter_shapes`.
+    """
+    parameters: list[Tensor] = []
+    shapes = parameter_shapes(config)
+    for weight, bias in zip(shapes[::2], shapes[1::2], strict=True):
+        if len(weight) == 1:
+            parameters += [torch.ones(weight), torch.zeros(bias)]
+            continue
+        bound = 1 / math.sqrt(weight[1] * weight[2] * weight[3])
+        parameters += [
+            torch.empty(shape).uniform_(-bound, bound, generator=generator) for shape in (weight, bias)
+        ]
+    return parameters
+
+
+def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tensor:
+    """Run the network.
+
+    Parameters
+    ----------
+    x : Tensor
+        Input, (1, 32, Y, X), of a size that :func:`.tiles.padded_size` allows; its type,
+        float32 or bfloat16, is that of all activations.
+    parameters : sequence of Tensor
+        In the order of :func:`parameter_shapes`.
+    config : DipConfig
+        Architecture.
+
+    Returns
+    -------
+    Tensor
+        (1, 1, Y, X) of the type of the parameters, in (0, 1).
+    """
+    feed = _Feed(iter(parameters))
+    skips: list[Tensor] = []
+    for _ in range(config.depth):
+        if config.skip:
+            skips.append(feed.convolve(x))  # (1, skip, Y, X)
+        x = feed.convolve(x, stride=2)  # (1, width, Y / 2, X / 2), rounded up
+        x = feed.convolve(x)
+    for _ in range(config.depth):
+        x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+        if config.skip:
+            x = _concatenate(skips.pop(), x)
+        x = feed.normalise(x)
+        x = feed.convolve(x)
+        x = feed.convolve(x)
+    weight, bias = feed.take(), feed.take()
+    return torch.sigmoid(F.conv2d(x.to(weight.dtype), weight, bias))
+
+
+@dataclass
+class _Feed:
+    """Hands the parameters out one after the other, and applies them."""
+
+    parameters: Iterator[Tensor]
+
+    def take(self) -> Tensor:
+        return next(self.parameters)
+
+    def convolve(self, x: Tensor, stride: int = 1) -> Tensor:
+        weight, bias = self.take(), self.take()
+        if weight.shape[-1] == 3:
+            x = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        y = F.conv2d(x, weight.to(x.dtype), bias.to(x.dtype), stride)
+        return F.leaky_relu(self.normalise(y), SLOPE)
+
+    def normalise(self, x: Tensor) -> Tensor:
+        return F.batch_norm(x, None, None, self.take(), self.take(), training=True, eps=EPS)
+
+
+def _concatenate(skip: Tensor, deeper: Tensor) -> Tensor:
+    """Join both branches after cropping each to the smaller about its centre."""
+    size = [min(a, b) for a, b in zip(skip.shape[-2:], deeper.shape[-2:], strict=True)]
+    return torch.cat([crop_to(skip, size), crop_to(deeper, size)], dim=1)
+
+
+def on_card(x: Tensor) -> bool:
+    """Say whether a tensor lies on a CUDA card; what is done otherwise there asks here."""
+    return x.is_cuda
+
+
+def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
+    """Crop the last two axes about their centres."""
+    for axis, length in zip((-2, -1), size, strict=True):
+        x = x.narrow(axis, (x.shape[axis] - length) // 2, length)
+    return x

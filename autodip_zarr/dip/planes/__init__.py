@@ -1,0 +1,1 @@
+"""Whole planes and stacks: scaled, cut into tiles, fitted, blended."""

@@ -1,0 +1,147 @@
+"""Metadata of the vendor that a converter kept beside the schema: key and value, whatever they mean there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from xml.etree.ElementTree import Element
+
+from autodip_zarr.metadata.clues import Trust
+from autodip_zarr.metadata.documents.annotations import Pair
+from autodip_zarr.metadata.documents.ome_xml import Located, OmeDocument
+from autodip_zarr.metadata.documents.xml_tree import local_name, text_of
+from autodip_zarr.metadata.vocabulary.terms import Vocabulary
+from autodip_zarr.metadata.vocabulary.words import MAX_TEXT
+
+__all__ = ["Original", "original_pairs", "pairs_for"]
+
+MAX_LEAVES = 200_000
+SERIES = re.compile(r"^(?:Series|Image)[ _](\d{1,9})[ :_|]+(.+)$", re.IGNORECASE)
+NUMBERED = re.compile(r"^(.*?)\s*#\s*(\d{1,9})$")
+OF_THE_STAND = ("model", "organism", "cell_line")
+"""Fields that are not numbered by channel."""
+OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Original:
+    """One key and value of the vendor, and what it belongs to."""
+
+    pair: Pair
+    """Key (its last part) and value."""
+    image: int | None
+    """Index of the image it speaks about; ``None`` for all."""
+    channel: int | None
+    """Index of the channel it speaks about; ``None`` for all."""
+
+
+@lru_cache(maxsize=2)
+def original_pairs(document: OmeDocument, vocabulary: Vocabulary) -> tuple[Original, ...]:
+    """Return the vendor's pairs whose key says something, of a whole header.
+
+    Parameters
+    ----------
+    document : OmeDocument
+        The header.
+    vocabulary : Vocabulary
+        Which keys speak about what.
+    """
+    found = []
+    for key, value, source in _leaves(document):
+        original = _original(key, value, source)
+        field = vocabulary.key_field(original.pair.key)
+        if field in OF_THE_STAND:
+            original = replace(original, channel=None)
+        if field is not None and value.strip():
+            found.append(original)
+    return tuple(found)
+
+
+def pairs_for(originals: tuple[Original, ...], image: int, channel: int, count: int) -> Iterator[Pair]:
+    """Yield the pairs that speak about one channel of one image.
+
+    Parameters
+    ----------
+    originals : tuple of Original
+        All pairs of the header.
+    image : int
+        Index of the image.
+    channel : int
+        Index of the channel.
+    count : int
+        Number of channels of the image.
+    """
+    for one in originals:
+        if one.image not in {None, image}:
+            continue
+        if one.channel is None or one.channel >= count:
+            yield one.pair
+        elif one.channel == channel:
+            yield replace(one.pair, of_channel=True)
+
+
+def _original(key: str, value: str, source: str) -> Original:
+    """Take a key apart: ``Series 0 Information|Image|Channel|Fluor #2`` is the dye of the second channel."""
+    image = channel = None
+    key = key[:MAX_TEXT]  # no key of a vendor comes near; some expressions would be slow on longer ones
+    series = SERIES.match(key)
+    if series:
+        image, key = int(series.group(1)), series.group(2)
+    of_channel = OF_CHANNEL.search(key)
+    numbered = NUMBERED.match(key)
+    if numbered:
+        key, channel = numbered.group(1), int(numbered.group(2)) - 1
+    elif of_channel:
+        key, channel = key.replace(of_channel.group(0), " "), int(of_channel.group(1)) - 1
+    last = re.split(r"[|\]/]", key.strip().rstrip("|]/"))[-1].strip(" -") or key
+    channel = channel if channel is None or channel >= 0 else None
+    return Original(Pair(last, value.strip(), source, trust=int(Trust.ORIGINAL)), image, channel)
+
+
+def _leaves(document: OmeDocument) -> Iterator[tuple[str, str, str]]:
+    """Yield key, value and place of everything that is kept in free XML."""
+    count = 0
+    for group in document.root.find("StructuredAnnotations"):
+        for annotation in group.find("XMLAnnotation"):
+            for value in annotation.find("Value"):
+                for leaf in _in_value(value):
+                    yield leaf
+                    count += 1
+                    if count >= MAX_LEAVES:
+                        return
+    for attributes in (*document.root.find("CustomAttributes"), *_in_images(document)):
+        for child in attributes.element:
+            name = local_name(child)
+            for key, value_text in child.attrib.items():
+                yield (key, value_text, f"{attributes.path}/{name}/@{key}")
+
+
+def _in_images(document: OmeDocument) -> Iterator[Located]:
+    for node in document.images:
+        yield from node.image.find("CustomAttributes")
+
+
+def _in_value(value: Located) -> Iterator[tuple[str, str, str]]:
+    pairs = [one for one in value.element if local_name(one) == "OriginalMetadata"]
+    for pair in pairs:
+        key, text = text_of(pair, "Key"), text_of(pair, "Value")
+        if key and text:
+            yield key, text, f"{value.path}/OriginalMetadata[Key={key!r}]/Value"
+    if not pairs:
+        yield from _free(value.element, value.path)
+
+
+def _free(element: Element, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield the leaves and attributes of any XML, breadth first."""
+    level = [(element, path)]
+    while level:
+        deeper = []
+        for one, place in level:
+            for key, text in one.attrib.items():
+                yield key.rsplit("}", 1)[-1], text, f"{place}/@{key}"
+            if len(one) == 0 and one.text and one.text.strip():
+                yield local_name(one), one.text.strip(), place
+            deeper += [(child, f"{place}/{local_name(child)}") for child in one]
+        level = deeper

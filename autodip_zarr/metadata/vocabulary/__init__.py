@@ -1,0 +1,1 @@
+"""The vocabulary: what the words of headers mean, as data."""

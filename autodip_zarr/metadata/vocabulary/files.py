@@ -1,0 +1,185 @@
+"""Vocabulary files: read strictly, merged, indexed."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+from autodip_zarr.errors import TableError
+from autodip_zarr.metadata.vocabulary.terms import FLUOROPHORE, IGNORE, IGNORED, SECTIONS, Term, Vocabulary
+from autodip_zarr.metadata.vocabulary.words import compact
+from autodip_zarr.regular_files import read_regular
+
+__all__ = ["load_vocabulary"]
+
+SHIPPED = Path(__file__).with_name("vocabulary.toml")
+KEY_FIELDS = ("microscope", "model", "contrast", "organism", "cell_line", "channels", "structure")
+TEXT_KEYS = ("term", "name", "contrast")
+LIST_KEYS = tuple(one.name for one in fields(Term) if one.name not in {"field", *TEXT_KEYS})
+
+
+def load_vocabulary(extra: Path | None = None) -> Vocabulary:
+    """Read the shipped vocabulary, and a user's own beside it.
+
+    Parameters
+    ----------
+    extra : Path, optional
+        TOML file of the same form; its entries add to the shipped terms of the same name, or are new terms.
+
+    Raises
+    ------
+    TableError
+        If a file is not valid, or one spelling would mean two terms of one section.
+    """
+    if extra is None:
+        return _shipped()
+    try:
+        content = read_regular(extra)
+    except OSError as error:
+        raise TableError(str(extra), f"cannot be read ({error.strerror})", "a vocabulary in TOML") from error
+    return _build((*_read(SHIPPED.read_bytes(), str(SHIPPED)), *_read(content, str(extra))))
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> Vocabulary:
+    return _build(_read(SHIPPED.read_bytes(), str(SHIPPED)))
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One entry of a file, with its place for messages."""
+
+    where: str
+    """File, section and position."""
+    section: str
+    """Section."""
+    texts: Mapping[str, str]
+    """Single values."""
+    lists: Mapping[str, tuple[str, ...]]
+    """Lists."""
+
+
+def _read(content: bytes, where: str) -> tuple[_Entry, ...]:
+    """Check one file and return its entries; keys of annotations come as entries of the section ``keys``."""
+    try:
+        document = tomllib.loads(content.decode("utf-8"))
+    except (ValueError, RecursionError) as error:  # broken TOML, no UTF-8, nesting beyond all bounds
+        raise TableError(where, f"no TOML ({error})", "a vocabulary in TOML") from error
+    entries: list[_Entry] = []
+    for section, value in document.items():
+        if section == "keys" and isinstance(value, dict):
+            entries += [_key_entry(f"{where}: keys.{name}", name, words) for name, words in value.items()]
+        elif section in SECTIONS and isinstance(value, list):
+            entries += [_entry(f"{where}: {section}[{i}]", section, one) for i, one in enumerate(value)]
+        else:
+            raise TableError(
+                f"{where}: {section}", type(value).__name__, f"[[{'|'.join(SECTIONS)}]] or [keys]"
+            )
+    return tuple(entries)
+
+
+def _key_entry(where: str, name: str, words: object) -> _Entry:
+    if name not in KEY_FIELDS:
+        raise TableError(where, "an unknown field", f"one of {', '.join(KEY_FIELDS)}")
+    return _Entry(where, "keys", {"term": name}, {"synonyms": _list(where, words)})
+
+
+def _entry(where: str, section: str, value: object) -> _Entry:
+    if not isinstance(value, dict) or not isinstance(value.get("term"), str):
+        raise TableError(where, "no 'term'", "a table with the name of the term")
+    for key in value:
+        if key not in (*TEXT_KEYS, *LIST_KEYS):
+            raise TableError(
+                where, f"an unknown key {key!r}", f"one of {', '.join((*TEXT_KEYS, *LIST_KEYS))}"
+            )
+    for key in TEXT_KEYS:
+        if not isinstance(value.get(key, ""), str):
+            raise TableError(f"{where}: {key}", repr(value[key]), "a text")
+    texts = {key: value[key] for key in TEXT_KEYS if key in value}
+    return _Entry(
+        where, section, texts, {k: _list(f"{where}: {k}", value[k]) for k in LIST_KEYS if k in value}
+    )
+
+
+def _list(where: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, str) and compact(one) for one in value):
+        raise TableError(where, repr(value)[:80], "a list of texts")
+    return tuple(value)
+
+
+def _build(entries: tuple[_Entry, ...]) -> Vocabulary:
+    """Merge entries of the same term and index them."""
+    merged: dict[tuple[str, str], dict[str, str | tuple[str, ...]]] = {}
+    keys: dict[str, str] = {}
+    for entry in entries:
+        if entry.section == "keys":
+            keys.update({compact(one): entry.texts["term"] for one in entry.lists["synonyms"]})
+            continue
+        term = merged.setdefault((entry.section, entry.texts["term"]), {})
+        term.update(entry.texts)
+        for name, values in entry.lists.items():
+            term[name] = (*term.get(name, ()), *values)
+    terms = tuple(Term(field=section, **values) for (section, _), values in merged.items())  # type: ignore[arg-type]
+    return Vocabulary(
+        terms=terms,
+        keys=keys,
+        fields={
+            section: _index(terms, section) for section in (*SECTIONS, "families", "models", "cell_lines")
+        },
+        words=_word_indices(terms),
+        ids={
+            "microscope": _distinct((t.term, n) for t in terms if t.field == "microscope" for n in t.fbbi),
+            "contrast": _contrast_ids(terms),
+            "organism": _distinct((t.term, n) for t in terms if t.field == "organism" for n in t.taxon),
+        },
+    )
+
+
+def _index(terms: tuple[Term, ...], section: str) -> dict[str, str]:
+    if section in SECTIONS:
+        return _distinct((t.term, compact(one)) for t in terms if t.field == section for one in t.spellings())
+    return _distinct((t.term, compact(one)) for t in terms for one in getattr(t, section))
+
+
+def _word_indices(terms: tuple[Term, ...]) -> dict[str, dict[str, str]]:
+    """Index what is found inside of texts; dyes, which label nothing by themselves, map to an empty term."""
+    spelled = {
+        section: _distinct(
+            (t.term, compact(one))
+            for t in terms
+            if t.field == section
+            for one in ((t.term, *t.synonyms) if len(t.term) > 2 else t.synonyms)
+        )
+        for section in SECTIONS
+    }
+    dyes = dict.fromkeys(spelled[FLUOROPHORE], "")
+    ignored = dict.fromkeys(spelled[IGNORE], IGNORED)
+    labels = spelled["specimen"]
+    return {
+        **spelled,
+        "specimen": {**dyes, **ignored, **labels},
+        "models": _index(terms, "models"),
+        "cell_lines": _index(terms, "cell_lines"),
+    }
+
+
+def _contrast_ids(terms: tuple[Term, ...]) -> dict[str, str]:
+    """Contrast by FBbi id: stated, or implied by the microscope."""
+    implied = {n: t.contrast for t in terms if t.field == "microscope" and t.contrast for n in t.fbbi}
+    return {**implied, **_distinct((t.term, n) for t in terms if t.field == "contrast" for n in t.fbbi)}
+
+
+def _distinct(pairs: Iterator[tuple[str, str]]) -> dict[str, str]:
+    """Build an index; one spelling for two terms is an error, because one of them would be lost."""
+    index: dict[str, str] = {}
+    for term, spelling in pairs:
+        if index.setdefault(spelling, term) != term:
+            raise TableError(
+                "vocabulary",
+                f"{spelling!r} means both {index[spelling]!r} and {term!r}",
+                "one term for a spelling",
+            )
+    return index

@@ -1,0 +1,170 @@
+"""The vocabulary: what the words of headers mean, as data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact, find_words, segments, split_words
+
+__all__ = ["FLUOROPHORE", "IGNORE", "IGNORED", "SECTIONS", "Term", "Vocabulary"]
+
+SECTIONS = ("microscope", "contrast", "specimen", "fluorophore", "organism", "ignore")
+FLUOROPHORE = "fluorophore"
+IGNORE = "ignore"
+IGNORED = "-"  # where a phrase is passed over, the abbreviations around it are not trusted either
+
+FBBI = re.compile(r"(?:fbbi(?:[\s_:-]|%3a)*0*|^0*)(\d{1,8})(?!\d)", re.IGNORECASE)
+TAXON = re.compile(
+    r"(?:tax(?:on(?:omy)?)?(?:id)?|txid|ncbi)[\s_:=]*(?:txid)?[\s_:=]*(\d+)|^\s*(\d+)\s*$", re.IGNORECASE
+)
+NEUTRAL = re.compile(r"^(?:ch|c|cam|camera|channel|track|t|z|w|series|image)?\d*[xn]?$")
+BINOMIAL = re.compile(r"^[A-Z][a-z]{2,} [a-z]{3,}( [a-z]{3,})?$")
+DYE_NUMBER = re.compile(r"^(3[3-9]\d|[4-7]\d\d|8[0-2]\d)$")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the vocabulary, with all that is recognised as it."""
+
+    field: str
+    """Section: ``microscope``, ``contrast``, ``specimen``, ``fluorophore``, ``organism`` or ``ignore``."""
+    term: str
+    """Name used in the program."""
+    name: str = ""
+    """Name for people."""
+    contrast: str = ""
+    """Contrast that the term implies; empty for none."""
+    fbbi: tuple[str, ...] = ()
+    """Ids of the Biological Imaging Methods ontology, eight digits."""
+    taxon: tuple[str, ...] = ()
+    """Ids of the NCBI taxonomy."""
+    synonyms: tuple[str, ...] = ()
+    """Recognised as a whole field, and as words inside a longer text."""
+    exact: tuple[str, ...] = ()
+    """Recognised only as a whole field or a part of it between separators."""
+    models: tuple[str, ...] = ()
+    """Names of instruments that work this way only."""
+    cell_lines: tuple[str, ...] = ()
+    """Cell lines of an organism."""
+    families: tuple[str, ...] = ()
+    """Names of dyes that are followed by a wavelength."""
+    generalises_to: tuple[str, ...] = ()
+    """Terms whose calibration may stand in, nearest first."""
+
+    def spellings(self) -> tuple[str, ...]:
+        """All texts that are recognised as a whole field, beside ids."""
+        return (self.term, *((self.name,) if self.name else ()), *self.synonyms, *self.exact)
+
+
+@dataclass(frozen=True, eq=False)
+class Vocabulary:
+    """All terms, with the indices by which they are looked up; compared by identity."""
+
+    terms: tuple[Term, ...]
+    """Every term."""
+    keys: Mapping[str, str]
+    """Field that a key of an annotation speaks about, by compact spelling."""
+    fields: Mapping[str, Mapping[str, str]]
+    """Term by compact spelling of a whole field, per section."""
+    words: Mapping[str, Mapping[str, str]]
+    """Term by compact spelling inside of a text, per section, and for ``models`` and ``cell_lines``."""
+    ids: Mapping[str, Mapping[str, str]]
+    """Term by FBbi id (``microscope``, ``contrast``) or taxon id (``organism``)."""
+
+    def lookup(self, field: str, text: str) -> str | None:
+        """Return the term that a whole field means, or ``None``.
+
+        Ids in any of their spellings are understood, for organisms also a binomial that is not listed.
+        """
+        text = text[:MAX_TEXT]
+        number = self.fbbi(text) if field in {"microscope", "contrast"} else self.taxon(text)
+        if number is not None and number in self.ids.get(field, {}):
+            return self.ids[field][number]
+        for segment in segments(text):
+            if segment in self.fields[field]:
+                return self.fields[field][segment]
+        if field != "organism":
+            return None
+        named = tuple(dict.fromkeys(find_words(text, self.words[field])))
+        if len(named) == 1:
+            return named[0]
+        return text.strip() if BINOMIAL.match(text.strip()) else None
+
+    def search(self, field: str, text: str) -> tuple[str, ...]:
+        """Return the distinct terms of one section that a free text names, in order of appearance."""
+        text, known = text[:MAX_TEXT], self.fields[field]
+        if compact(text) in known:
+            return (known[compact(text)],)
+        inside = find_words(text, self.words[field])
+        if IGNORED in inside:
+            return tuple(dict.fromkeys(term for term in inside if term not in {"", IGNORED}))
+        found = [known[one] for one in segments(text) if one in known]
+        words = [one for one in map(compact, text.split()) if not NEUTRAL.match(one)]
+        if not found and words and all(one in known for one in words):
+            found = [known[one] for one in words]
+        if not found:
+            found = [term for term in inside if term]
+        if not found and field == "specimen":
+            found = [term for word in text.split() for term in self._tagged(compact(word))]
+        return tuple(dict.fromkeys(found))
+
+    def _tagged(self, word: str) -> Iterator[str]:
+        """Yield the structure of a label that is written together with its tag, as in ``H2BmCherry``."""
+        for cut in range(3, len(word) - 2):
+            for label, tag in ((word[:cut], word[cut:]), (word[cut:], word[:cut])):
+                if tag in self.fields[FLUOROPHORE] and label in self.fields["specimen"]:
+                    yield self.fields["specimen"][label]
+
+    def search_names(self, section: str, text: str) -> tuple[str, ...]:
+        """Return the distinct terms of a section that stand in a text with a name that is unmistakable.
+
+        Sections are those of the vocabulary, ``models`` and ``cell_lines``.
+        """
+        found = find_words(text, self.words[section])
+        return tuple(dict.fromkeys(term for term in found if term not in {"", IGNORED}))
+
+    def has_fluorophore(self, text: str) -> bool:
+        """Whether a text names a dye or a fluorescent protein."""
+        if find_words(text, self.words[FLUOROPHORE]):
+            return True
+        parts = split_words(text).parts
+        return any(
+            "".join(parts[start:position]) in self.fields["families"]
+            for position, part in enumerate(parts)
+            if DYE_NUMBER.match(part)
+            for start in range(max(0, position - 3), position)
+        )
+
+    def key_field(self, key: str) -> str | None:
+        """Return what a key of an annotation speaks about, or ``None``."""
+        return self.keys.get(compact(key))
+
+    def implied_contrast(self, field: str, term: str) -> str | None:
+        """Return the contrast that a term implies, or ``None``."""
+        for one in self.terms:
+            if one.field == field and one.term == term:
+                return one.contrast or None
+        return None
+
+    def relations(self) -> Mapping[str, tuple[str, ...]]:
+        """Terms that may stand in for a term, nearest first."""
+        return {one.term: one.generalises_to for one in self.terms if one.generalises_to}
+
+    def related(self, one: str, other: str) -> bool:
+        """Whether one term is a special form of the other, in either direction."""
+        relations = self.relations()
+        return other in relations.get(one, ()) or one in relations.get(other, ())
+
+    @staticmethod
+    def fbbi(text: str) -> str | None:
+        """Return the eight digits of an FBbi id in any of its spellings, or ``None``."""
+        match = FBBI.search(text[:MAX_TEXT].strip())
+        return match.group(1).zfill(8) if match else None
+
+    @staticmethod
+    def taxon(text: str) -> str | None:
+        """Return the number of an NCBI taxon id in any of its spellings, or ``None``."""
+        match = TAXON.search(text[:MAX_TEXT].strip())
+        return (match.group(1) or match.group(2)).lstrip("0") if match else None

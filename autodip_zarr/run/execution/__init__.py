@@ -1,0 +1,1 @@
+"""Carrying a plan out: image by image on the driver, block by block on workers."""

@@ -1,0 +1,201 @@
+"""Where each result goes, and how it is laid out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from autodip_zarr.domain import Acquisition, Axis, ChannelDisplay, Header, ImageRef, Level, TargetSpec
+from autodip_zarr.errors import OptionError, TargetError
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.stores import enclosing_store, lies_in
+from autodip_zarr.stores.access.uris import is_remote, local_path
+from autodip_zarr.stores.zarr.layout import plan_layout
+
+_TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$", re.IGNORECASE)
+_ZIP = re.compile(r"(\.ome)?(\.zarr)?(\.zip|\.ozx)$", re.IGNORECASE)
+_SMALLEST_LEVEL_PX = 256
+
+
+def target_uri(ref: ImageRef, choices: Choices) -> str | None:
+    """Return where the result of an image goes.
+
+    Below the output folder the tree of the sources is mirrored: ``a/x.ome.tif`` becomes ``a/x.ome.zarr``,
+    with the series number as group where a file holds several. Written back, the result of a field of a
+    plate is its sibling ``<field>denoised``, that of any other image its nested group ``denoised``.
+
+    Returns
+    -------
+    str or None
+        ``None`` where no destination was chosen.
+
+    Raises
+    ------
+    OptionError
+        If a TIFF is to be written back.
+    """
+    if choices.write_back:
+        if ref.kind == "ome-tiff":
+            hint = "name a folder with --output"
+            raise OptionError(ref.uri, "--write-back into an OME-TIFF", "an OME-Zarr store", hint)
+        return f"{ref.source}denoised" if ref.plate else f"{ref.source.rstrip('/')}/denoised"
+    root = target_root(ref, choices)
+    if root is None:
+        return None
+    inner = ref.group if ref.kind == "ome-zarr" else ("" if ref.series is None else str(ref.series))
+    return f"{root}/{inner}" if inner else root
+
+
+def check_output(output: str) -> None:
+    """Refuse an output that cannot be a folder, or that lies inside a Zarr store, which it would change.
+
+    Raises
+    ------
+    OptionError
+        It is empty, begins with a quoted ``~``, is a file or a link that leads nowhere, lies below one, or
+        is a Zarr group or array, or lies in one.
+    """
+    if not output.strip():
+        raise OptionError("--output", "found nothing", "a folder or a URI")
+    if output.startswith("~"):
+        hint = "write $HOME, or leave the ~ outside of quotes and = signs"
+        raise OptionError("--output", f"{output}, whose ~ no shell has replaced", "a path", hint)
+    if not is_remote(output):
+        _check_folder(Path(local_path(output)))
+    store = enclosing_store(output)
+    if store is not None:
+        found = f"{output} lies in the Zarr store {store}"
+        raise OptionError("--output", found, "a folder outside", "--write-back puts results into stores")
+
+
+def _check_folder(path: Path) -> None:
+    for folder in (path, *path.parents):
+        with suppress(PermissionError):  # whether it can be written to is seen when that is tried
+            if folder.is_symlink() and not folder.exists():
+                raise OptionError("--output", f"{folder} is a link to nowhere", "a folder", "remove the link")
+            if folder.exists() and not folder.is_dir():
+                raise OptionError("--output", f"{folder} is a file", "a folder", "choose another --output")
+
+
+def check_apart(ref: ImageRef, target: str) -> None:
+    """Refuse a result that would be, or hold, its own source.
+
+    Raises
+    ------
+    TargetError
+        The source lies at the path of the result, or below it.
+    """
+    if lies_in(ref.uri, target):
+        raise TargetError(target, f"its source {ref.source} lies there", hint="choose another --output")
+
+
+def target_root(ref: ImageRef, choices: Choices) -> str | None:
+    """Return the store below the output folder that mirrors the file or store of an image."""
+    if choices.output is None:
+        return None
+    relative = ref.relative
+    packed = _TIFF if ref.kind == "ome-tiff" else _ZIP
+    if packed.search(relative):
+        relative = packed.sub("", relative) + ".ome.zarr"
+    return f"{choices.output.rstrip('/')}/{relative}"
+
+
+def target_spec(
+    header: Header, acquisition: Acquisition, choices: Choices, block: tuple[int, int]
+) -> TargetSpec:
+    """Lay out the result of an image.
+
+    Shape, axes and pyramid are those of the source; a TIFF without a pyramid gets one, halved until a
+    level fits into 256 pixels.
+
+    Parameters
+    ----------
+    header : Header
+        The source.
+    acquisition : Acquisition
+        Pixel size, names and colours where the header itself has none.
+    choices : Choices
+        Destination, version, pixel type.
+    block : tuple of int
+        Time points and depths that are written together.
+    """
+    uri = target_uri(header.ref, choices)
+    if uri is None:
+        msg = "a layout needs a destination"
+        raise ValueError(msg)
+    version = choices.zarr_format or (header.ome_version if choices.write_back else None) or "0.5"
+    zarr_format: int = 3 if version not in {"0.1", "0.2", "0.3", "0.4"} else 2
+    if choices.write_back and header.zarr_format is not None:
+        zarr_format = header.zarr_format
+    levels = _levels(header, acquisition)
+    dtype = choices.dtype or header.dtype
+    chunk, shard = plan_layout(
+        tuple(axis.name for axis in header.axes), levels[0].shape, dtype, block, zarr_format
+    )
+    return TargetSpec(
+        uri=uri,
+        zarr_format=3 if zarr_format == 3 else 2,
+        name=header.name or acquisition.name or uri.rsplit("/", 1)[-1],
+        axes=_axes(header, acquisition),
+        levels=levels,
+        dtype=dtype,
+        chunk=chunk,
+        shard=shard,
+        block_t=block[0],
+        block_z=block[1],
+        channels=_displays(header, acquisition),
+        uncertainty=choices.uncertainty,
+    )
+
+
+def _physical(acquisition: Acquisition) -> dict[str, tuple[float, str]]:
+    size = acquisition.pixel_size
+    named = {"x": size.x_um, "y": size.y_um, "z": size.z_um, "t": size.t_s}
+    units = {"t": "second"}
+    return {name: (value, units.get(name, "micrometer")) for name, value in named.items() if value}
+
+
+def _axes(header: Header, acquisition: Acquisition) -> tuple[Axis, ...]:
+    if header.ref.kind == "ome-zarr":
+        return header.axes
+    known = _physical(acquisition)
+    return tuple(Axis(a.name, a.type, known[a.name][1] if a.name in known else a.unit) for a in header.axes)
+
+
+def _levels(header: Header, acquisition: Acquisition) -> tuple[Level, ...]:
+    if header.ref.kind == "ome-zarr":
+        return tuple(Level(str(i), v.shape, v.scale, v.translation) for i, v in enumerate(header.levels))
+    known = _physical(acquisition)
+    names = [axis.name for axis in header.axes]
+    base = [known[name][0] if name in known else 1.0 for name in names]
+    shapes = [level.shape for level in header.levels]
+    if len(shapes) == 1:
+        shapes = _pyramid(shapes[0], names)
+    return tuple(
+        Level(
+            str(i),
+            shape,
+            tuple(b * full / n for b, full, n in zip(base, shapes[0], shape, strict=True)),
+            None,
+        )
+        for i, shape in enumerate(shapes)
+    )
+
+
+def _pyramid(shape: tuple[int, ...], names: Sequence[str]) -> list[tuple[int, ...]]:
+    shapes = [shape]
+    while max(n for n, name in zip(shapes[-1], names, strict=True) if name in "yx") > _SMALLEST_LEVEL_PX:
+        shapes.append(
+            tuple(max(n // 2, 1) if name in "yx" else n for n, name in zip(shapes[-1], names, strict=True))
+        )
+    return shapes
+
+
+def _displays(header: Header, acquisition: Acquisition) -> tuple[ChannelDisplay, ...]:
+    displays = []
+    for index, (display, channel) in enumerate(zip(header.channels, acquisition.channels, strict=True)):
+        color = acquisition.colors[index] if index < len(acquisition.colors) else None
+        displays.append(ChannelDisplay(display.label or channel.name, display.color or color, display.active))
+    return tuple(displays)

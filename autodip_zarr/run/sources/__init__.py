@@ -1,0 +1,1 @@
+"""Which images are meant, and what a person says of them beside their metadata."""

@@ -1,0 +1,75 @@
+"""Denoise one numpy array, without files and without Dask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.domain import ChannelMetadata
+from autodip_zarr.errors import FitError, OptionError
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.planning.plan import Planner
+
+
+def denoise_array(
+    noisy: NDArray[np.generic],
+    *,
+    microscope: str | None = None,
+    specimen: str | None = None,
+    choices: Choices | None = None,
+    device: str = "auto",
+) -> NDArray[np.float32]:
+    """Denoise a plane or a stack of planes of one channel.
+
+    Parameters
+    ----------
+    noisy : ndarray
+        (..., Y, X) of any integer or float type, in detector counts. Each plane is fitted on its own, or with
+        ``choices.sequence`` on from the one before, in the order in which the array holds them.
+    microscope, specimen : str, optional
+        What took it and what it shows, for example ``"confocal"`` and ``"nucleus"``; decides the
+        configuration. Without them the global one is used.
+    choices : Choices, optional
+        Everything else: preset, metric, table, tiles, seed.
+    device : str, optional
+        ``cpu``, ``cuda`` or ``auto``.
+
+    Returns
+    -------
+    ndarray
+        (..., Y, X) float32, in detector counts.
+
+    Raises
+    ------
+    OptionError
+        If a term is unknown, or the array has no plane.
+    FitError
+        If a fit diverges twice.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from autodip_zarr import denoise_array
+    >>> flat = np.full((32, 32), 100, dtype=np.uint16)
+    >>> denoise_array(flat, microscope="widefield", specimen="nucleus").max()
+    np.float32(100.0)
+    """
+    from autodip_zarr.dip.planes.denoise import FitJob, denoise_planes  # noqa: PLC0415 - torch, not for planning
+
+    if noisy.ndim < 2 or noisy.size == 0 or noisy.dtype.kind not in "uif":
+        found = f"an array of shape {noisy.shape} and type {noisy.dtype}"
+        raise OptionError("noisy", found, "integers or floats with at least the axes Y and X")
+    chosen = replace(choices or Choices(), microscope=microscope, specimen=specimen)
+    planner = Planner.prepare(chosen, device)
+    unknown = ChannelMetadata(0, None, microscope=None, contrast=None, specimen=None, organism=None)
+    match = planner.match(unknown)
+    job = FitJob(match.config, planner.recipe, planner.device)
+    planes = list(noisy.reshape(-1, *noisy.shape[-2:]))
+    denoised = []
+    for result in denoise_planes(planes, job, [(0, 0, 0, index) for index in range(len(planes))]):
+        if isinstance(result, FitError):
+            raise result
+        denoised.append(result.plane)
+    return np.stack(denoised).reshape(noisy.shape)

@@ -1,0 +1,112 @@
+"""Denoise one plane, or a crop of it, to see what would come of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodip_zarr.domain import ChannelMetadata, Header, Match, Skipped
+from autodip_zarr.errors import OptionError, SourceError
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.planning.plan import Planner
+from autodip_zarr.run.sources.crops import parse_crop
+from autodip_zarr.run.sources.overrides import Reading
+from autodip_zarr.run.sources.selection import choose_channels, choose_indices
+from autodip_zarr.run.sources.survey import Tour
+from autodip_zarr.stores import read_planes
+
+
+@dataclass(frozen=True)
+class PlaneChoice:
+    """Which plane, and which part of it."""
+
+    channel: str
+    """Names or indices; the first channel of the image that is among them is shown."""
+    t: str | None
+    """Time points; the first is shown."""
+    z: str | None
+    """Depths; the middle one is shown."""
+    crop: str | None
+    """``Y,X,HEIGHT,WIDTH`` in pixels; ``None`` for all."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A plane before and after, and what it took."""
+
+    noisy: NDArray[np.generic]
+    """(Y, X), as read."""
+    denoised: NDArray[np.float32]
+    """(Y, X) float32, in detector counts."""
+    channel: ChannelMetadata
+    """What is known of the channel."""
+    match: Match
+    """Transferred configuration."""
+    seconds: float
+    """Wall time of the fit, on one worker."""
+    planes: int
+    """Planes of the channel in the image."""
+
+
+def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str = "auto") -> Preview:
+    """Denoise one plane or crop of the first image of a source that lies in the chosen wells and fields.
+
+    Parameters
+    ----------
+    source : str
+        File, folder or URI.
+    where : PlaneChoice
+        Which plane.
+    choices : Choices
+        How, and which wells and fields.
+    device : str
+        ``cpu``, ``cuda`` or ``auto``.
+
+    Raises
+    ------
+    SourceError, OptionError, FitError
+        If there is no such plane, or it cannot be read or fitted.
+    """
+    from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane  # noqa: PLC0415 - torch, not for planning
+
+    planner = Planner.prepare(choices, device)
+    tour = Tour([source], choices, planner.knowledge)
+    reading = next((item for item in (*_first(tour), *tour.nothing_left([source]))), None)
+    if reading is None or isinstance(reading, Skipped):
+        found = reading.reason if reading else "holds no image"
+        raise SourceError(source, found, "an OME-Zarr or OME-TIFF image")
+    header, acquisition = reading.header, reading.acquisition
+    chosen = choose_channels(where.channel, [channel.name for channel in acquisition.channels])
+    if not chosen:
+        names = ", ".join(f"{c.index} {c.name or ''}".strip() for c in acquisition.channels)
+        raise OptionError("--channel", f"{where.channel!r} names no channel", f"some of {names}")
+    channel = acquisition.channels[min(chosen)]
+    t, z = _position(header, where)
+    rows, columns = parse_crop(where.crop, (header.size("y"), header.size("x")))
+    ref = header.ref
+    noisy = read_planes(header, channel.index, [(t, z)])[0][rows, columns]
+    match = planner.match(channel)
+    job = FitJob(match.config, planner.recipe, planner.device)
+    result = denoise_plane(noisy, job, (ref.series or 0, t, channel.index, z))
+    planes = header.size("t") * header.size("z")
+    return Preview(noisy, result.plane, channel, match, result.seconds, planes)
+
+
+def _first(tour: Tour) -> list[Reading | Skipped]:
+    """Return what a tour finds first, if anything."""
+    return list(islice(tour, 1))
+
+
+def _position(header: Header, where: PlaneChoice) -> tuple[int, int]:
+    chosen = []
+    for name, text in (("t", where.t), ("z", where.z)):
+        size = header.size(name)
+        indices = choose_indices(text, size, f"--{name}")
+        if not indices:
+            raise OptionError(f"--{name}", repr(text), f"0 to {size - 1}")
+        chosen.append(indices)
+    times, depths = chosen
+    return times[0], depths[len(depths) // 2]

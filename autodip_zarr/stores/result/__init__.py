@@ -1,0 +1,1 @@
+"""Results: created, filled block by block, finished, checked, registered and deleted."""

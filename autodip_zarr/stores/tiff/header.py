@@ -1,0 +1,149 @@
+"""Headers of OME-TIFF and plain TIFF images, presented with the axes t, c, z, y, x."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level, MetadataText
+from autodip_zarr.errors import HeaderError, SourceError
+from autodip_zarr.provenance import public_uri
+from autodip_zarr.stores.tiff.files import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
+from autodip_zarr.stores.tiff.ome_xml import TiffImage
+from autodip_zarr.stores.zarr.limits import check_sizes
+
+AXES = ("t", "c", "z", "y", "x")
+"""Axes of a TIFF image, as it is presented."""
+
+_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+
+
+def read_tiff_header(ref: ImageRef) -> Header:
+    """Return the header of one image of a TIFF file.
+
+    Raises
+    ------
+    HeaderError
+        The header is broken, hostile, or contradicts the pages.
+    SourceError
+        The file is missing, cannot be read or is no TIFF file.
+    """
+    stamp = tiff_stamp(ref.uri)
+    source = read_tiff_source(ref.uri, stamp)
+    where = public_uri(ref.uri)
+    number = ref.image_index
+    if not 0 <= number < len(source.images):
+        raise SourceError(where, f"has {len(source.images)} images", f"an image with the number {number}")
+    image = source.images[number]
+    check_sizes(image.sizes, f"{where}: Image[{number}]/Pixels")
+    warnings: list[str] = []
+    with _first_file((ref.uri, stamp), image, warnings) as tif:
+        file, page_number, _ = image.locate(0, 0, 0)
+        page = _page(tif, page_number if not warnings else 0, member_uri(ref.uri, file) if file else ref.uri)
+        image = agreed(image, page, f"{where}: Image[{number}]/Pixels")
+        shapes = [_shape(image, page.imagelength, page.imagewidth), *_reduced(image, page)]
+        dtype, chunk = np.dtype(page.dtype).newbyteorder("=").name, _chunk(page)
+    texts = () if source.text is None else (MetadataText("ome-xml", source.text_source, source.text),)
+    return Header(
+        ref=ref,
+        name=image.name or None,
+        axes=tuple(Axis(axis, _TYPES[axis], image.pixel_sizes.get(axis, (1.0, None))[1]) for axis in AXES),
+        levels=tuple(_level(image, index, shape, shapes[0]) for index, shape in enumerate(shapes)),
+        dtype=dtype,
+        chunk=chunk,
+        channels=_channels(image),
+        zarr_format=None,
+        ome_version=None,
+        texts=texts,
+        fingerprint=_fingerprint(stamp, source.text),
+        warnings=tuple(warnings),
+    )
+
+
+def agreed(image: TiffImage, page: Any, where: str) -> TiffImage:  # noqa: ANN401
+    """Return an image with the samples that its pages really have.
+
+    Raises
+    ------
+    HeaderError
+        Header and page cannot be reconciled.
+    """
+    found, expected = (page.imagelength, page.imagewidth), (image.sizes["y"], image.sizes["x"])
+    if min(*found, page.samplesperpixel) < 1:
+        what = f"found pages of {found} pixels and {page.samplesperpixel} samples"
+        raise HeaderError(where, what, "at least one of each")
+    if found != expected:
+        raise HeaderError(where, f"found SizeY, SizeX {expected}", f"{found}, as in the first page")
+    if page.imagedepth != 1 or page.dtype is None or page.dtype.kind not in "buifc":
+        raise HeaderError(
+            where, f"found pages of type {page.dtype} and depth {page.imagedepth}", "planes of numbers"
+        )
+    samples = int(page.samplesperpixel)
+    if samples == image.samples:
+        return image
+    if image.sizes["c"] % samples:
+        raise HeaderError(
+            f"{where}/@SizeC", f"found {image.sizes['c']}", f"a multiple of {samples} samples of the pages"
+        )
+    return replace(image, samples=samples)
+
+
+def _first_file(named: tuple[str, Fingerprint | None], image: TiffImage, warnings: list[str]) -> Any:  # noqa: ANN401
+    """Open the file with the first plane, or the named one, whose state is known, where that is missing."""
+    uri, stamp = named
+    file, _, _ = image.locate(0, 0, 0)
+    if file is None:
+        return open_tiff(uri, stamp)
+    place, _ = tiff_place(uri)
+    if place.stat(file) is None:
+        warnings.append(f"{place.where(file)}: is missing, and holds planes of this image")
+        return open_tiff(uri)
+    return open_tiff(member_uri(uri, file))
+
+
+def _page(tif: Any, number: int, uri: str) -> Any:  # noqa: ANN401
+    try:
+        return tif.pages[number]
+    except IndexError as error:
+        found = f"has {len(tif.pages)} pages"
+        raise HeaderError(public_uri(uri), found, f"the page {number} that the header names") from error
+
+
+def _shape(image: TiffImage, height: int, width: int) -> tuple[int, ...]:
+    return (image.sizes["t"], image.sizes["c"], image.sizes["z"], int(height), int(width))
+
+
+def _reduced(image: TiffImage, page: Any) -> list[tuple[int, ...]]:  # noqa: ANN401
+    """Return the shapes of the smaller levels that a page carries."""
+    if not page.subifds:
+        return []
+    sizes = [(sub.imagelength, sub.imagewidth) for sub in page.pages]
+    fit = [size for size in sizes if 0 < size[0] <= page.imagelength and 0 < size[1] <= page.imagewidth]
+    return [_shape(image, *size) for size in fit]
+
+
+def _chunk(page: Any) -> tuple[int, ...]:  # noqa: ANN401
+    if page.is_tiled:
+        return (1, 1, 1, min(page.tilelength, page.imagelength), min(page.tilewidth, page.imagewidth))
+    return (1, 1, 1, min(page.rowsperstrip or page.imagelength, page.imagelength), page.imagewidth)
+
+
+def _level(image: TiffImage, index: int, shape: tuple[int, ...], full: tuple[int, ...]) -> Level:
+    size = [image.pixel_sizes.get(axis, (1.0, None))[0] for axis in AXES]
+    scale = tuple(one * large / small for one, large, small in zip(size, full, shape, strict=True))
+    return Level(str(index), shape, scale, None)
+
+
+def _channels(image: TiffImage) -> tuple[ChannelDisplay, ...]:
+    blank = ChannelDisplay(None, None, None)
+    count = image.sizes["c"]
+    return (*image.channels[:count], *[blank] * (count - len(image.channels)))
+
+
+def _fingerprint(stamp: Fingerprint | None, text: str | None) -> Fingerprint:
+    stamp = stamp or Fingerprint(None, None, None, None)
+    checksum = None if text is None else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+    return replace(stamp, checksum=checksum)

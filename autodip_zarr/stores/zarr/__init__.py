@@ -1,0 +1,1 @@
+"""Zarr hierarchies of any version: their documents, images and chunks."""

@@ -1,0 +1,153 @@
+"""Stores of zarr that refuse empty or huge objects, note checksums of what is written, or hold it back."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from zarr.abc.store import ByteRequest, RangeByteRequest, Store
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import WrapperStore
+
+from autodip_zarr.stores.access.local_stores import ArchiveStore, FolderStore
+from autodip_zarr.stores.access.place import METADATA_LIMIT
+from autodip_zarr.stores.access.retrying_store import DOCUMENTS
+from autodip_zarr.stores.access.uris import split_uri
+from autodip_zarr.stores.zarr.checksums import Checksum, checksum
+from autodip_zarr.stores.zarr.limits import most_stored_bytes
+
+_CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
+
+
+class WholeStore(WrapperStore[Store]):
+    """Refuses chunks that zarr would take for missing, and those far larger than their pixels.
+
+    For reading only. A chunk or shard of no bytes is none; and one that is missing may lie under the name
+    that it has with the other separator, as after a copy by a tool that knew only one of the two.
+
+    Parameters
+    ----------
+    store : Store
+        Where the bytes are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self._most_bytes = self._most_bytes_of_a_part = 0
+        self._arrays: set[str] = set()
+
+    def expect(self, array: Any) -> None:  # noqa: ANN401
+        """Let objects of an array be read, as large as they honestly are, under their own names only."""
+        self._arrays.add(array.path)
+        part = math.prod(array.chunks)
+        whole = part if array.shards is None else math.prod(array.shards)
+        size, inside = array.dtype.itemsize, math.ceil(whole / max(part, 1))
+        self._most_bytes = max(self._most_bytes, most_stored_bytes(whole * size, inside))
+        self._most_bytes_of_a_part = max(self._most_bytes_of_a_part, most_stored_bytes(part * size))
+
+    async def get(
+        self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+    ) -> Buffer | None:
+        """Return the bytes of a key, or a part of them; ``None`` where there is none.
+
+        Raises
+        ------
+        ValueError
+            If there is the key, and nothing in it, or more than there can honestly be, or its other name.
+        """
+        most = METADATA_LIMIT if split_uri(key)[1] in DOCUMENTS else self._most_bytes
+        if isinstance(self._store, FolderStore | ArchiveStore):  # others would make a request of their own
+            _check(key, await self._store.size(key), most)
+        if isinstance(byte_range, RangeByteRequest):
+            _check(key, byte_range.end - byte_range.start, self._most_bytes_of_a_part)
+        wanted = RangeByteRequest(0, most + 1) if byte_range is None else byte_range
+        found = await self._store.get(key, prototype, wanted)
+        if found is None:
+            await self._check_other_name(key)
+            return None
+        if len(found) == 0:
+            raise ValueError(f"{key} is empty")
+        _check(key, len(found), most)
+        return found
+
+    async def _check_other_name(self, key: str) -> None:
+        for array in self._arrays:
+            other = other_name(key.removeprefix(f"{array}/")) if key.startswith(f"{array}/") else None
+            if other is not None and await self._store.exists(f"{array}/{other}"):
+                told = f"the chunk {key} is missing, and {array}/{other} is there"
+                raise ValueError(f"{told}: its array's metadata name another separator than its chunks have")
+
+    async def get_partial_values(
+        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
+    ) -> list[Buffer | None]:
+        """Return parts of several keys, fetched side by side."""
+        return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
+
+
+def other_name(chunk: str) -> str | None:
+    """Return the key below its array that a chunk has with the other separator.
+
+    Examples
+    --------
+    >>> other_name("0.1.2"), other_name("c/0/1"), other_name("7"), other_name(".zattrs")
+    ('0/1/2', 'c.0.1', None, None)
+    """
+    if not _CHUNK.fullmatch(chunk):
+        return None
+    return chunk.replace(".", "/") if "." in chunk else chunk.replace("/", ".")
+
+
+def _check(key: str, size: int, most: int) -> None:
+    if size > most:
+        raise ValueError(f"{key} has more than {most:,} bytes, which is more than its pixels can need")
+
+
+class NotingStore(WrapperStore[Store]):
+    """Notes the checksum of every object that is written through it.
+
+    Parameters
+    ----------
+    store : Store
+        Where the bytes go.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.written: dict[str, Checksum | None] = {}
+        """What was written since, by key; ``None`` for what was deleted."""
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Write an object and note its checksum."""
+        self.written[key] = checksum(value.as_numpy_array())
+        await self._store.set(key, value)
+
+    async def delete(self, key: str) -> None:
+        """Delete an object and note that it is gone."""
+        self.written[key] = None
+        await self._store.delete(key)
+
+
+class HoldingStore(WrapperStore[Store]):
+    """Reads from a store and holds what is written to it, so that its checksum is known before it is written.
+
+    Parameters
+    ----------
+    store : Store
+        Where is read; nothing is written there.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.held: dict[str, bytes | None] = {}
+        """What was to be written, by key; ``None`` for what was to be deleted."""
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Hold an object."""
+        self.held[key] = value.to_bytes()
+
+    async def delete(self, key: str) -> None:
+        """Hold that an object is to be deleted."""
+        self.held[key] = None

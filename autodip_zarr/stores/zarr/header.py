@@ -1,0 +1,303 @@
+"""Headers of OME-Zarr images of any version, from their metadata documents alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
+from autodip_zarr.errors import HeaderError, SourceError
+from autodip_zarr.stores.access.place import Place, open_place
+from autodip_zarr.stores.access.uris import safe_key
+from autodip_zarr.stores.zarr.limits import check_chunk, check_sizes
+from autodip_zarr.stores.zarr.nodes import Json, Node, as_object, as_objects, join, read_node, read_nodes
+from autodip_zarr.stores.zarr.texts import metadata_texts
+
+_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
+_BY_TYPE = {"time": "t", "channel": "c"}
+_LEVELS = 64
+_NUMBER_TYPE = re.compile(r"[<>|=]?[buifc]\d{1,2}|bool|u?int\d{1,2}|(float|complex)\d{2,3}")
+
+
+@dataclass(frozen=True)
+class ArrayInfo:
+    """What the metadata document of an array says."""
+
+    shape: tuple[int, ...]
+    """Size along each dimension."""
+    dtype: str
+    """Numpy name of the pixel type in native byte order."""
+    chunk: tuple[int, ...]
+    """Unit that is read at once: the chunk inside the shard, where there are shards."""
+
+
+@dataclass(frozen=True)
+class _Transform:
+    """Scale, then translation."""
+
+    scale: tuple[float, ...]
+    translation: tuple[float, ...] | None
+
+
+def read_zarr_header(ref: ImageRef) -> Header:
+    """Return the header of an OME-Zarr image.
+
+    Raises
+    ------
+    HeaderError
+        The metadata is broken, hostile, or not that of an image.
+    SourceError
+        The store cannot be read.
+    """
+    place = open_place(ref.uri)
+    node = read_node(place, ref.group)
+    where = place.where(ref.group)
+    if node is None or node.is_array:
+        raise SourceError(where, "is no Zarr group", "an OME-Zarr image")
+    warnings: list[str] = []
+    multiscales = as_objects(node.ome.get("multiscales"), f"{where}: multiscales")
+    if not multiscales:
+        raise HeaderError(f"{where}: multiscales", "is empty", "one image")
+    if len(multiscales) > 1:
+        warnings.append(f"{where}: only the first of {len(multiscales)} multiscales is used")
+    image = multiscales[0]
+    paths, datasets = _datasets(image, f"{where}: multiscales[0]")
+    arrays = _arrays(place, node, paths)
+    axes = _axes(image, len(arrays[0].shape), f"{where}: multiscales[0].axes", warnings)
+    _check_arrays(arrays, axes, f"{where}: multiscales[0]")
+    check_sizes(dict(zip((axis.name for axis in axes), arrays[0].shape, strict=True)), where)
+    outer = _transform(image.get("coordinateTransformations"), len(axes), where, warnings)
+    levels: list[Level] = []
+    for path, dataset, array in zip(paths, datasets, arrays, strict=True):
+        raw = dataset.get("coordinateTransformations")
+        inner = _transform(raw, len(axes), f"{where}/{path}", warnings)
+        if raw is None:  # before version 0.4 the shapes alone tell
+            ratio = tuple(full / size for full, size in zip(arrays[0].shape, array.shape, strict=True))
+            inner = _Transform(ratio, None)
+        total = _compose(inner, outer)
+        levels.append(Level(path, array.shape, total.scale, total.translation))
+    texts, more = metadata_texts(place, node, ref)
+    name = image.get("name")
+    version = image.get("version") or node.ome.get("version")
+    header = Header(
+        ref=ref,
+        name=name if isinstance(name, str) and name else None,
+        axes=axes,
+        levels=tuple(levels),
+        dtype=arrays[0].dtype,
+        chunk=arrays[0].chunk,
+        channels=(),
+        zarr_format=node.zarr_format,
+        ome_version=version if isinstance(version, str) else None,
+        texts=texts,
+        fingerprint=_fingerprint(place, node),
+        warnings=(*warnings, *more),
+    )
+    return replace(header, channels=_channels(node.ome.get("omero"), header.size("c")))
+
+
+def _datasets(image: Json, where: str) -> tuple[list[str], list[Json]]:
+    datasets = as_objects(image.get("datasets"), f"{where}.datasets")
+    if not 0 < len(datasets) <= _LEVELS:
+        raise HeaderError(f"{where}.datasets", f"found {len(datasets)} levels", f"1 to {_LEVELS}")
+    return [safe_key(d.get("path"), f"{where}.datasets[{i}].path") for i, d in enumerate(datasets)], datasets
+
+
+def _arrays(place: Place, node: Node, paths: list[str]) -> list[ArrayInfo]:
+    keys = [join(node.key, path) for path in paths]
+    arrays: list[ArrayInfo] = []
+    for key, found in zip(keys, read_nodes(place, keys, node.zarr_format), strict=True):
+        if isinstance(found, SourceError):
+            raise found
+        if found is None or not found.is_array:
+            raise HeaderError(place.where(key), "is missing", "the array that the multiscales name")
+        arrays.append(array_info(found, place.where(key)))
+    return arrays
+
+
+def array_info(node: Node, where: str) -> ArrayInfo:
+    """Return shape, pixel type and chunk of an array.
+
+    Raises
+    ------
+    HeaderError
+        The document is broken, or the pixels are no numbers.
+    """
+    shape = _sizes(node.document.get("shape"), f"{where}: shape", least=0)
+    if node.zarr_format == 2:
+        chunk, kind = node.document.get("chunks"), node.document.get("dtype")
+    else:
+        grid = as_object(node.document.get("chunk_grid"), f"{where}: chunk_grid")
+        chunk = as_object(grid.get("configuration"), f"{where}: chunk_grid.configuration").get("chunk_shape")
+        kind = node.document.get("data_type")
+        codecs = node.document.get("codecs")
+        for codec in codecs if isinstance(codecs, list) else []:
+            if isinstance(codec, dict) and codec.get("name") == "sharding_indexed":
+                inner = as_object(
+                    codec.get("configuration"), f"{where}: codecs.sharding_indexed.configuration"
+                )
+                chunk = inner.get("chunk_shape")
+    chunks = _sizes(chunk, f"{where}: chunk shape", least=1)
+    if len(chunks) != len(shape):
+        raise HeaderError(f"{where}: chunk shape", f"found {list(chunks)}", f"{len(shape)} numbers")
+    dtype = _dtype(kind, where)
+    check_chunk(chunks, dtype, f"{where}: chunk shape")
+    return ArrayInfo(shape, dtype, tuple(min(c, max(s, 1)) for c, s in zip(chunks, shape, strict=True)))
+
+
+def _sizes(value: object, where: str, least: int) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(item) is int and item >= least for item in value):
+        raise HeaderError(where, f"found {value!r:.100}", f"a list of integers of at least {least}")
+    return tuple(value)
+
+
+def _dtype(kind: object, where: str) -> str:
+    try:
+        dtype = np.dtype(kind) if isinstance(kind, str) and _NUMBER_TYPE.fullmatch(kind) else None
+    except (TypeError, ValueError):
+        dtype = None
+    if dtype is None:
+        raise HeaderError(f"{where}: data type", f"found {kind!r:.100}", "a number type")
+    return dtype.newbyteorder("=").name
+
+
+def _check_arrays(arrays: list[ArrayInfo], axes: tuple[Axis, ...], where: str) -> None:
+    first = arrays[0]
+    if 0 in first.shape:
+        raise HeaderError(
+            f"{where}.datasets[0]", f"found the empty shape {list(first.shape)}", "at least one pixel"
+        )
+    for index, array in enumerate(arrays):
+        if len(array.shape) != len(axes):
+            found = f"found {len(array.shape)} dimensions"
+            raise HeaderError(f"{where}.datasets[{index}]", found, f"{len(axes)}, one for each axis")
+        if any(not 0 < small <= large for small, large in zip(array.shape, first.shape, strict=True)):
+            found, most = f"found the shape {list(array.shape)}", list(first.shape)
+            raise HeaderError(f"{where}.datasets[{index}]", found, f"no more than the full resolution {most}")
+    for axis, size in zip(axes, first.shape, strict=True):
+        if axis.name not in _TYPES and size > 1:
+            found = f"found the axis {axis.name!r:.50} of size {size}"
+            raise HeaderError(f"{where}.axes", found, "t, c, z, y and x, or size 1")
+
+
+def _axes(image: Json, ndim: int, where: str, warnings: list[str]) -> tuple[Axis, ...]:
+    """Return the axes, by whatever means the version of the specification names them."""
+    raw = image.get("axes")
+    systems = image.get("coordinateSystems")
+    if raw is None and isinstance(systems, list) and systems:
+        raw = as_object(systems[0], where).get("axes")
+    if raw is None:
+        if ndim != 5:
+            raise HeaderError(where, f"is missing for {ndim} dimensions", "a name for each")
+        raw = ["t", "c", "z", "y", "x"]
+    if not isinstance(raw, list):
+        raise HeaderError(where, f"found {raw!r:.100}", "a list of axes")
+    axes: list[Axis] = []
+    for index, item in enumerate(raw):
+        entry: Json = {"name": item} if isinstance(item, str) else as_object(item, f"{where}[{index}]")
+        name, kind, unit = entry.get("name"), entry.get("type"), entry.get("unit")
+        if not isinstance(name, str) or not name:
+            raise HeaderError(f"{where}[{index}].name", f"found {name!r:.50}", "a name")
+        usual = _usual_name(name, kind, axes)
+        if usual != name:
+            warnings.append(f"{where}[{index}]: axis {name!r:.50} is taken as {usual!r}")
+        kind = kind if isinstance(kind, str) else _TYPES.get(usual)
+        axes.append(Axis(usual, kind, unit if isinstance(unit, str) and unit else None))
+    names = [axis.name for axis in axes]
+    if len(names) != ndim or len(set(names)) != len(names) or not {"y", "x"} <= set(names):
+        raise HeaderError(
+            where, f"found {names!r:.200} for {ndim} dimensions", "one name for each, with y and x"
+        )
+    return tuple(axes)
+
+
+def _usual_name(name: str, kind: object, before: list[Axis]) -> str:
+    if name.lower() in _TYPES:
+        return name.lower()
+    usual = _BY_TYPE.get(kind) if isinstance(kind, str) else None
+    return usual if usual is not None and usual not in [axis.name for axis in before] else name
+
+
+def _transform(raw: object, ndim: int, where: str, warnings: list[str]) -> _Transform:
+    """Return one list of coordinate transformations as a scale and a translation."""
+    total = _Transform((1.0,) * ndim, None)
+    if raw is None:
+        return total
+    steps = list(raw) if isinstance(raw, list) else [raw]
+    while steps:
+        step = steps.pop(0)
+        kind = step.get("type") if isinstance(step, dict) else None
+        values = _numbers(step.get(kind), ndim) if isinstance(kind, str) and isinstance(step, dict) else None
+        if kind == "sequence" and isinstance(step, dict) and isinstance(step.get("transformations"), list):
+            steps = [*step["transformations"], *steps]
+        elif kind == "scale" and values is not None and all(value > 0 for value in values):
+            total = _compose(total, _Transform(values, None))
+        elif kind == "translation" and values is not None:
+            total = _compose(total, _Transform((1.0,) * ndim, values))
+        elif kind != "identity":
+            warnings.append(f"{where}: the coordinate transformation {step!r:.100} is not understood")
+    return total
+
+
+def _numbers(value: object, ndim: int) -> tuple[float, ...] | None:
+    if not isinstance(value, list) or len(value) != ndim:
+        return None
+    ok = all(isinstance(item, int | float) and not isinstance(item, bool) for item in value)
+    try:
+        numbers = tuple(float(item) for item in value) if ok else ()
+    except OverflowError:
+        return None
+    return numbers if ok and all(math.isfinite(number) for number in numbers) else None
+
+
+def _compose(inner: _Transform, outer: _Transform) -> _Transform:
+    scale = tuple(a * b for a, b in zip(inner.scale, outer.scale, strict=True))
+    if inner.translation is None and outer.translation is None:
+        return _Transform(scale, None)
+    zero = (0.0,) * len(scale)
+    moved = zip(inner.translation or zero, outer.scale, outer.translation or zero, strict=True)
+    return _Transform(scale, tuple(t * s + u for t, s, u in moved))
+
+
+def _channels(omero: object, count: int) -> tuple[ChannelDisplay, ...]:
+    raw = omero.get("channels") if isinstance(omero, dict) else None
+    entries: list[object] = raw[:count] if isinstance(raw, list) else []
+    entries += [None] * (count - len(entries))
+    return tuple(_channel(entry if isinstance(entry, dict) else {}) for entry in entries)
+
+
+def _channel(entry: Json) -> ChannelDisplay:
+    label, color, active = entry.get("label"), entry.get("color"), entry.get("active")
+    digits = color.removeprefix("#").upper() if isinstance(color, str) else ""
+    ok = len(digits) == 6 and all(digit in "0123456789ABCDEF" for digit in digits)
+    return ChannelDisplay(
+        label=str(label) if isinstance(label, str | int) and str(label) else None,
+        color=digits if ok else None,
+        active=active if isinstance(active, bool) else None,
+    )
+
+
+def _fingerprint(place: Place, node: Node) -> Fingerprint:
+    """Return the state of the metadata document of an image.
+
+    Consolidated metadata inside the document tells of other groups, such as a result that is entered there
+    later: it is left out, and size, time and tag of the whole document say nothing.
+    """
+    if "consolidated_metadata" in node.document:
+        own = {name: value for name, value in node.document.items() if name != "consolidated_metadata"}
+        content = json.dumps(own, sort_keys=True).encode()
+        return Fingerprint(len(content), None, None, _checksum(content))
+    content = node.content
+    stamp = place.stat(node.document_key)
+    if stamp is None:
+        return Fingerprint(len(content), None, None, _checksum(content))
+    return replace(stamp, size_bytes=len(content), checksum=_checksum(content))
+
+
+def _checksum(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
