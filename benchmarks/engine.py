@@ -36,8 +36,7 @@ import torch
 if not __package__:  # started as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from autodip_zarr.dip.iterations import starts_for
-from autodip_zarr.dip.network import plain as network
+from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.domain import DipConfig
 from benchmarks.engine_work import (
     SIDE_PX,
@@ -248,22 +247,13 @@ def operations(config: DipConfig) -> tuple[float, float]:
     touched once.
     """
     sides = [(SIDE_PX >> level) ** 2 for level in range(config.depth + 1)]
-    widths = network.level_widths(config)
-    inner = network.INPUT_CHANNELS
     total, moved = 0.0, 0.0
-    for level, width in enumerate(widths):
-        deeper = widths[min(level + 1, config.depth - 1)]
-        layers = [
-            (inner, width, 9, level, level + 1),
-            (width, width, 9, level + 1, level + 1),
-            (deeper + config.skip, width, 9, level, level),
-            (width, width, 1, level, level),
-            (inner, config.skip, 1, level, level),
-        ]
-        for into, out, kernel, source, sink in layers:
-            total += 3 * 2 * into * out * kernel * sides[sink]
-            moved += 3 * (into * sides[source] + out * sides[sink])
-        inner = width
+    for one in Architecture.of(config).convolutions():
+        if one.is_last:
+            continue
+        source = one.level + 1 - one.stride  # a stride of 2 reads the level above
+        total += 3 * 2 * one.inputs * one.outputs * one.kernel**2 * sides[one.level]
+        moved += 3 * (one.inputs * sides[source] + one.outputs * sides[one.level])
     return total, moved
 
 
@@ -292,8 +282,8 @@ def print_speed(results: Results, config: DipConfig, options: argparse.Namespace
         for label, published in groups.items():
             steps, starts = published.iterations, 1
             if not way.startswith("plain"):
-                own, recipe = standard(published, options.precision)
-                steps, starts = own.iterations, starts_for(own, recipe)
+                fit = standard(published, options.precision)
+                steps, starts = fit.steps, fit.starts
             hourly = 3600 * rate / (steps * starts)
             against = 3600 * slowest / published.iterations if slowest else None
             ratio = f"x{hourly / against:.2f}" if against else ""

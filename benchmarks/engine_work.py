@@ -14,14 +14,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.architecture import INPUT_CHANNELS, Architecture
 from autodip_zarr.dip.fitting.fit import Fit, Tile
 from autodip_zarr.dip.fitting.graphs import SWITCH
 from autodip_zarr.dip.fitting.tile_pool import MOST_AT_ONCE, Kind, Slot, TileJob, room_for
-from autodip_zarr.dip.iterations import iterations_for, perturbation_for
 from autodip_zarr.dip.network import plain as network
-from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane
+from autodip_zarr.dip.planes.denoise import denoise_plane
+from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import preset_recipe
-from autodip_zarr.domain import DipConfig, Recipe
+from autodip_zarr.dip.settled import SettledFit, settle
+from autodip_zarr.domain import DipConfig
 from autodip_zarr.metrics import psnr
 from autodip_zarr.run.sources.crops import busiest_crop
 
@@ -132,15 +134,17 @@ def plain_step(job: Timing) -> tuple[int, Step]:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = job.precision == "tf32"
     torch.backends.cudnn.benchmark = True
     generator = torch.Generator().manual_seed(0)
-    start = network.initial_parameters(job.config, generator)
+    start = network.initial_parameters(Architecture.of(job.config), generator)
     parameters = [p.to(job.device).requires_grad_() for p in start]
-    z = (torch.rand(1, network.INPUT_CHANNELS, *SHAPE, generator=generator) * 0.1).to(job.device)
+    z = (torch.rand(1, INPUT_CHANNELS, *SHAPE, generator=generator) * 0.1).to(job.device)
     adam = torch.optim.Adam(parameters, lr=0.01)
     target = noisy_plane()[None, None].to(job.device)
 
     def step() -> None:
         adam.zero_grad()
-        loss = torch.nn.functional.mse_loss(network.forward(z, parameters, job.config), target)
+        loss = torch.nn.functional.mse_loss(
+            network.forward(z, parameters, Architecture.of(job.config)), target
+        )
         loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
 
@@ -148,25 +152,21 @@ def plain_step(job: Timing) -> tuple[int, Step]:
     return 1, step
 
 
-def standard(config: DipConfig, precision: str) -> tuple[DipConfig, Recipe]:
+def standard(config: DipConfig, precision: str) -> SettledFit:
     """Return what the preset ``standard`` makes of a configuration at 512x512."""
-    recipe = preset_recipe("standard", precision=precision)
-    iterations = iterations_for(config, recipe, SHAPE)
-    perturbation = perturbation_for(config, recipe, SHAPE)
-    return replace(config, iterations=iterations), replace(recipe, perturbation=perturbation)
+    return settle(config, preset_recipe("standard", precision=precision), SHAPE)
 
 
 def engine_step(job: Timing) -> tuple[int, Step]:
     """Make the first steps of this engine, and return how many planes take turns and the step of all."""
-    config, recipe = standard(job.config, job.precision)
     more = job.iterations + 100  # than are made
-    kind = Kind(config, recipe, SHAPE, job.device)
+    kind = Kind(replace(standard(job.config, job.precision), steps=0), SHAPE, job.device)
     image = noisy_plane().numpy()
     running: list[tuple[Slot, Generator[None, None, Fit]]] = []
 
     def begin() -> None:
         slot = Slot.on(kind)
-        running.append((slot, slot.steps(TileJob(Tile(image), len(running)), more)))
+        running.append((slot, slot.turns(TileJob(Tile(image), len(running)), more)))
         with slot.turn():
             next(running[-1][1])
 

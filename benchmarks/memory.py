@@ -23,10 +23,12 @@ from pathlib import Path
 
 import numpy as np
 
+from autodip_zarr.dip.estimate import estimate
 from autodip_zarr.domain import DipConfig, ImagePlan
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.planning.memory import PROCESS_BYTES, block_bytes, fit_bytes
+from autodip_zarr.run.planning.memory import block_bytes
 from autodip_zarr.run.planning.plan import Planning
+from autodip_zarr.run.scheduling.machine import PROCESS_BYTES
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_zarr
 from benchmarks.schedule import write_table
 
@@ -75,10 +77,11 @@ def bound_of(source: Path, folder: Path, *, fits: bool) -> tuple[int, int]:
     if spec is None:
         sys.exit(f"{source}: no result is planned")
     planes = spec.block_t * spec.block_z
-    held = block_bytes(image.header, spec, image.recipe.starts, planes, "cpu")
-    blocks = -(-image.header.size("z") // spec.block_z)
     size = (image.header.size("y"), image.header.size("x"))
-    own = PROCESS_BYTES + (fit_bytes(DipConfig(4, 32, 4, 2), image.recipe, size, "cpu") if fits else 0)
+    fit = estimate(DipConfig(4, 32, 4, 2), image.recipe, size, "cpu") if fits else None
+    held = block_bytes(image.header, spec, planes, fit)
+    blocks = -(-image.header.size("z") // spec.block_z)
+    own = PROCESS_BYTES + (0 if fit is None else fit.network_bytes)
     return own + held, own + min(blocks, 3) * held
 
 

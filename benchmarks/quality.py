@@ -28,7 +28,8 @@ from numpy.typing import NDArray
 
 from autodip_zarr.demo.simulate import STRUCTURES, Camera, expose
 from autodip_zarr.dip.fitting.losses import LOSSES
-from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane
+from autodip_zarr.dip.planes.denoise import denoise_plane
+from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.metrics import Lpips, Scores, best_blur, score

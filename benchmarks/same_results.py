@@ -16,7 +16,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -124,8 +123,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        sys.exit(f"{folder} is not empty: what is there would be taken for an earlier run")
     table = write_table(folder / "table.json")
-    shutil.rmtree(folder / "in", ignore_errors=True)
     write_inputs(folder / "in")
     fixed = ("--table", table, "--json", "--workers", "1")
     source = {path.name: str(path) for path in (folder / "in").iterdir()}

@@ -22,10 +22,11 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from autodip_zarr.dip.planes.denoise import FitJob, denoise_planes
+from autodip_zarr.dip.planes.denoise import denoise_planes
+from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.planes.scaling import scale
-from autodip_zarr.dip.planes.sequence import correlation, warm_start
-from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.planes.sequence import correlation
+from autodip_zarr.dip.presets import preset_recipe, warm_start
 from autodip_zarr.domain import DipConfig, WarmStart
 from autodip_zarr.errors import FitError
 from autodip_zarr.metrics import psnr

@@ -18,10 +18,10 @@ import torch
 
 from autodip_zarr.dip.fitting.fit import CHECK_EVERY, pad, prepare
 from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
-from autodip_zarr.dip.iterations import AUTO_TIMES, averaging_for, iterations_for, perturbation_for
 from autodip_zarr.dip.planes.scaling import scale_and_stabilise
 from autodip_zarr.dip.planes.tiles import tile_seed
 from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.settled import AUTO_TIMES, settle
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.metrics import psnr
 from autodip_zarr.run.sources.crops import busiest_crop
@@ -64,17 +64,13 @@ def follow(noisy: Plane, clean: Plane, config: DipConfig, seed: int) -> Curve:
     """Fit to twice the count and note the PSNR at every look."""
     recipe = preset_recipe("standard", seed=seed, precision="bfloat16")
     shape = (noisy.shape[0], noisy.shape[1])
-    count = iterations_for(config, recipe, shape)
-    recipe = replace(
-        recipe,
-        perturbation=perturbation_for(config, recipe, shape),
-        averaging=averaging_for(count, recipe),
-    )
+    fit = settle(config, recipe, shape)
+    count = fit.steps
     scaled = scale_and_stabilise(noisy, recipe.scaling, recipe.stabilisation)
-    padded, inner = pad(scaled.image, config)
+    padded, inner = pad(scaled.image, fit.architecture)
     most = AUTO_TIMES * nearest(count)
     size = (padded.shape[0], padded.shape[1])
-    prior = prepare(replace(config, iterations=most), recipe, size, tile_seed(seed, 0), "cpu")
+    prior = prepare(replace(fit, steps=most), size, tile_seed(seed, 0), "cpu")
     prior.aim(torch.from_numpy(padded), None)
     watch, restlessness = StopWatch(count), Restlessness()
     points: dict[int, float] = {}

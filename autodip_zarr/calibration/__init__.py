@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from autodip_zarr.calibration.cost import ORIGINAL_DIP, flops_per_iteration, relative_cost
 from autodip_zarr.calibration.match import MatchOptions, find_match
 from autodip_zarr.calibration.table import Calibrated, Entry, Table, load_table, parse_config
 
-__all__ = [
-    "ORIGINAL_DIP",
-    "Calibrated",
-    "Entry",
-    "MatchOptions",
-    "Table",
-    "find_match",
-    "flops_per_iteration",
-    "load_table",
-    "parse_config",
-    "relative_cost",
-]
+__all__ = ["Calibrated", "Entry", "MatchOptions", "Table", "find_match", "load_table", "parse_config"]

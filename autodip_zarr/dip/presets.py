@@ -1,12 +1,12 @@
-"""The three named recipes, as data; imports nothing heavy, since planning reads it."""
+"""The three named recipes and what sequences add to them, as data; without torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
-from autodip_zarr.domain import Recipe
+from autodip_zarr.domain import Recipe, WarmStart
 from autodip_zarr.errors import OptionError
 
 _REFERENCE: Final = Recipe(
@@ -44,6 +44,18 @@ _STANDARD: Final = replace(
 )
 """Averaged outputs and a perturbed input: nearly indifferent to the stop, and higher on all sets measured."""
 
+_WARM_START: Final = WarmStart(
+    axis="z",
+    both_ways=False,
+    longest=16,
+    share=1 / 6,
+    least_iterations=40,
+    learning_rate=0.003,
+    averaging=0.95,
+    least_correlation=0.7,
+)
+"""Numbers from docs/explanation/stacks.md."""
+
 PRESETS: Final[Mapping[str, Recipe]] = {
     "reference": _REFERENCE,
     "standard": _STANDARD,
@@ -77,3 +89,16 @@ def preset_recipe(
         raise OptionError("preset", repr(name), ", ".join(PRESETS))
     recipe = replace(PRESETS[name], seed=seed, tile_px=tile_px, halo_px=halo_px)
     return recipe if name == "reference" else replace(recipe, precision=precision)
+
+
+def warm_start(axis: Literal["z", "t"], *, both_ways: bool = False) -> WarmStart:
+    """Return how planes are fitted on from their neighbours along an axis.
+
+    Parameters
+    ----------
+    axis : str
+        ``z`` or ``t``.
+    both_ways : bool
+        Whether forward and backward.
+    """
+    return replace(_WARM_START, axis=axis, both_ways=both_ways)

@@ -9,7 +9,7 @@ from typing import Any
 
 from autodip_zarr.domain import ChannelPlan, Decision, FieldOfPlate, ImagePlan, ImageRef, Skipped, Totals
 from autodip_zarr.provenance import plate_document, public_uri
-from autodip_zarr.run.execution.denoise import Summary
+from autodip_zarr.run.execution.summary import Summary
 from autodip_zarr.run.planning.inspect import Inspection
 from autodip_zarr.run.planning.totals import group_name
 from autodip_zarr.run.results.verify import Finding

@@ -16,8 +16,8 @@ from rich.text import Text
 from autodip_zarr.provenance import public_text
 from autodip_zarr.report.streams import losing
 from autodip_zarr.report.visible import visible
-from autodip_zarr.run.execution.denoise import Progress as News
-from autodip_zarr.run.execution.denoise import Watch
+from autodip_zarr.run.execution.summary import Progress as News
+from autodip_zarr.run.execution.summary import Watch
 
 _SECONDS_BETWEEN_LINES = 10.0
 

@@ -13,7 +13,7 @@ from rich.text import Text
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.report.documents import summary_line
 from autodip_zarr.report.visible import visible
-from autodip_zarr.run.execution.denoise import Summary
+from autodip_zarr.run.execution.summary import Summary
 from autodip_zarr.run.planning.totals import group_name
 from autodip_zarr.run.trials.preview import Preview
 

@@ -8,53 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from autodip_zarr.dip.iterations import starts_for
-from autodip_zarr.domain import Block, ChannelPlan, Header, Recipe, TargetSpec, WarmStart
+from autodip_zarr.domain import Block, Header, TargetSpec, WarmStart
 
 _CHAIN_BYTES: Final = 512 * 2**20
 _BLOCK_BYTES: Final = 64 * 2**20
 _BLOCK_SECONDS: Final = 60.0
-_ORIGINAL_SECONDS: Final = {"cpu": 2300.0, "cuda": 30.0}
-"""Time of the arithmetic of the original prior (5/128/4/1800) on a 512x512 plane: one core, one card."""
-
-_PIXEL_SECONDS: Final = {"cpu": 3.5e-7, "cuda": 3e-9}
-"""Time that one iteration takes for one pixel besides, however narrow the network."""
-
-_STEP_SECONDS: Final = {"cpu": 0.002, "cuda": 0.005}
-"""Time that one iteration takes besides, however small the plane."""
-
-
-def estimated_seconds(cost: float, iterations: int, pixels: int, device: str) -> float:
-    """Return roughly how long the fit of a plane takes; good enough to size blocks.
-
-    Parameters
-    ----------
-    cost : float
-        Relative cost of the plane; 1.0 is the original prior on a 512x512 plane.
-    iterations : int
-        Steps of its fit.
-    pixels : int
-        Pixels of the plane.
-    device : str
-        ``cpu`` or a CUDA device.
-
-    Notes
-    -----
-    The figures for a core agree within a fifth with the steps of five configurations that
-    docs/explanation/engine.md lists; those for a card are guesses.
-    """
-    kind = "cuda" if device.startswith("cuda") else "cpu"
-    step = pixels * _PIXEL_SECONDS[kind] + _STEP_SECONDS[kind]
-    return cost * _ORIGINAL_SECONDS[kind] + iterations * step
-
-
-def plane_seconds(channel: ChannelPlan, recipe: Recipe, header: Header, device: str) -> float:
-    """Return roughly how long one plane of a channel takes; 0 where it is copied."""
-    if channel.match is None:
-        return 0.0
-    config = channel.match.config
-    iterations = config.iterations * starts_for(config, recipe)
-    return estimated_seconds(channel.plane_cost, iterations, header.size("y") * header.size("x"), device)
 
 
 def block_shape(header: Header, plane_seconds: float) -> tuple[int, int]:

@@ -10,24 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.network import fast
 from autodip_zarr.dip.network import plain as network
 from autodip_zarr.dip.network.norm import normalise, normalise_backward
-from autodip_zarr.dip.planes.tiles import padded_size
 from autodip_zarr.domain import DipConfig
 
-Forward = Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
+Forward = Callable[[Tensor, Sequence[Tensor], Architecture], Tensor]
 
 
-def run_fast(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tensor:
-    return fast.forward(fast.pad(x.contiguous(memory_format=torch.channels_last)), parameters, config)
+def run_fast(x: Tensor, parameters: Sequence[Tensor], architecture: Architecture) -> Tensor:
+    return fast.forward(fast.pad(x.contiguous(memory_format=torch.channels_last)), parameters, architecture)
 
 
 def output_and_gradients(
     run: Forward, x: Tensor, start: Sequence[Tensor], config: DipConfig
 ) -> tuple[Tensor, list[Tensor | None]]:
     parameters = [p.clone().requires_grad_() for p in start]
-    output = run(x, parameters, config)
+    output = run(x, parameters, Architecture.of(config))
     ramp = torch.linspace(0, 1, output.numel()).view_as(output)
     torch.mean((output - ramp) ** 2).backward()  # type: ignore[no-untyped-call]
     return output.detach(), [p.grad for p in parameters]
@@ -35,7 +35,7 @@ def output_and_gradients(
 
 def start(config: DipConfig, seed: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    fresh = network.initial_parameters(config, generator)
+    fresh = network.initial_parameters(Architecture.of(config), generator)
     return [p + 0.1 * torch.randn(p.shape, generator=generator) for p in fresh]
 
 
@@ -45,7 +45,7 @@ def start(config: DipConfig, seed: int) -> list[Tensor]:
 )
 def test_outputs_and_gradients_agree_at_any_size(depth: int, skip: int, y: int, x: int, seed: int) -> None:
     config = DipConfig(depth, 8, skip, 1)
-    height, width = padded_size(y, config), padded_size(x, config)
+    height, width = Architecture.of(config).padded_size(y), Architecture.of(config).padded_size(x)
     z = torch.rand(1, 32, height, width, generator=torch.Generator().manual_seed(seed))
     parameters = start(config, seed)
     expected, slopes = output_and_gradients(network.forward, z, parameters, config)

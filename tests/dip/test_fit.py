@@ -9,11 +9,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.fitting import fit, perturbation
 from autodip_zarr.dip.fitting.fit import Tile, fit_tile
 from autodip_zarr.dip.network import fast, norm
 from autodip_zarr.dip.network import plain as network
 from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.settled import as_transferred
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import FitError
 
@@ -30,23 +32,27 @@ def pair() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_fit_removes_noise(precision: str) -> None:
     noisy, clean = pair()
-    found = fit_tile(Tile(noisy), SMALL, preset_recipe("standard", precision=precision), 1, "cpu")
+    found = fit_tile(
+        Tile(noisy), as_transferred(SMALL, preset_recipe("standard", precision=precision)), 1, "cpu"
+    )
     assert np.mean((found.image - clean) ** 2) < 0.3 * np.mean((noisy - clean) ** 2)
 
 
 def test_reference_is_the_published_loop() -> None:
     noisy, _ = pair()
     config = replace(SMALL, iterations=12)
-    found = fit_tile(Tile(noisy), config, preset_recipe("reference", precision="float32"), 5, "cpu")
+    found = fit_tile(
+        Tile(noisy), as_transferred(config, preset_recipe("reference", precision="float32")), 5, "cpu"
+    )
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(5)
-    parameters = [p.requires_grad_() for p in network.initial_parameters(config, generator)]
+    parameters = [p.requires_grad_() for p in network.initial_parameters(Architecture.of(config), generator)]
     z = torch.rand(1, 32, 48, 48, generator=generator) * 0.1
     adam = torch.optim.Adam(parameters, lr=0.01)
     target = torch.from_numpy(noisy)[None, None]
     for _ in range(config.iterations):
         adam.zero_grad()
-        output = network.forward(z, parameters, config)
+        output = network.forward(z, parameters, Architecture.of(config))
         loss = torch.nn.functional.mse_loss(output, target)
         loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
@@ -56,7 +62,7 @@ def test_reference_is_the_published_loop() -> None:
 
 def test_a_collapse_restores_the_weights_of_the_last_check() -> None:
     recipe = preset_recipe("standard", precision="float32")
-    state = fit.prepare(SMALL, recipe, (48, 48), 1, "cpu")
+    state = fit.prepare(as_transferred(SMALL, recipe), (48, 48), 1, "cpu")
     state.average_in(torch.zeros(48, 48))
     state.check(0.01)
     before = [p.detach().clone() for p in state.parameters]
@@ -73,7 +79,9 @@ def test_a_collapse_restores_the_weights_of_the_last_check() -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_fit() -> None:
-    state = fit.prepare(SMALL, preset_recipe("standard", precision="float32"), (48, 48), 1, "cpu")
+    state = fit.prepare(
+        as_transferred(SMALL, preset_recipe("standard", precision="float32")), (48, 48), 1, "cpu"
+    )
     with pytest.raises(FitError, match="diverged"):
         state.check(float("nan"))
 
@@ -95,7 +103,7 @@ def test_a_forced_collapse_is_undone(monkeypatch: pytest.MonkeyPatch) -> None:
             group["lr"] = 0.0
 
     monkeypatch.setattr(torch.optim.Adam, "step", spoilt_once)
-    found = fit_tile(Tile(noisy), SMALL, recipe, 1, "cpu")
+    found = fit_tile(Tile(noisy), as_transferred(SMALL, recipe), 1, "cpu")
     assert found.collapses == 1
     assert np.mean((found.image - clean) ** 2) < np.mean((noisy - clean) ** 2)
 
@@ -107,7 +115,10 @@ def test_masked_pixels_do_not_count() -> None:
     spoilt = np.where(usable, noisy, 1).astype(np.float32)
     recipe = preset_recipe("standard", precision="float32")
     config = replace(SMALL, iterations=10)
-    one, other = (fit_tile(Tile(image, usable), config, recipe, 1, "cpu").image for image in (noisy, spoilt))
+    one, other = (
+        fit_tile(Tile(image, usable), as_transferred(config, recipe), 1, "cpu").image
+        for image in (noisy, spoilt)
+    )
     np.testing.assert_array_equal(one, other)
 
 
@@ -115,11 +126,16 @@ def test_masked_pixels_do_not_count() -> None:
 def test_a_fit_goes_on_from_given_weights(preset: str) -> None:
     noisy, _ = pair()
     recipe = preset_recipe(preset, precision="float32")
-    begun = fit_tile(Tile(noisy), replace(SMALL, iterations=40), recipe, 1, "cpu")
+    begun = fit_tile(Tile(noisy), as_transferred(replace(SMALL, iterations=40), recipe), 1, "cpu")
     kept = [weight.clone() for weight in begun.weights]
-    again = fit_tile(Tile(noisy, weights=begun.weights), replace(SMALL, iterations=1), recipe, 1, "cpu")
+    again = fit_tile(
+        Tile(noisy, weights=begun.weights), as_transferred(replace(SMALL, iterations=1), recipe), 1, "cpu"
+    )
     assert again.loss < begun.loss * 1.2
-    assert again.loss < 0.5 * fit_tile(Tile(noisy), replace(SMALL, iterations=1), recipe, 1, "cpu").loss
+    assert (
+        again.loss
+        < 0.5 * fit_tile(Tile(noisy), as_transferred(replace(SMALL, iterations=1), recipe), 1, "cpu").loss
+    )
     assert all(torch.equal(one, other) for one, other in zip(begun.weights, kept, strict=True))
 
 
@@ -130,9 +146,9 @@ def test_what_only_a_card_does_gives_the_same_on_a_cpu(
 ) -> None:
     noisy, _ = pair()
     recipe = preset_recipe("standard", precision=precision)
-    expected = fit_tile(Tile(noisy), config, recipe, 1, "cpu")
+    expected = fit_tile(Tile(noisy), as_transferred(config, recipe), 1, "cpu")
     for module in (fast, norm, perturbation):
         monkeypatch.setattr(module, "on_card", lambda _: True)
-    found = fit_tile(Tile(noisy), config, recipe, 1, "cpu")
+    found = fit_tile(Tile(noisy), as_transferred(config, recipe), 1, "cpu")
     apart = float(np.abs(found.image - expected.image).mean())  # Adam makes much of small differences
     assert 0 < apart < (0.01 if precision == "bfloat16" else 1e-3)

@@ -9,13 +9,15 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity as skimage_similarity
 
+from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.fitting.fit import Tile, fit_tile
 from autodip_zarr.dip.fitting.losses import LOSSES, loss, structural_similarity, total_variation
 from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.settled import as_transferred
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import OptionError
 
-RECIPE = preset_recipe("standard", precision="float32")
+FIT = as_transferred(DipConfig(2, 4, 0, 1), preset_recipe("standard", precision="float32"))
 
 
 def images() -> tuple[torch.Tensor, torch.Tensor]:
@@ -27,8 +29,8 @@ def images() -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("name", LOSSES)
 def test_least_at_the_target(name: str) -> None:
     target, other = images()
-    recipe = replace(RECIPE, loss=name)
-    assert loss(target, target, None, recipe) < loss(other, target, None, recipe)
+    fit = replace(FIT, loss=name)
+    assert loss(target, target, None, fit) < loss(other, target, None, fit)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -38,7 +40,7 @@ def test_masked_pixels_have_no_pull(name: str) -> None:
     mask = torch.ones(20, 24, dtype=torch.bool)
     mask[5, 6] = False
     spoilt = torch.where(mask, target, 1.0)
-    values = [loss(output, t, mask, replace(RECIPE, loss=name)) for t in (target, spoilt)]
+    values = [loss(output, t, mask, replace(FIT, loss=name)) for t in (target, spoilt)]
     assert torch.equal(*values)
 
 
@@ -53,20 +55,21 @@ def test_similarity_is_that_of_skimage() -> None:
 def test_total_variation_of_a_ramp() -> None:
     assert float(total_variation(torch.arange(12.0).view(3, 4))) == 5.0
     target, _ = images()
-    plain = loss(target, target, None, RECIPE)
-    assert loss(target, target, None, replace(RECIPE, tv_weight=0.5)) - plain == total_variation(target) / 2
+    plain = loss(target, target, None, FIT)
+    assert loss(target, target, None, replace(FIT, tv_weight=0.5)) - plain == total_variation(target) / 2
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_fit_with_any_loss_comes_near(name: str) -> None:
     y, x = np.mgrid[:24, :24] / 24
     image = (0.5 + 0.3 * np.sin(6 * y) * np.cos(5 * x)).astype(np.float32)
-    recipe = replace(RECIPE, loss=name, perturbation=0.0, averaging=None)
-    found = fit_tile(Tile(image), DipConfig(2, 8, 4, 60), recipe, 1, "cpu")
+    network = Architecture(2, 8, 4)
+    fit = replace(FIT, architecture=network, steps=60, loss=name, perturbation=0.0, averaging=None)
+    found = fit_tile(Tile(image), fit, 1, "cpu")
     assert np.abs(found.image - image).mean() < 0.5 * np.abs(image - image.mean()).mean()
 
 
 def test_an_unknown_loss_is_named() -> None:
     target, other = images()
     with pytest.raises(OptionError, match="mse, l1, poisson, ssim"):
-        loss(other, target, None, replace(RECIPE, loss="l3"))
+        loss(other, target, None, replace(FIT, loss="l3"))

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
 
-from autodip_zarr.dip.network.plain import forward, initial_parameters, level_widths, parameter_shapes
-from autodip_zarr.dip.planes.tiles import padded_size
+from autodip_zarr.dip.architecture import Architecture
+from autodip_zarr.dip.network.plain import forward, initial_parameters
 from autodip_zarr.domain import DipConfig, Width
 from tests.dip.rounding import Float32Rounding
 
@@ -39,7 +39,7 @@ def wave(index: np.ndarray, k: int) -> np.ndarray:
 
 
 def reference_parameters(config: DipConfig) -> list[torch.Tensor]:
-    shapes = parameter_shapes(config)
+    shapes = Architecture.of(config).parameter_shapes()
     parameters = []
     for k, shape in enumerate(shapes):
         values = wave(np.arange(math.prod(shape)), k).reshape(shape)
@@ -59,7 +59,7 @@ def test_parameter_counts_of_all_architectures(shared: Path) -> None:
     assert len(counts) == 70
     for key, count in counts.items():
         config, _ = parse(key)
-        assert sum(math.prod(shape) for shape in parameter_shapes(config)) == count, key
+        assert sum(math.prod(shape) for shape in Architecture.of(config).parameter_shapes()) == count, key
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def first_steps(
     adam = torch.optim.Adam(parameters, lr=0.01)
     outputs, losses = [], []
     for _ in range(steps):
-        output = forward(x, parameters, config)
+        output = forward(x, parameters, Architecture.of(config))
         outputs.append(output[0, 0].detach().double().numpy())
         loss = torch.mean((output - goal) ** 2)
         losses.append(loss.item())
@@ -211,17 +211,19 @@ def convolution(into: int, out: int, kernel: int, stride: int = 1) -> nn.Sequent
 )
 def test_it_is_the_network_of_plain_modules_in_float64(config: DipConfig, size: tuple[int, int]) -> None:
     generator = torch.Generator().manual_seed(5)
-    parameters = [one.double().requires_grad_() for one in initial_parameters(config, generator)]
+    parameters = [
+        one.double().requires_grad_() for one in initial_parameters(Architecture.of(config), generator)
+    ]
     x = torch.rand(1, 32, *size, generator=generator, dtype=torch.float64)
-    widths = level_widths(config)
+    widths = Architecture.of(config).widths
     inside = Level(32, widths, config.skip).double()
     module = nn.Sequential(inside, nn.Conv2d(widths[0], 1, 1).double(), nn.Sigmoid())
     theirs = [*inside.in_order(), *module[1].parameters()]
-    assert [tuple(one.shape) for one in theirs] == parameter_shapes(config)
+    assert [tuple(one.shape) for one in theirs] == Architecture.of(config).parameter_shapes()
     with torch.no_grad():
         for one, other in zip(theirs, parameters, strict=True):
             one.copy_(other)
-    ours, expected = forward(x, parameters, config), module(x)
+    ours, expected = forward(x, parameters, Architecture.of(config)), module(x)
     torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
     weights = torch.rand(expected.shape, generator=generator, dtype=torch.float64)
     mine = torch.autograd.grad((ours * weights).sum(), parameters)
@@ -231,8 +233,8 @@ def test_it_is_the_network_of_plain_modules_in_float64(config: DipConfig, size: 
 
 
 def test_ascending_widths_end_at_512() -> None:
-    assert level_widths(DipConfig(8, "asc", 4, 1)) == (4, 8, 16, 32, 64, 128, 256, 512)
-    assert level_widths(DipConfig(4, "asc", 4, 1)) == (64, 128, 256, 512)
+    assert Architecture.of(DipConfig(8, "asc", 4, 1)).widths == (4, 8, 16, 32, 64, 128, 256, 512)
+    assert Architecture.of(DipConfig(4, "asc", 4, 1)).widths == (64, 128, 256, 512)
 
 
 @settings(max_examples=25)
@@ -241,17 +243,19 @@ def test_ascending_widths_end_at_512() -> None:
 )
 def test_any_padded_size_passes_and_keeps_its_size(depth: int, skip: int, y: int, x: int, seed: int) -> None:
     config = DipConfig(depth, 2, skip, 1)
-    height, width = padded_size(y, config), padded_size(x, config)
+    height, width = Architecture.of(config).padded_size(y), Architecture.of(config).padded_size(x)
     generator = torch.Generator().manual_seed(seed)
-    parameters = initial_parameters(config, generator)
+    parameters = initial_parameters(Architecture.of(config), generator)
     noise = torch.rand(1, 32, height, width, generator=generator)
-    assert forward(noise, parameters, config).shape == (1, 1, height, width)
+    assert forward(noise, parameters, Architecture.of(config)).shape == (1, 1, height, width)
     assert height >= y
     assert width >= x
 
 
 def test_fresh_parameters_depend_on_the_seed_alone() -> None:
     config = DipConfig(4, 16, 4, 1)
-    first, again, other = (initial_parameters(config, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    first, again, other = (
+        initial_parameters(Architecture.of(config), torch.Generator().manual_seed(s)) for s in (1, 1, 2)
+    )
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], other[0])

@@ -14,8 +14,10 @@ from numpy.typing import DTypeLike, NDArray
 from autodip_zarr.dip.fitting.fit import Fit
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
 from autodip_zarr.dip.planes import denoise as planes
-from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane, denoise_planes
+from autodip_zarr.dip.planes.denoise import denoise_plane, denoise_planes
+from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
+from autodip_zarr.dip.settled import as_transferred
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.errors import FitError
 
@@ -174,7 +176,7 @@ def test_a_fit_that_diverges_once_is_begun_again(monkeypatch: pytest.MonkeyPatch
     ) -> list[Fit | FitError]:
         seeds.extend(one.seed for one in jobs)
         rate = float("inf") if len(seeds) == 1 else 0.01
-        return fit_tiles(jobs, config, replace(recipe, learning_rate=rate), device)
+        return fit_tiles(jobs, as_transferred(config, replace(recipe, learning_rate=rate)), device)
 
     monkeypatch.setattr(planes, "fit_tiles", fails_first)
     found = denoise_plane(noise(20, 20), job(), PLACE)

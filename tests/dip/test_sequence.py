@@ -11,16 +11,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from autodip_zarr.dip.planes.denoise import DenoisedPlane, FitJob, denoise_plane, denoise_planes
-from autodip_zarr.dip.planes.sequence import (
-    correlation,
-    fit_run,
-    relative_work,
-    runs,
-    warm_iterations,
-    warm_start,
-)
-from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.estimate import estimate
+from autodip_zarr.dip.planes.denoise import denoise_plane, denoise_planes
+from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
+from autodip_zarr.dip.planes.sequence import correlation, fit_run, runs
+from autodip_zarr.dip.presets import preset_recipe, warm_start
+from autodip_zarr.dip.settled import warm_steps
 from autodip_zarr.domain import DipConfig, WarmStart
 from autodip_zarr.errors import FitError
 
@@ -98,15 +94,17 @@ def test_how_alike_planes_must_be_to_be_fitted_on(likeness: float, chained: bool
 def test_the_floor_of_iterations_is_kept_and_a_fresh_fit_never_exceeded(
     fresh: int, share: float, least: int
 ) -> None:
-    found = warm_iterations(fresh, replace(WARM, share=share, least_iterations=least))
+    found = warm_steps(fresh, replace(WARM, share=share, least_iterations=least))
     assert min(fresh, least) <= found <= fresh
 
 
 def test_the_work_is_that_of_the_iterations() -> None:
-    assert relative_work(10, 2, 100, WARM) == pytest.approx((2 * 100 + 8 * 25) / 100)
-    assert relative_work(10, 2, 100, replace(WARM, both_ways=True)) == pytest.approx(
-        (2 * 100 + 16 * 25) / 100
-    )
+    config, fresh = DipConfig(4, 32, 4, 100), preset_recipe("reference", precision="float32")
+    alone = estimate(config, fresh, (512, 512), "cpu")
+    for both_ways, steps in ((False, 2 * 100 + 8 * 25), (True, 2 * 100 + 16 * 25)):
+        chained = replace(fresh, sequence=replace(WARM, both_ways=both_ways))
+        cost = estimate(config, chained, (512, 512), "cpu").chain_cost(10, 2)
+        assert cost == pytest.approx(alone.cost * steps / 100)
 
 
 def test_the_order_of_a_run() -> None:

@@ -15,6 +15,7 @@ from autodip_zarr.dip.fitting import tile_pool as side_by_side
 from autodip_zarr.dip.fitting.fit import Fit, Prior, Tile, fit_tile, prepare
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles, is_out_of_memory, room_for
 from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.settled import as_transferred
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import FitError
 
@@ -44,16 +45,18 @@ def images_of(fits: list[Fit | FitError]) -> list[np.ndarray]:
 def test_each_tile_becomes_what_it_would_alone(preset: str, at_once: int | None) -> None:
     recipe = preset_recipe(preset, precision="float32")
     config = replace(CONFIG, iterations=12)
-    found = fit_tiles(jobs(5), config, recipe, "cpu", at_once)
+    found = fit_tiles(jobs(5), as_transferred(config, recipe), "cpu", at_once)
     for image, job in zip(images_of(found), jobs(5), strict=True):
-        np.testing.assert_array_equal(image, fit_tile(job.tile, config, recipe, job.seed, "cpu").image)
+        np.testing.assert_array_equal(
+            image, fit_tile(job.tile, as_transferred(config, recipe), job.seed, "cpu").image
+        )
 
 
 def test_a_used_prior_that_becomes_fresh_gives_the_bits_of_a_new_one() -> None:
     shape = (20, 24)
     target = torch.rand(shape, generator=torch.Generator().manual_seed(1))
-    used = prepare(replace(CONFIG, iterations=4), RECIPE, shape, 1, "cpu")
-    new = prepare(CONFIG, RECIPE, shape, 2, "cpu")
+    used = prepare(as_transferred(replace(CONFIG, iterations=4), RECIPE), shape, 1, "cpu")
+    new = prepare(as_transferred(CONFIG, RECIPE), shape, 2, "cpu")
     assert used.noise is not None
     used.noise.make_room()  # as a captured prior has it, for longer fits
     used.aim(target.flip(0), target > 0.5)
@@ -62,8 +65,8 @@ def test_a_used_prior_that_becomes_fresh_gives_the_bits_of_a_new_one() -> None:
         if step == 0:
             used.check(error.item())
         used.advance()
-    used.become(prepare(CONFIG, RECIPE, shape, 2, "cpu"))
-    assert used.config == CONFIG
+    used.become(prepare(as_transferred(CONFIG, RECIPE), shape, 2, "cpu"))
+    assert used.fit == as_transferred(CONFIG, RECIPE)
     assert (used.weight, used.kept, used.collapses) == (0.0, [], 0)
     for prior in (used, new):
         prior.aim(target, None)
@@ -81,9 +84,9 @@ def test_a_fit_that_diverges_leaves_its_companions_alone() -> None:
     config = replace(CONFIG, iterations=8)
     some = jobs(3)
     some[1] = replace(some[1], tile=Tile(np.full((20, 23), np.nan, np.float32)))
-    found = fit_tiles(some, config, RECIPE, "cpu", 3)
+    found = fit_tiles(some, as_transferred(config, RECIPE), "cpu", 3)
     assert isinstance(found[1], FitError)
-    alone = fit_tile(some[2].tile, config, RECIPE, some[2].seed, "cpu")
+    alone = fit_tile(some[2].tile, as_transferred(config, RECIPE), some[2].seed, "cpu")
     np.testing.assert_array_equal(images_of([found[2]])[0], alone.image)
 
 
@@ -91,11 +94,11 @@ def test_weights_come_back_only_where_they_are_asked_for() -> None:
     config = replace(CONFIG, iterations=2)
     some = jobs(2)
     some[1] = replace(some[1], keep_weights=True)
-    without, kept = fit_tiles(some, config, RECIPE, "cpu")
+    without, kept = fit_tiles(some, as_transferred(config, RECIPE), "cpu")
     assert isinstance(without, Fit)
     assert isinstance(kept, Fit)
     assert len(without.weights) == 0
-    expected = fit_tile(some[1].tile, config, RECIPE, some[1].seed, "cpu").weights
+    expected = fit_tile(some[1].tile, as_transferred(config, RECIPE), some[1].seed, "cpu").weights
     assert all(torch.equal(a, b) for a, b in zip(kept.weights, expected, strict=True))
 
 
@@ -142,7 +145,7 @@ def test_what_is_no_lack_of_memory() -> None:
 
 def test_a_tile_too_large_even_alone_is_an_error_of_its_own() -> None:
     huge = np.broadcast_to(np.float32(0.5), (2**20, 2**20))  # 4 TiB, were it copied
-    (found,) = fit_tiles([TileJob(Tile(huge), 1)], CONFIG, RECIPE, "cpu")
+    (found,) = fit_tiles([TileJob(Tile(huge), 1)], as_transferred(CONFIG, RECIPE), "cpu")
     assert isinstance(found, FitError)
     assert "--tile" in str(found)
 
@@ -156,9 +159,9 @@ def test_a_tenth_of_the_card_stays_free(free: int, networks: int) -> None:
 @pytest.mark.parametrize("preset", ["reference", "standard"])
 def test_graphs_do_what_single_kernels_do(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe, config = preset_recipe(preset, precision="float32"), replace(CONFIG, iterations=5)
-    captured = images_of(fit_tiles(jobs(5), config, recipe, "cuda", 2))
+    captured = images_of(fit_tiles(jobs(5), as_transferred(config, recipe), "cuda", 2))
     monkeypatch.setenv(graphs.SWITCH, "0")
-    eager = images_of(fit_tiles(jobs(5), config, recipe, "cuda", 3))
+    eager = images_of(fit_tiles(jobs(5), as_transferred(config, recipe), "cuda", 3))
     for one, other in zip(captured, eager, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
 
@@ -174,13 +177,15 @@ def test_graphs_are_kept_between_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(side_by_side, "capture", capture_and_count)
     config = replace(CONFIG, depth=3)  # of a kind that no other test uses
     for iterations in (3, 4, 5):
-        fit_tiles(jobs(4), replace(config, iterations=iterations), RECIPE, "cuda", 2)
+        fit_tiles(jobs(4), as_transferred(replace(config, iterations=iterations), RECIPE), "cuda", 2)
     assert len(captured) == 2
 
 
 @needs_card
 def test_the_deterministic_switch_gives_the_same_bits_again() -> None:
     recipe = replace(preset_recipe("standard", precision="bfloat16"), deterministic=True)
-    one, other = (images_of(fit_tiles(jobs(4), CONFIG, recipe, "cuda", at_once)) for at_once in (4, 2))
+    one, other = (
+        images_of(fit_tiles(jobs(4), as_transferred(CONFIG, recipe), "cuda", at_once)) for at_once in (4, 2)
+    )
     for image, again in zip(one, other, strict=True):
         np.testing.assert_array_equal(image, again)

@@ -10,9 +10,10 @@ import torch
 
 from autodip_zarr.dip.fitting.fit import Tile, fit_tile
 from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
-from autodip_zarr.dip.iterations import most_iterations_for
-from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane
+from autodip_zarr.dip.planes.denoise import denoise_plane
+from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.settled import as_transferred, settle
 from autodip_zarr.domain import DipConfig
 
 AUTO = replace(preset_recipe("standard", precision="float32"), stop="auto", perturbation=0.0)
@@ -53,7 +54,7 @@ def test_half_of_the_count_is_made_in_any_case() -> None:
 def test_an_image_that_is_still_being_learnt_takes_twice_its_count() -> None:
     config = replace(CONFIG, iterations=60)
     shape = scene().shape
-    most = most_iterations_for(config, AUTO, (shape[0], shape[1]))
+    most = settle(config, AUTO, (shape[0], shape[1])).most_steps
     found = denoise_plane(scene() * 1000, FitJob(config, AUTO, "cpu"), (0, 0, 0, 0))
     assert found.iterations == most
 
@@ -61,10 +62,10 @@ def test_an_image_that_is_still_being_learnt_takes_twice_its_count() -> None:
 def test_noise_is_not_fitted_to_the_end() -> None:
     noise = np.random.default_rng(0).random((40, 40)).astype(np.float32)
     config = replace(CONFIG, iterations=2 * CONFIG.iterations)
-    fit = fit_tile(Tile(noise), config, AUTO, 1, "cpu")
+    fit = fit_tile(Tile(noise), as_transferred(CONFIG, AUTO), 1, "cpu")
     assert CONFIG.iterations / 2 <= fit.iterations < config.iterations
     assert fit.iterations % LOOK_EVERY == 0
-    whole = fit_tile(Tile(noise), config, replace(AUTO, stop="transferred"), 1, "cpu")
+    whole = fit_tile(Tile(noise), as_transferred(config, replace(AUTO, stop="transferred")), 1, "cpu")
     assert whole.iterations == config.iterations
     assert whole.loss < fit.loss
 
@@ -72,7 +73,7 @@ def test_noise_is_not_fitted_to_the_end() -> None:
 def test_watching_changes_no_bit() -> None:
     recipe = replace(AUTO, stop="transferred")
     config = replace(CONFIG, iterations=50)
-    short = fit_tile(Tile(scene()), config, recipe, 1, "cpu")
-    again = fit_tile(Tile(scene()), config, recipe, 1, "cpu")
+    short = fit_tile(Tile(scene()), as_transferred(config, recipe), 1, "cpu")
+    again = fit_tile(Tile(scene()), as_transferred(config, recipe), 1, "cpu")
     np.testing.assert_array_equal(short.image, again.image)
     assert short.overshoot == again.overshoot

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from autodip_zarr.calibration import MatchOptions, find_match, load_table, relative_cost
+from autodip_zarr.calibration import MatchOptions, find_match, load_table
 from autodip_zarr.cli import main
+from autodip_zarr.dip.estimate import relative_cost
 from autodip_zarr.domain import ChannelMetadata, Match
 from autodip_zarr.run.planning.budget import affordable
 from autodip_zarr.stores.sample import write_sample_tiff

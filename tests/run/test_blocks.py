@@ -9,8 +9,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.domain import TargetSpec
-from autodip_zarr.run.blocks import block_shape, blocks, estimated_seconds
+from autodip_zarr.dip.estimate import ORIGINAL_DIP, estimate
+from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.domain import DipConfig, TargetSpec
+from autodip_zarr.run.blocks import block_shape, blocks
 from autodip_zarr.run.results.ledger import blocks_to_do, count_failed, treatments
 from autodip_zarr.stores import RECORD_FIELDS, STATUS_COPIED, STATUS_DENOISED, STATUS_FAILED
 
@@ -53,19 +55,21 @@ def test_blocks_run_along_z_or_else_along_t(seconds: float, t: int, z: int) -> N
     assert block_t == 1 or z == 1
 
 
-def test_a_dear_plane_is_a_block_of_its_own_and_a_large_one_too() -> None:
-    dear = estimated_seconds(1.0, 1800, 512**2, "cpu")
-    assert block_shape(make_header((1, 1, 50, 512, 512)), dear) == (1, 1)
+def seconds(config: DipConfig, side: int, device: str) -> float:
+    return estimate(config, preset_recipe("reference", precision="float32"), (side, side), device).seconds()
+
+
+def test_a_costly_plane_is_a_block_of_its_own_and_a_large_one_too() -> None:
+    assert block_shape(make_header((1, 1, 50, 512, 512)), seconds(ORIGINAL_DIP, 512, "cpu")) == (1, 1)
     assert block_shape(make_header((1, 1, 50, 20000, 20000)), 0.1) == (1, 1)
 
 
 def test_a_card_gets_larger_blocks_and_small_planes_are_not_free() -> None:
     header = make_header((1, 1, 100, 512, 512))
-    on_card, on_core = (
-        block_shape(header, estimated_seconds(0.01, 400, 512**2, d)) for d in ("cuda:0", "cpu")
-    )
+    narrow = DipConfig(8, "asc", 4, 400)
+    on_card, on_core = (block_shape(header, seconds(narrow, 512, device)) for device in ("cuda:0", "cpu"))
     assert on_card[1] > on_core[1] >= 1
-    assert estimated_seconds(0.0, 300, 64**2, "cpu") > 1
+    assert seconds(DipConfig(1, 1, 0, 300), 64, "cpu") > 1
 
 
 def test_what_is_left_is_what_is_neither_done_nor_free_of_failures() -> None:

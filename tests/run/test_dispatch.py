@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.planning.memory import PROCESS_BYTES
 from autodip_zarr.run.scheduling.connect import visible_cards, worker_options
 from autodip_zarr.run.scheduling.dispatch import CALLS_PER_WORKER, SILENCE_S, Call, Dispatcher, Offer
+from autodip_zarr.run.scheduling.machine import PROCESS_BYTES
 from autodip_zarr.run.scheduling.schedule import GPU_SHARE, suitable
 
 

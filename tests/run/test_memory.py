@@ -11,11 +11,11 @@ import zarr
 from click.testing import CliRunner, Result
 
 from autodip_zarr.cli import main
+from autodip_zarr.dip.estimate import estimate
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.planning.memory import fit_bytes
 from autodip_zarr.run.scheduling.cluster_file import memory_option
 from autodip_zarr.run.scheduling.connect import connect, worker_memory
 from autodip_zarr.stores.sample import write_sample_zarr
@@ -42,17 +42,17 @@ BARE_GIB = 0.25
 def test_the_bound_on_a_fit_holds_for_what_was_measured_and_is_not_far_above(config: DipConfig) -> None:
     for precision, measured in zip(("bfloat16", "float32"), MEASURED_GIB[config], strict=True):
         recipe = preset_recipe("standard", precision=precision)
-        bound = fit_bytes(config, recipe, (512, 512), "cpu") / GIB
+        bound = estimate(config, recipe, (512, 512), "cpu").network_bytes / GIB
         assert measured - BARE_GIB <= bound <= 1.5 * (measured - BARE_GIB)
 
 
-def test_large_planes_take_the_network_of_a_tile_and_copies_none() -> None:
+def test_large_planes_take_the_network_of_a_tile() -> None:
     config, recipe = DipConfig(4, 32, 4, 1200), preset_recipe("standard", precision="float32")
-    tile = fit_bytes(config, recipe, (512, 512), "cpu")
-    assert fit_bytes(config, recipe, (20000, 20000), "cpu") <= 1.1 * tile
-    assert fit_bytes(config, recipe, (64, 64), "cpu") < tile / 16
-    assert fit_bytes(None, recipe, (512, 512), "cpu") == 0
-    assert fit_bytes(config, recipe, (512, 512), "cuda:0") == 0, "it lies in the card's memory"
+    tile = estimate(config, recipe, (512, 512), "cpu").network_bytes
+    assert estimate(config, recipe, (20000, 20000), "cpu").network_bytes <= 1.1 * tile
+    assert estimate(config, recipe, (64, 64), "cpu").network_bytes < tile / 16
+    on_card = estimate(config, recipe, (512, 512), "cuda:0")
+    assert on_card.network_bytes == 0, "it lies in the card's memory"
 
 
 @pytest.fixture

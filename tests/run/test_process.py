@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from autodip_zarr.dip.planes.denoise import DenoisedPlane, FitJob
+from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
 from autodip_zarr.domain import Block, ImageRef
 from autodip_zarr.errors import FitError
 from autodip_zarr.run.execution.block_task import BlockTask, process_block, run_block_again

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from autodip_zarr.cli import main
-from autodip_zarr.dip.planes.sequence import warm_start
+from autodip_zarr.dip.presets import warm_start
 from autodip_zarr.run.blocks import blocks, chain_shape, chains
 from autodip_zarr.stores import RECORD_FIELDS, read_attributes, read_record
 from autodip_zarr.stores.sample import write_sample_tiff

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import pytest
 
-from autodip_zarr.calibration.cost import relative_cost
 from autodip_zarr.demo.archive import ARCHIVE
+from autodip_zarr.dip.estimate import estimate
+from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
-from autodip_zarr.run.blocks import estimated_seconds
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S
 from autodip_zarr.stores import RECORD_FIELDS, STATUS_DENOISED, read_record, walk_results
 from autodip_zarr.stores.sample import write_sample_tiff
@@ -147,6 +147,7 @@ def test_a_fit_that_holds_a_core_for_forty_minutes_is_done_once(tmp_path: Path, 
     print(f"{steps} steps of {pace:.4f} s at first; {held:.0f} s held, {block['fit_seconds']:.0f} s passed")  # noqa: T201
     assert (block["denoised"], block["failed"]) == (1, 0)
     assert "tried again" not in said
-    cost = relative_cost(DipConfig(8, 16, 4, steps), SIDE * SIDE)
+    recipe = preset_recipe("reference", precision="float32")
+    expected = estimate(DipConfig(8, 16, 4, steps), recipe, (SIDE, SIDE), "cpu").seconds()
     assert held > FIT_SECONDS
-    assert block["fit_seconds"] > OLD_FACTOR * estimated_seconds(cost, steps, SIDE * SIDE, "cpu")
+    assert block["fit_seconds"] > OLD_FACTOR * expected

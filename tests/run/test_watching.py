@@ -8,7 +8,7 @@ from pathlib import Path
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.report.progress import left_text
 from autodip_zarr.report.tables import summary_lines
-from autodip_zarr.run.execution.denoise import Pace, Summary
+from autodip_zarr.run.execution.summary import Pace, Summary
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample, write_archive

@@ -12,16 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from autodip_zarr.dip.architecture import INPUT_CHANNELS, Architecture
 from autodip_zarr.dip.fitting.losses import loss, mean_squared_error
 from autodip_zarr.dip.fitting.memory import keep_freed_memory
 from autodip_zarr.dip.fitting.perturbation import Generators, Noise
 from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
-from autodip_zarr.dip.iterations import AUTO_TIMES
 from autodip_zarr.dip.network import fast
 from autodip_zarr.dip.network import plain as network
-from autodip_zarr.dip.network.plain import INPUT_CHANNELS, initial_parameters
-from autodip_zarr.dip.planes.tiles import padded_size
-from autodip_zarr.domain import DipConfig, Recipe
+from autodip_zarr.dip.settled import SettledFit
 from autodip_zarr.errors import FitError, OptionError
 
 _Value = TypeVar("_Value", bound=np.generic)
@@ -67,11 +65,11 @@ class Fit:
     """How restless its outputs were at the end, over their calmest; NaN for fits too short to tell."""
 
 
-def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: str) -> Fit:
+def fit_tile(tile: Tile, settled: SettledFit, seed: int, device: str) -> Fit:
     """Fit a randomly initialised network to one noisy tile.
 
-    Mean squared error (or the loss of the recipe), Adam; the input is uniform in [0, 0.1) and fixed, but for
-    the perturbation of the recipe; norms use the statistics of the image at hand throughout. Every 100
+    Mean squared error (or another loss), Adam; the input is uniform in [0, 0.1) and fixed, but for
+    the perturbation; norms use the statistics of the image at hand throughout. Every 100
     iterations the fit is checked: if its PSNR to the noisy image fell by more than 5 dB, the weights of the
     last check are restored.
 
@@ -79,10 +77,8 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
     ----------
     tile : Tile
         The noisy image, and the weights to begin with where they are not to be drawn.
-    config : DipConfig
-        Architecture and number of iterations.
-    recipe : Recipe
-        Averaging, perturbation, learning rate, precision, threads.
+    settled : SettledFit
+        Network, steps, and everything else that is the same for all tiles.
     seed : int
         Of the initial weights, the input and the perturbation.
     device : str
@@ -102,7 +98,8 @@ def fit_tile(tile: Tile, config: DipConfig, recipe: Recipe, seed: int, device: s
     ----------
     Ulyanov et al., CVPR 2018; AUTO-DIP, arXiv 2601.12055.
     """
-    prior = prepare(config, recipe, padded_shape(tile.image.shape, config), seed, device)
+    shape = settled.architecture.padded_shape(tile.image.shape)
+    prior = prepare(settled, shape, seed, device)
     steps = steps_of(prior, tile)
     while True:  # nobody to take turns with
         try:
@@ -123,20 +120,20 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
     Fit
         See :func:`fit_tile`, also for the errors.
     """
-    padded, inner = pad(tile.image, prior.config)
+    fit, architecture = prior.fit, prior.fit.architecture
+    padded, inner = pad(tile.image, architecture)
     target = torch.from_numpy(padded).to(prior.z.device)  # (Y', X')
     mask = None
     if tile.usable is not None:
-        mask = torch.from_numpy(pad(tile.usable, prior.config)[0]).to(prior.z.device)
+        mask = torch.from_numpy(pad(tile.usable, architecture)[0]).to(prior.z.device)
     prior.aim(target, mask)
     if tile.weights is not None:
         prior.load(tile.weights)
     error = target.new_zeros(())
-    is_auto = prior.recipe.stop == "auto"
-    watch = StopWatch(prior.config.iterations // AUTO_TIMES if is_auto else prior.config.iterations)
+    watch = StopWatch(fit.steps)
     restlessness = Restlessness()
     made = 0
-    while made < prior.config.iterations and not (is_auto and watch.is_over):
+    while made < fit.most_steps and not (fit.stops_itself and watch.is_over):
         error = prior.look()
         if made % CHECK_EVERY == 0:
             yield
@@ -166,7 +163,7 @@ def diverged(loss: float) -> FitError:
     return FitError("fit", f"diverged, last loss {loss}", "finite numbers", "try another --seed")
 
 
-def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tuple[slice, slice]]:
+def pad(tile: NDArray[_Value], architecture: Architecture) -> tuple[NDArray[_Value], tuple[slice, slice]]:
     """Pad a tile by reflection to a size that the network can take.
 
     The padding may exceed the side, which is then reflected again; a side of one pixel is repeated.
@@ -179,7 +176,7 @@ def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tupl
         Where the tile lies in it.
     """
     shape = tile.shape
-    sizes = padded_shape(shape, config)
+    sizes = architecture.padded_shape(shape)
     before = [(size - side) // 2 for size, side in zip(sizes, shape, strict=True)]
     for axis, (size, first) in enumerate(zip(sizes, before, strict=True)):
         side = shape[axis]
@@ -190,45 +187,36 @@ def pad(tile: NDArray[_Value], config: DipConfig) -> tuple[NDArray[_Value], tupl
     return np.ascontiguousarray(tile), (slice(top, top + shape[0]), slice(left, left + shape[1]))
 
 
-def padded_shape(shape: Sequence[int], config: DipConfig) -> tuple[int, int]:
-    """Return the size (Y', X') to which :func:`pad` brings a tile."""
-    height, width = (padded_size(side, config) for side in shape)
-    return height, width
-
-
-def prepare(config: DipConfig, recipe: Recipe, shape: tuple[int, int], seed: int, device: str) -> Prior:
-    """Make a fresh network for an image of a size that it can take; see :func:`pad`.
-
-    Iterations and perturbation are taken as they are; ``dip.iterations`` adapts them to the size.
-    """
+def prepare(fit: SettledFit, shape: tuple[int, int], seed: int, device: str) -> Prior:
+    """Make a fresh network for an image of a size that it can take; see :func:`pad`."""
     on_card = torch.device(device).type == "cuda"
     if on_card:
-        set_up_card(recipe, device)
+        set_up_card(fit, device)
     else:
-        torch.set_num_threads(recipe.threads)
+        torch.set_num_threads(fit.threads)
         keep_freed_memory()
     generators = Generators.seeded(seed, device)
-    parameters = [p.to(device) for p in initial_parameters(config, generators.host)]
+    parameters = [p.to(device) for p in network.initial_parameters(fit.architecture, generators.host)]
     size = (1, INPUT_CHANNELS, *shape)
     z = torch.rand(size, generator=generators.device, device=device) * _INPUT_SCALE
-    z = z.to(_DTYPES[recipe.precision])
+    z = z.to(_DTYPES[fit.precision])
     forward = network.forward
-    if recipe.fused:
+    if fit.fused:
         forward = fast.forward
         parameters = [_laid_out(p) for p in parameters]
         z = fast.pad(_laid_out(z))
     for parameter in parameters:
         parameter.requires_grad_()
-    adam = torch.optim.Adam(parameters, lr=recipe.learning_rate, fused=True)
-    steps = config.iterations + 1  # one more than there are, for the look back after a late collapse
-    noise = Noise.like(z, recipe.perturbation, steps, generators) if recipe.perturbation else None
-    average = None if recipe.averaging is None else torch.zeros(shape, device=device)
+    adam = torch.optim.Adam(parameters, lr=fit.learning_rate, fused=True)
+    steps = fit.most_steps + 1  # one more than there are, for the look back after a late collapse
+    noise = Noise.like(z, fit.perturbation, steps, generators) if fit.perturbation else None
+    average = None if fit.averaging is None else torch.zeros(shape, device=device)
     nothing = torch.zeros(shape, device=device)
-    return Prior(config, parameters, adam, z, noise, forward, recipe, nothing, average=average)
+    return Prior(fit, parameters, adam, z, noise, forward, nothing, average=average)
 
 
-def set_up_card(recipe: Recipe, device: str) -> None:
-    """Have convolutions computed as the recipe says.
+def set_up_card(fit: SettledFit, device: str) -> None:
+    """Have convolutions computed as the fit wants it.
 
     Raises
     ------
@@ -239,27 +227,26 @@ def set_up_card(recipe: Recipe, device: str) -> None:
         hint = "choose --device cpu, or install a build of torch for CUDA and its driver"
         raise OptionError("device", f"{device}, but torch {torch.__version__} finds no card", "", hint)
     capability = torch.cuda.get_device_capability(device)
-    if recipe.precision != "float32" and capability < _LEAST_CAPABILITY:
-        found = f"{recipe.precision} on {torch.cuda.get_device_name(device)}"
+    if fit.precision != "float32" and capability < _LEAST_CAPABILITY:
+        found = f"{fit.precision} on {torch.cuda.get_device_name(device)}"
         raise OptionError(
             "precision", found, "a card of compute capability 8.0", "choose --precision float32"
         )
-    torch.backends.cudnn.allow_tf32 = recipe.precision != "float32"
-    torch.backends.cudnn.deterministic = recipe.deterministic
-    torch.backends.cudnn.benchmark = not recipe.deterministic  # may choose otherwise in each process
+    torch.backends.cudnn.allow_tf32 = fit.precision != "float32"
+    torch.backends.cudnn.deterministic = fit.deterministic
+    torch.backends.cudnn.benchmark = not fit.deterministic  # may choose otherwise in each process
 
 
 @dataclass
 class Prior:
     """The network of one tile, its optimiser, its input, and the weights of the last check."""
 
-    config: DipConfig
+    fit: SettledFit
     parameters: list[Tensor]
     adam: torch.optim.Adam
     z: Tensor
     noise: Noise | None
-    forward: Callable[[Tensor, Sequence[Tensor], DipConfig], Tensor]
-    recipe: Recipe
+    forward: Callable[[Tensor, Sequence[Tensor], Architecture], Tensor]
     target: Tensor
     mask: Tensor | None = None
     output: Tensor | None = None
@@ -281,7 +268,7 @@ class Prior:
 
         Graphs that were captured of this prior, and the memory that they work on, stay valid.
         """
-        self.config = fresh.config
+        self.fit = fresh.fit
         self.load(fresh.parameters)
         for state in self.adam.state.values():
             for moment in state.values():  # number of steps, mean of the gradient and of its square
@@ -311,7 +298,7 @@ class Prior:
         output = self.run()
         self.output = output.detach()
         self.adam.zero_grad()
-        loss(output, self.target, self.mask, self.recipe).backward()  # type: ignore[no-untyped-call]
+        loss(output, self.target, self.mask, self.fit).backward()  # type: ignore[no-untyped-call]
         return mean_squared_error(self.output, self.target, self.mask)
 
     def advance(self) -> None:
@@ -323,11 +310,11 @@ class Prior:
     def run(self) -> Tensor:
         """Return the output (Y, X) float32 of the network as it is, for a newly perturbed input."""
         z = self.z if self.noise is None else self.noise.add_to(self.z)
-        return self.forward(z, self.parameters, self.config)[0, 0]
+        return self.forward(z, self.parameters, self.fit.architecture)[0, 0]
 
     def average_in(self, output: Tensor) -> None:
         """Take an output into the exponential average; ``average / weight`` is the average so far."""
-        decay = self.recipe.averaging
+        decay = self.fit.averaging
         if decay is None or self.average is None:
             return
         self.average.lerp_(output, 1 - decay)
@@ -335,7 +322,7 @@ class Prior:
 
     def weigh(self) -> None:
         """Count one more output in the weight of the average."""
-        decay = self.recipe.averaging or 0.0
+        decay = self.fit.averaging or 0.0
         self.weight = decay * self.weight + 1 - decay
 
     def check(self, loss: float) -> None:

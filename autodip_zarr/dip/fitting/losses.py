@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every reader of torch code knows
 from torch import Tensor
 
-from autodip_zarr.domain import Recipe
+from autodip_zarr.dip.settled import SettledFit
 from autodip_zarr.errors import OptionError
 
 LOSSES: Final = ("mse", "l1", "poisson", "ssim")
@@ -19,8 +19,8 @@ _SSIM_C1, _SSIM_C2 = 0.01**2, 0.03**2
 _DARKEST: Final = 1e-3
 
 
-def loss(output: Tensor, target: Tensor, mask: Tensor | None, recipe: Recipe) -> Tensor:
-    """Return what the recipe minimises.
+def loss(output: Tensor, target: Tensor, mask: Tensor | None, fit: SettledFit) -> Tensor:
+    """Return what the fit minimises.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def loss(output: Tensor, target: Tensor, mask: Tensor | None, recipe: Recipe) ->
         (Y, X) float32, within [0, 1].
     mask : Tensor or None
         (Y, X) bool, which pixels count; ``None`` for all.
-    recipe : Recipe
+    fit : SettledFit
         ``loss``: ``mse``; ``l1``; ``poisson``, the negative log likelihood of counts, whose darkest value the
         scaling has put at 0; ``ssim``, one minus the structural similarity in 7x7 windows. ``tv_weight`` adds
         the mean absolute difference of neighbours.
@@ -40,18 +40,18 @@ def loss(output: Tensor, target: Tensor, mask: Tensor | None, recipe: Recipe) ->
     """
     if mask is not None:  # pixels that do not count are what the network says
         target = torch.where(mask, target, output.detach())
-    if recipe.loss == "mse":
+    if fit.loss == "mse":
         distance = mean_squared_error(output, target, mask)
-    elif recipe.loss == "l1":
+    elif fit.loss == "l1":
         distance = torch.mean((output - target).abs())
-    elif recipe.loss == "poisson":
+    elif fit.loss == "poisson":
         bright = output + _DARKEST
         distance = torch.mean(bright - (target + _DARKEST) * torch.log(bright))
-    elif recipe.loss == "ssim":
+    elif fit.loss == "ssim":
         distance = 1 - structural_similarity(output, target)
     else:
-        raise OptionError("loss", repr(recipe.loss), ", ".join(LOSSES))
-    return distance + recipe.tv_weight * total_variation(output) if recipe.tv_weight else distance
+        raise OptionError("loss", repr(fit.loss), ", ".join(LOSSES))
+    return distance + fit.tv_weight * total_variation(output) if fit.tv_weight else distance
 
 
 def mean_squared_error(output: Tensor, target: Tensor, mask: Tensor | None) -> Tensor:

@@ -23,9 +23,9 @@ from typing import Final
 import torch
 
 from autodip_zarr.activity import ACTIVITY
-from autodip_zarr.dip.fitting.fit import Fit, Prior, Tile, padded_shape, prepare, set_up_card, steps_of
+from autodip_zarr.dip.fitting.fit import Fit, Prior, Tile, prepare, set_up_card, steps_of
 from autodip_zarr.dip.fitting.graphs import SWITCH, CapturedPrior, capture
-from autodip_zarr.domain import DipConfig, Recipe
+from autodip_zarr.dip.settled import SettledFit
 from autodip_zarr.errors import FitError
 
 MOST_AT_ONCE: Final = 16
@@ -55,10 +55,8 @@ class TileJob:
 class Kind:
     """What networks must have in common so that one can take the place of another."""
 
-    config: DipConfig
-    """Architecture; its number of iterations is not used."""
-    recipe: Recipe
-    """Everything else that may change a pixel; its seed is not used."""
+    fit: SettledFit
+    """How tiles are fitted, but for the number of steps, which is 0 here."""
     shape: tuple[int, int]
     """Size of the padded tile (Y', X'), in pixels."""
     device: str
@@ -66,7 +64,7 @@ class Kind:
 
 
 def fit_tiles(
-    jobs: Sequence[TileJob], config: DipConfig, recipe: Recipe, device: str, at_once: int | None = None
+    jobs: Sequence[TileJob], settled: SettledFit, device: str, at_once: int | None = None
 ) -> list[Fit | FitError]:
     """Fit tiles of one size, each as :func:`autodip_zarr.dip.fitting.fit.fit_tile` would.
 
@@ -76,7 +74,7 @@ def fit_tiles(
     ----------
     jobs : sequence of TileJob
         The tiles and their seeds.
-    config, recipe : DipConfig, Recipe
+    settled : SettledFit
         How they are fitted.
     device : str
         A torch device.
@@ -91,21 +89,21 @@ def fit_tiles(
     """
     if not jobs:
         return []
-    shape = padded_shape(jobs[0].tile.image.shape, config)
-    kind = Kind(replace(config, iterations=0), replace(recipe, seed=0), shape, device)
+    shape = settled.architecture.padded_shape(jobs[0].tile.image.shape)
+    kind = Kind(replace(settled, steps=0), shape, device)
     if torch.device(device).type != "cuda":
-        return Bench(kind, at_once or 1).fit(jobs, config.iterations)
-    set_up_card(recipe, device)  # says so where there is none
+        return TilePool(kind, at_once or 1).fit(jobs, settled.steps)
+    set_up_card(settled, device)  # says so where there is none
     with _ONE_AT_A_TIME, torch.cuda.device(device):
-        bench = _kept_bench(kind)
-        bench.at_once = at_once or bench.at_once
-        return bench.fit(jobs, config.iterations)
+        pool = _kept_pool(kind)
+        pool.at_once = at_once or pool.at_once
+        return pool.fit(jobs, settled.steps)
 
 
 @functools.lru_cache(maxsize=1)
-def _kept_bench(kind: Kind) -> Bench:
-    """Return the bench of the last call, with its graphs, if it is of this kind; else a new one instead."""
-    return Bench(kind)
+def _kept_pool(kind: Kind) -> TilePool:
+    """Return the pool of the last call, with its graphs, if it is of this kind; else a new one instead."""
+    return TilePool(kind)
 
 
 def room_for(slot_bytes: int, free_bytes: int, total_bytes: int) -> int:
@@ -143,19 +141,18 @@ class Slot:
             return cls(kind, None)
         return cls(kind, torch.cuda.Stream(kind.device))  # type: ignore[no-untyped-call]
 
-    def steps(self, job: TileJob, iterations: int) -> Generator[None, None, Fit]:
+    def turns(self, job: TileJob, steps: int) -> Generator[None, None, Fit]:
         """Fit one tile; see :func:`autodip_zarr.dip.fitting.fit.steps_of`."""
-        fit = yield from steps_of(self._prior(job.seed, iterations), job.tile)
+        fit = yield from steps_of(self._prior(job.seed, steps), job.tile)
         return replace(fit, weights=[one.clone() for one in fit.weights] if job.keep_weights else ())
 
     def turn(self) -> AbstractContextManager[object]:
         """Within it, work goes to the stream of this slot."""
         return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
 
-    def _prior(self, seed: int, iterations: int) -> Prior:
+    def _prior(self, seed: int, steps: int) -> Prior:
         kind = self.kind
-        config = replace(kind.config, iterations=iterations)
-        fresh = functools.partial(prepare, config, kind.recipe, kind.shape, seed, kind.device)
+        fresh = functools.partial(prepare, replace(kind.fit, steps=steps), kind.shape, seed, kind.device)
         if self.stream is None or os.environ.get(SWITCH) == "0":
             return fresh()
         if self.captured is None:
@@ -171,14 +168,14 @@ class _Work:
     index: int
     job: TileJob
     slot: Slot
-    steps: Generator[None, None, Fit]
+    turns: Generator[None, None, Fit]
 
     def turn(self) -> Fit | FitError | None:
         """Go on until the device would have to be waited for; ``None`` means that it is not over."""
         ACTIVITY.goes_on()
         try:
             with self.slot.turn():
-                next(self.steps)
+                next(self.turns)
         except StopIteration as end:
             fit: Fit = end.value
             return fit
@@ -188,7 +185,7 @@ class _Work:
 
 
 @dataclass
-class Bench:
+class TilePool:
     """Tiles of one kind, and the slots on which they take turns."""
 
     kind: Kind
@@ -196,16 +193,16 @@ class Bench:
     """Most slots in use; ``None`` until the first has shown how much memory of the card it takes."""
     free: list[Slot] = field(default_factory=list)
     """Slots that nobody uses, with their graphs."""
-    iterations: int = 0
+    steps: int = 0
     """Adam steps of each fit at hand."""
     waiting: deque[tuple[int, TileJob]] = field(default_factory=deque)
     running: list[_Work] = field(default_factory=list)
     done: dict[int, Fit | FitError] = field(default_factory=dict)
 
-    def fit(self, jobs: Sequence[TileJob], iterations: int) -> list[Fit | FitError]:
+    def fit(self, jobs: Sequence[TileJob], steps: int) -> list[Fit | FitError]:
         """Fit all tiles; see :func:`fit_tiles`."""
         self.waiting, self.running, self.done = deque(enumerate(jobs)), [], {}
-        self.iterations = iterations
+        self.steps = steps
         while self.waiting or self.running:
             if self.at_once is None:
                 self.at_once = self._plan()
@@ -216,7 +213,7 @@ class Bench:
 
     def _begin(self, index: int, job: TileJob) -> None:
         slot = self.free.pop() if self.free else Slot.on(self.kind)
-        self.running.append(_Work(index, job, slot, slot.steps(job, self.iterations)))
+        self.running.append(_Work(index, job, slot, slot.turns(job, self.steps)))
 
     def _take_turns(self) -> None:
         for work in tuple(self.running):
@@ -247,12 +244,12 @@ class Bench:
         )
         self.running, dropped = others[: self.at_once], [*others[self.at_once :], failed]
         for work in dropped:  # with their slots
-            work.steps.close()
+            work.turns.close()
             self.waiting.appendleft((work.index, work.job))
 
     def _plan(self) -> int:
         """Let the first tile begin, see how much memory of the card it takes, and say how many it holds."""
-        gc.collect()  # the bench before this one
+        gc.collect()  # the pool before this one
         torch.cuda.empty_cache()
         before = torch.cuda.memory_reserved()
         self._begin(*self.waiting.popleft())

@@ -17,15 +17,15 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.network.norm import add_affine, normalise, normalise_backward, statistics
 from autodip_zarr.dip.network.plain import SLOPE, crop_to, on_card
-from autodip_zarr.domain import DipConfig
 
 _LAST = torch.channels_last
 _FEW_PIXELS = 32 * 32
 
 
-def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tensor:
+def forward(x: Tensor, parameters: Sequence[Tensor], architecture: Architecture) -> Tensor:
     """Run the network; what :func:`autodip_zarr.dip.network.plain.forward` computes, to rounding.
 
     Parameters
@@ -34,10 +34,10 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
         Input, (1, 32, Y + 2, X + 2), channels last, padded by :func:`pad`; its type, float32 or bfloat16,
         is that of all activations.
     parameters : sequence of Tensor
-        float32, in the order of :func:`.plain.parameter_shapes`. Those that do nothing
+        float32, in the order of :meth:`Architecture.parameter_shapes`. Those that do nothing
         (biases in front of a norm) get no gradient.
-    config : DipConfig
-        Architecture.
+    architecture : Architecture
+        The network.
 
     Returns
     -------
@@ -46,14 +46,14 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
     """
     feed = _Feed(iter(parameters))
     skips: list[Tensor] = []
-    for level in range(config.depth):
-        if config.skip:
+    for level in range(architecture.depth):
+        if architecture.skip:
             skips.append(feed.skip(x))  # (1, skip, Y, X)
         x = feed.convolve(x, stride=2, padding=1)  # (1, width, Y / 2 + 2, X / 2 + 2), rounded up
-        x = feed.convolve(x, padding=int(level < config.depth - 1))
-    for _ in range(config.depth):
+        x = feed.convolve(x, padding=int(level < architecture.depth - 1))
+    for _ in range(architecture.depth):
         x = _double(x)  # (1, width, Y, X)
-        x = feed.join(skips.pop() if config.skip else None, x)
+        x = feed.join(skips.pop() if architecture.skip else None, x)
         x = feed.convolve(x)
     logits: Tensor = _Output.apply(x, feed.take(), feed.take())  # type: ignore[no-untyped-call]
     return torch.sigmoid(logits)

@@ -22,12 +22,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the name that every reader of torch code knows
 from torch import Tensor
 
-from autodip_zarr.domain import DipConfig
+from autodip_zarr.dip.architecture import Architecture
 
-INPUT_CHANNELS: Final = 32
-"""Channels of the random input."""
-
-_WIDEST: Final = 512
 SLOPE: Final = 0.2
 """Of the LeakyReLU for negative values."""
 
@@ -35,59 +31,7 @@ EPS: Final = 1e-5
 """Added to the variance by every norm."""
 
 
-def level_widths(config: DipConfig) -> tuple[int, ...]:
-    """Return the channels of each level, outermost first.
-
-    Parameters
-    ----------
-    config : DipConfig
-        Architecture; ``width="asc"`` doubles from level to level so that the innermost has 512.
-    """
-    if config.width == "asc":
-        return tuple(_WIDEST >> (config.depth - 1 - level) for level in range(config.depth))
-    return (config.width,) * config.depth
-
-
-def parameter_shapes(config: DipConfig) -> list[tuple[int, ...]]:
-    """Return the shapes of all parameters in the order in which :func:`forward` takes them.
-
-    For each level from the outermost in: skip convolution and its norm (absent where ``skip`` is 0),
-    strided 3x3 convolution, norm, 3x3 convolution, norm; then for each level from the innermost out: norm
-    of the concatenation, 3x3 convolution, norm, 1x1 convolution, norm; last the output convolution. Each
-    convolution and each norm is a weight and a bias.
-    """
-    widths = level_widths(config)
-    shapes: list[tuple[int, ...]] = []
-
-    def convolution(into: int, out: int, kernel: int) -> None:
-        shapes.extend([(out, into, kernel, kernel), (out,)])
-
-    def norm(channels: int) -> None:
-        shapes.extend([(channels,), (channels,)])
-
-    inner = INPUT_CHANNELS
-    for width in widths:
-        if config.skip:
-            convolution(inner, config.skip, 1)
-            norm(config.skip)
-        convolution(inner, width, 3)
-        norm(width)
-        convolution(width, width, 3)
-        norm(width)
-        inner = width
-    for width in reversed(widths):
-        joined = config.skip + inner
-        norm(joined)
-        convolution(joined, width, 3)
-        norm(width)
-        convolution(width, width, 1)
-        norm(width)
-        inner = width
-    convolution(inner, 1, 1)
-    return shapes
-
-
-def initial_parameters(config: DipConfig, generator: torch.Generator) -> list[Tensor]:
+def initial_parameters(architecture: Architecture, generator: torch.Generator) -> list[Tensor]:
     """Draw the parameters of a fresh network.
 
     Convolutions are uniform within ``1 / sqrt(fan_in)``, norms start at weight 1 and bias 0: what PyTorch
@@ -95,18 +39,18 @@ def initial_parameters(config: DipConfig, generator: torch.Generator) -> list[Te
 
     Parameters
     ----------
-    config : DipConfig
-        Architecture.
+    architecture : Architecture
+        The network.
     generator : torch.Generator
         CPU generator, so that every device starts from the same numbers.
 
     Returns
     -------
     list of Tensor
-        float32 on the CPU, in the order of :func:`parameter_shapes`.
+        float32 on the CPU, in the order of :meth:`Architecture.parameter_shapes`.
     """
     parameters: list[Tensor] = []
-    shapes = parameter_shapes(config)
+    shapes = architecture.parameter_shapes()
     for weight, bias in zip(shapes[::2], shapes[1::2], strict=True):
         if len(weight) == 1:
             parameters += [torch.ones(weight), torch.zeros(bias)]
@@ -118,18 +62,18 @@ def initial_parameters(config: DipConfig, generator: torch.Generator) -> list[Te
     return parameters
 
 
-def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tensor:
+def forward(x: Tensor, parameters: Sequence[Tensor], architecture: Architecture) -> Tensor:
     """Run the network.
 
     Parameters
     ----------
     x : Tensor
-        Input, (1, 32, Y, X), of a size that :func:`.tiles.padded_size` allows; its type,
-        float32 or bfloat16, is that of all activations.
+        Input, (1, 32, Y, X), of a size that :meth:`Architecture.padded_shape` gives; its type, float32 or
+        bfloat16, is that of all activations.
     parameters : sequence of Tensor
-        In the order of :func:`parameter_shapes`.
-    config : DipConfig
-        Architecture.
+        In the order of :meth:`Architecture.parameter_shapes`.
+    architecture : Architecture
+        The network.
 
     Returns
     -------
@@ -138,14 +82,14 @@ def forward(x: Tensor, parameters: Sequence[Tensor], config: DipConfig) -> Tenso
     """
     feed = _Feed(iter(parameters))
     skips: list[Tensor] = []
-    for _ in range(config.depth):
-        if config.skip:
+    for _ in range(architecture.depth):
+        if architecture.skip:
             skips.append(feed.convolve(x))  # (1, skip, Y, X)
         x = feed.convolve(x, stride=2)  # (1, width, Y / 2, X / 2), rounded up
         x = feed.convolve(x)
-    for _ in range(config.depth):
+    for _ in range(architecture.depth):
         x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
-        if config.skip:
+        if architecture.skip:
             x = _concatenate(skips.pop(), x)
         x = feed.normalise(x)
         x = feed.convolve(x)

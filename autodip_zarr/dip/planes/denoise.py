@@ -6,7 +6,7 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,64 +14,16 @@ from torch import Tensor
 
 from autodip_zarr.dip.fitting.fit import Fit, Tile
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
-from autodip_zarr.dip.iterations import (
-    averaging_for,
-    iterations_for,
-    most_iterations_for,
-    perturbation_for,
-    starts_for,
-)
+from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
 from autodip_zarr.dip.planes.scaling import Scaled, scale, scale_and_stabilise
-from autodip_zarr.dip.planes.sequence import fit_run, runs, warm_iterations
+from autodip_zarr.dip.planes.sequence import fit_run, runs
 from autodip_zarr.dip.planes.tiles import Cover, blend, cover, cut, tile_seed
-from autodip_zarr.domain import DipConfig, Recipe, WarmStart
+from autodip_zarr.dip.settled import SettledFit, settle
+from autodip_zarr.domain import Recipe, WarmStart
 from autodip_zarr.errors import FitError
 
 RESTART: Final = 1
 """What is added to a seed's place for the second attempt of a fit that diverged."""
-
-
-@dataclass(frozen=True)
-class FitJob:
-    """How planes of one channel are fitted."""
-
-    config: DipConfig
-    """Architecture and number of iterations."""
-    recipe: Recipe
-    """Everything else that may change a pixel."""
-    device: str
-    """Torch device, for example ``"cpu"`` or ``"cuda:0"``."""
-
-    @property
-    def starts(self) -> int:
-        """Independent fits of each tile."""
-        return starts_for(self.config, self.recipe)
-
-
-@dataclass(frozen=True)
-class DenoisedPlane:
-    """A denoised plane and what happened on the way."""
-
-    plane: NDArray[np.floating[Any]]
-    """(Y, X), in detector counts as the noisy plane; float32, or float64 for types that exceed it."""
-    iterations: int
-    """Adam steps of each fit, of both passes where there are two; 0 where nothing had to be fitted."""
-    loss: float
-    """Mean over the tiles of the last mean squared error, on the scale of 0 to 1."""
-    seconds: float
-    """Wall time."""
-    spread: NDArray[np.float32] | None = None
-    """(Y, X) float32, standard deviation over the starts in detector counts; ``None`` for a single start."""
-    hot_pixels: int = 0
-    """Pixels that the scaling left out as hot; they are fitted from their surroundings."""
-    missing_pixels: int = 0
-    """Pixels that were NaN or infinite; they are left as they were."""
-    collapses: int = 0
-    """How often the weights of an earlier check were restored, over all fits."""
-    restarts: int = 0
-    """Fits that diverged and were begun again with another seed."""
-    overshoot: float = float("nan")
-    """The greatest, over the fits, of how restless the outputs were at the end; see ``dip.stop``."""
 
 
 def denoise_planes(
@@ -268,14 +220,10 @@ class _Outcome:
     restarts: int
 
 
-def _adapted(job: FitJob, jobs: Sequence[TileJob]) -> FitJob:
-    """Settle iterations and perturbation for tiles of one size."""
+def _settled(job: FitJob, jobs: Sequence[TileJob]) -> SettledFit:
+    """Settle how tiles of one size are fitted."""
     shape = (jobs[0].tile.image.shape[0], jobs[0].tile.image.shape[1])
-    config = replace(job.config, iterations=most_iterations_for(job.config, job.recipe, shape))
-    perturbation = perturbation_for(job.config, job.recipe, shape)
-    averaging = averaging_for(iterations_for(job.config, job.recipe, shape), job.recipe)
-    recipe = replace(job.recipe, perturbation=perturbation, averaging=averaging)
-    return replace(job, config=config, recipe=recipe)
+    return settle(job.config, job.recipe, shape)
 
 
 def _mean_of_starts(starts: Sequence[_Outcome]) -> NDArray[np.float32]:
@@ -295,12 +243,12 @@ def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | Fit
     """Fit tiles of one size; a fit that fails is begun once more, with another seed."""
     if not jobs:
         return []
-    job = _adapted(job, jobs)
-    fits = fit_tiles(jobs, job.config, job.recipe, job.device)
+    settled = _settled(job, jobs)
+    fits = fit_tiles(jobs, settled, job.device)
     seeds = [one.seed for one in jobs]
     failed = [index for index, fit in enumerate(fits) if isinstance(fit, FitError)]
     again = [replace(jobs[index], seed=tile_seed(jobs[index].seed, RESTART)) for index in failed]
-    for index, fit in zip(failed, fit_tiles(again, job.config, job.recipe, job.device), strict=True):
+    for index, fit in zip(failed, fit_tiles(again, settled, job.device), strict=True):
         fits[index], seeds[index] = fit, tile_seed(jobs[index].seed, RESTART)
     return [
         fit if isinstance(fit, FitError) else _Outcome(fit, seed, int(index in failed))
@@ -321,14 +269,11 @@ def _fit_on(
     jobs = [replace(one, keep_weights=True) for one in jobs]
     found: dict[int, _Outcome] = {}
     if networks and jobs:
-        adapted = _adapted(job, jobs)
-        config = replace(adapted.config, iterations=warm_iterations(adapted.config.iterations, warm))
-        recipe = replace(adapted.recipe, learning_rate=warm.learning_rate, averaging=warm.averaging)
         begun = [
             replace(one, tile=replace(one.tile, weights=network.weights), seed=network.seed)
             for one, network in zip(jobs, networks, strict=True)
         ]
-        for index, fit in enumerate(fit_tiles(begun, config, recipe, job.device)):
+        for index, fit in enumerate(fit_tiles(begun, _settled(job, jobs).on_from(warm), job.device)):
             if not isinstance(fit, FitError):
                 found[index] = _Outcome(fit, networks[index].seed, 0)
     left = [index for index in range(len(jobs)) if index not in found]

@@ -4,74 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodip_zarr.domain import WarmStart
 from autodip_zarr.errors import FitError
-
-_WARM_START: Final = WarmStart(
-    axis="z",
-    both_ways=False,
-    longest=16,
-    share=1 / 6,
-    least_iterations=40,
-    learning_rate=0.003,
-    averaging=0.95,
-    least_correlation=0.7,
-)
-"""Numbers from docs/explanation/stacks.md."""
 
 _BLUR_PX: Final = 1.0
 _LEAST_RELIABILITY: Final = 0.05
-
-
-def warm_start(axis: Literal["z", "t"], *, both_ways: bool = False) -> WarmStart:
-    """Return how planes are fitted on from their neighbours along an axis.
-
-    Parameters
-    ----------
-    axis : str
-        ``z`` or ``t``.
-    both_ways : bool
-        Whether forward and backward.
-    """
-    return replace(_WARM_START, axis=axis, both_ways=both_ways)
-
-
-def warm_iterations(fresh: int, warm: WarmStart) -> int:
-    """Return the Adam steps of a plane that is fitted on from its neighbour.
-
-    Parameters
-    ----------
-    fresh : int
-        Steps of a fit that begins with a fresh network; never exceeded.
-    warm : WarmStart
-        Share of them and floor.
-    """
-    return min(fresh, max(warm.least_iterations, round(warm.share * fresh)))
-
-
-def relative_work(planes: int, chains: int, fresh: int, warm: WarmStart) -> float:
-    """Return the work of chains of planes in units of one fresh fit, if no plane has to begin afresh.
-
-    Parameters
-    ----------
-    planes : int
-        Planes in all chains.
-    chains : int
-        How many chains they lie in.
-    fresh : int
-        Adam steps of a fresh fit.
-    warm : WarmStart
-        How the other planes are fitted.
-    """
-    passes = 2 if warm.both_ways else 1
-    steps = chains * fresh + (planes - chains) * passes * warm_iterations(fresh, warm)
-    return steps / max(fresh, 1)
 
 
 def correlation(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:

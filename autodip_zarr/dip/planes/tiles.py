@@ -10,8 +10,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from autodip_zarr.domain import DipConfig
-
 _Value = TypeVar("_Value", bound=np.generic)
 
 
@@ -148,22 +146,3 @@ def tile_seed(seed: int, *place: int) -> int:
     """
     digest = hashlib.sha256(repr((seed, *place)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
-
-
-def padded_size(side: int, config: DipConfig) -> int:
-    """Return the smallest side, at least ``side``, that the network can take.
-
-    Reflection padding needs 2 pixels at every level. Without skip branches nothing crops what upsampling
-    adds, so that the side must also be a multiple of ``2**depth``.
-
-    Parameters
-    ----------
-    side : int
-        Side of the image, in pixels.
-    config : DipConfig
-        Architecture.
-    """
-    step = 1 << config.depth
-    if config.skip:
-        return max(side, step + 1)
-    return max(-(-side // step), 2) * step

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
 from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
 from autodip_zarr.errors import FitError, PixelError, TargetError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.execution.fit_thread import in_lane
 from autodip_zarr.run.execution.statistics import describe, rounding_std
+from autodip_zarr.run.method import Denoise, fit_prior
 from autodip_zarr.run.results.fencing import Fence
 from autodip_zarr.run.results.integrity import is_whole
 from autodip_zarr.run.scheduling.machine import peak_bytes
@@ -33,16 +34,8 @@ from autodip_zarr.stores import (
     write_uncertainty,
 )
 
-if TYPE_CHECKING:
-    from autodip_zarr.dip.planes.denoise import DenoisedPlane, FitJob
-
 _SILENT_PLANES = 2
 _NOT_ASKED = "not asked for, because the server did not answer for the planes before; run again later"
-
-Denoise = Callable[
-    [Sequence[NDArray[np.generic]], "FitJob", Sequence[Sequence[int]]], Iterable["DenoisedPlane | FitError"]
-]
-"""A function that denoises planes of one channel; see ``autodip_zarr.dip.planes.denoise.denoise_planes``."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +115,13 @@ class _Rows:
         self.add(STATUS_FAILED)
 
 
-def run_block(task: BlockTask) -> BlockOutcome:
-    """Process one block with the Deep Image Prior; what a worker is asked to do.
+def run_block(task: BlockTask, denoise: Denoise = fit_prior) -> BlockOutcome:
+    """Process one block; what a worker is asked to do.
 
     Called on several threads of a worker at a time, it reads and writes at once, and fits in turn.
     """
     if task.is_recorded and is_whole(task.spec, task.block):
         return BlockOutcome(0, 0, (), 0.0)
-    from autodip_zarr.dip.planes.denoise import denoise_planes  # noqa: PLC0415 - torch is loaded on workers only
-
     fit_seconds = 0.0
 
     def fit(
@@ -138,7 +129,7 @@ def run_block(task: BlockTask) -> BlockOutcome:
     ) -> list[DenoisedPlane | FitError]:
         nonlocal fit_seconds
         started = time.perf_counter()
-        results = list(denoise_planes(noisy, job, places))
+        results = list(denoise(noisy, job, places))
         fit_seconds += time.perf_counter() - started
         return results
 
@@ -146,9 +137,9 @@ def run_block(task: BlockTask) -> BlockOutcome:
     return replace(outcome, fit_seconds=fit_seconds, peak_bytes=peak_bytes())
 
 
-def run_block_again(task: BlockTask) -> BlockOutcome:
+def run_block_again(task: BlockTask, denoise: Denoise = fit_prior) -> BlockOutcome:
     """Process a block whose worker was lost, unless that worker wrote and recorded it before."""
-    return _recorded(task) or run_block(task)
+    return _recorded(task) or run_block(task, denoise)
 
 
 def _recorded(task: BlockTask) -> BlockOutcome | None:
@@ -261,8 +252,6 @@ def _denoised(
     task: BlockTask, planes: Sequence[NDArray[np.generic] | PixelError], denoise: Denoise
 ) -> Iterator[DenoisedPlane | FitError]:
     """Denoise the chosen planes that could be read, in the order of the block."""
-    from autodip_zarr.dip.planes.denoise import FitJob  # noqa: PLC0415 - torch is loaded on workers only
-
     if task.config is None:
         return
     pairs = list(zip(task.block.positions, planes, strict=True))

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-import json
-import platform
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from autodip_zarr.crate import FILE_NAME, run_crate
-from autodip_zarr.domain import Block, Decision, Header, ImagePlan, ImageRef, TargetSpec
-from autodip_zarr.errors import SourceError, TargetError
-from autodip_zarr.provenance import attribute, differences, public_uri, recipe_document, with_treatments
+from autodip_zarr.domain import Block, Decision, ImagePlan, TargetSpec
+from autodip_zarr.errors import TargetError
+from autodip_zarr.provenance import attribute, differences, recipe_document
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.execution.block_task import BlockTask
-from autodip_zarr.run.results.fencing import Fence
-from autodip_zarr.run.results.ledger import blocks_to_do, count_failed, treatments
-from autodip_zarr.run.results.locking import Locks, turn
-from autodip_zarr.run.results.quality import record_warnings
+from autodip_zarr.run.execution.finishing import register
+from autodip_zarr.run.execution.run_document import as_begun, run_document
+from autodip_zarr.run.results.ledger import blocks_to_do
+from autodip_zarr.run.results.locking import Locks
 from autodip_zarr.run.results.repair import repair, restore_documents
 from autodip_zarr.run.results.reuse import complaint, decide
-from autodip_zarr.run.results.software import changes_pixels, reads_and_writes
+from autodip_zarr.run.results.software import changes_pixels
 from autodip_zarr.stores import (
     create_target,
-    finish_target,
     holds_more_than_lock,
     kept_attributes,
     own_attributes,
     read_attributes,
-    read_header,
     read_record,
-    register_nested_image,
-    register_well_image,
     remove_partial,
     target_exists,
 )
@@ -206,8 +199,8 @@ def _begun(
     if status == "unfinished":
         remove_partial(spec.uri)
     else:
-        create_target(spec, attribute("running", job.recipe, _run_document(spec, job.started)))
-    spec = _as_begun(spec, read_attributes(spec.uri))
+        create_target(spec, attribute("running", job.recipe, run_document(spec, job.started)))
+    spec = as_begun(spec, read_attributes(spec.uri))
     remaining, recorded = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
     if is_remote(spec.uri) and not choices.repair:  # an object store shows no object before it is whole
         recorded = []
@@ -231,7 +224,7 @@ def _repaired(job: ImageJob) -> ImageJob:
         Blocks are damaged that this software would make in another way.
     """
     attributes = read_attributes(job.spec.uri) or {}
-    spec = _as_begun(job.spec, attributes)
+    spec = as_begun(job.spec, attributes)
     _, done = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
     found = repair(spec, done)
     recipe, blocks = attributes["recipe"], list(found.blocks)
@@ -335,155 +328,3 @@ def _order(image: ImagePlan) -> list[int]:
 def _config(image: ImagePlan, c: int) -> object:
     match = image.channels[c].match
     return None if match is None else match.config
-
-
-def _run_document(spec: TargetSpec, started: datetime) -> dict[str, Any]:
-    layout = {
-        "block": [spec.block_t, spec.block_z],
-        "chunk": list(spec.chunk),
-        "shard": list(spec.shard) if spec.shard else None,
-        "uncertainty": spec.uncertainty,
-        "dtype": spec.dtype,
-    }
-    if spec.checksums:
-        layout["checksums"] = "sha256"
-    return {"started": started.isoformat(timespec="seconds"), "layout": layout}
-
-
-def _as_begun(spec: TargetSpec, attributes: Mapping[str, Any] | None) -> TargetSpec:
-    """Keep to the layout in which a result was begun, whatever this machine would choose.
-
-    Raises
-    ------
-    TargetError
-        The result does not say how it is laid out.
-    """
-    try:
-        layout = (attributes or {})["run"]["layout"]
-        block_t, block_z = _lengths(layout["block"], 2)
-        return replace(
-            spec,
-            block_t=block_t,
-            block_z=block_z,
-            chunk=_lengths(layout["chunk"], len(spec.axes)),
-            shard=_lengths(layout["shard"], len(spec.axes)) if layout["shard"] else None,
-            uncertainty=layout.get("uncertainty", False) is True,
-            checksums=layout.get("checksums") is not None,
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        hint = "--repair puts back what its checksums keep; --overwrite starts afresh"
-        where, expected = f"{public_uri(spec.uri)}: autodip.run.layout", "block, chunk and shard"
-        raise TargetError(where, "does not say how the result is cut", expected, hint) from error
-
-
-def _lengths(value: object, count: int) -> tuple[int, ...]:
-    """Return as many lengths along axes; raise ValueError for anything else, since keys are made of them."""
-    if isinstance(value, list) and len(value) == count and all(type(n) is int and n > 0 for n in value):
-        return tuple(value)
-    msg = f"found {value!r:.100}"
-    raise ValueError(msg)
-
-
-@dataclass(frozen=True)
-class FinishTask:
-    """What is left once all blocks of an image are done."""
-
-    header: Header
-    """The source."""
-    spec: TargetSpec
-    """The result."""
-    recipe: dict[str, Any]
-    """Recipe as it is recorded."""
-    started: datetime
-    """When the work began."""
-    device: str
-    """Torch device."""
-    is_new_store: bool
-    """Whether the result is a store of its own and not written back."""
-    lock: str
-    """Token of the run's lock on the result."""
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What there is to say of a finished result."""
-
-    failed: int
-    """Planes that failed."""
-    warnings: tuple[str, ...]
-    """What a person should look at, in words."""
-    is_empty: bool = False
-    """Whether no plane of the image was denoised although some were to be; then nothing was finished."""
-
-
-def finish(task: FinishTask) -> Finished:
-    """Write pyramid, rendering windows and provenance.
-
-    Raises
-    ------
-    SourceError
-        The source has changed since it was planned: the result is left unfinished.
-    TargetError
-        It cannot be written, or is locked by another run by now.
-    """
-    fence = Fence(task.spec.uri, task.lock)
-    _refuse_changed(task.header)
-    record = read_record(task.spec.uri)
-    failed, warnings = count_failed(record), record_warnings(record, task.spec.dtype)
-    if failed and "denoised" not in treatments(record):  # planned images have a channel to be denoised
-        return Finished(failed, warnings, is_empty=True)
-    now = datetime.now(UTC)
-    run = {
-        **_run_document(task.spec, task.started),
-        "finished": now.isoformat(timespec="seconds"),
-        "seconds": round((now - task.started).total_seconds(), 3),
-        "device": task.device,
-        "processor": platform.machine(),
-        "python": platform.python_version(),
-        "libraries": reads_and_writes(),
-        "planes": {"total": int(record[..., 0].size), "failed": failed},
-        "warnings": list(warnings),
-    }
-    recipe = with_treatments(task.recipe, treatments(record))
-    beside = {}
-    if task.is_new_store:
-        beside[FILE_NAME] = json.dumps(run_crate(task.spec.name, recipe, run), indent=2).encode()
-    finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run), fence.check, beside)
-    return Finished(failed, warnings)
-
-
-def _refuse_changed(header: Header) -> None:
-    """Compare a source with what it was when it was planned; pixels of a Zarr that change go unseen."""
-    old, now = asdict(header.fingerprint), asdict(read_header(header.ref).fingerprint)
-    changed = [f"{name}: {old[name]}, now {now[name]}" for name in old if old[name] != now[name]]
-    if changed:
-        found = f"has changed while it was denoised ({'; '.join(changed)})"
-        hint = "run the same command again with --overwrite changed once it is at rest"
-        raise SourceError(public_uri(header.ref.source), found, hint=hint)
-
-
-def register(ref: ImageRef, target: str) -> None:
-    """Enter a result in the source store that it lies in.
-
-    Only ever done by the driver: wells and consolidated metadata are shared by several images, and by
-    several runs, which take turns.
-
-    Parameters
-    ----------
-    ref : ImageRef
-        The source.
-    target : str
-        Path or URI of the result.
-
-    Raises
-    ------
-    TargetError
-        If the source store cannot be changed.
-    """
-    if ref.plate is None:
-        inner = f"{ref.group}/denoised" if ref.group else "denoised"
-        register_nested_image(ref.uri, inner, turn)
-        return
-    well, _, _ = ref.group.rpartition("/")
-    image = f"{well}/{target.rsplit('/', 1)[-1]}"
-    register_well_image(ref.uri, image, ref.plate.acquisition, turn)

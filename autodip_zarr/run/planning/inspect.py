@@ -11,7 +11,7 @@ from autodip_zarr.metadata import ImagePlace, read_ome_xml
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import read_regular
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.planning.plan import Planner
+from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.sources.overrides import Reading, image_path
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices, is_chosen_place
 from autodip_zarr.run.sources.survey import Tour

@@ -8,9 +8,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 from autodip_zarr.domain import Recipe
 from autodip_zarr.errors import OptionError
+
+PROCESS_BYTES: Final = 500_000_000
+"""A worker without blocks: Python, torch, zarr, what they cache, and the strip that is being shrunk."""
 
 _DEVICE = re.compile(r"cpu|cuda(:\d{1,3})?")
 _FAST_BFLOAT16 = re.compile(r"\b(amx_bf16|avx512_bf16)\b")

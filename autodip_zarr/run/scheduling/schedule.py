@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.errors import OptionError, WorkerError
-from autodip_zarr.run.planning.memory import PROCESS_BYTES
 from autodip_zarr.run.scheduling.connect import known_workers, revive
 from autodip_zarr.run.scheduling.dispatch import Call, Dispatcher, Offer
+from autodip_zarr.run.scheduling.machine import PROCESS_BYTES
 
 if TYPE_CHECKING:
     from distributed import Client, Future, Worker

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.domain import ChannelMetadata
 from autodip_zarr.errors import FitError, OptionError
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.planning.plan import Planner
+from autodip_zarr.run.planning.planner import Planner
 
 
 def denoise_array(
@@ -56,7 +57,7 @@ def denoise_array(
     >>> denoise_array(flat, microscope="widefield", specimen="nucleus").max()
     np.float32(100.0)
     """
-    from autodip_zarr.dip.planes.denoise import FitJob, denoise_planes  # noqa: PLC0415 - torch, not for planning
+    from autodip_zarr.dip.planes.denoise import denoise_planes  # noqa: PLC0415 - torch, not for planning
 
     if noisy.ndim < 2 or noisy.size == 0 or noisy.dtype.kind not in "uif":
         found = f"an array of shape {noisy.shape} and type {noisy.dtype}"

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import PRESETS
 from autodip_zarr.domain import ChannelMetadata, DipConfig, Recipe, Skipped
 from autodip_zarr.errors import AutodipError, OptionError
@@ -20,7 +21,7 @@ from autodip_zarr.metrics.scaling import scaled_by_noisy
 from autodip_zarr.metrics.scores import Perceptual
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.planning.plan import Planner
+from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.sources.crops import Crop, busiest_crop, parse_crop
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices
 from autodip_zarr.run.trials.pairs import Pair, find_pairs
@@ -217,7 +218,7 @@ class Evaluation:
         if method == BLUR:
             blur = best_blur(planes.noisy, planes.clean)
             return blur.plane, f"sigma {blur.sigma_px:.2f} px"
-        from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane  # noqa: PLC0415 - torch, not for blurs
+        from autodip_zarr.dip.planes.denoise import denoise_plane  # noqa: PLC0415 - torch, not for blurs
 
         config, recipe, group = self.fitted_with(method, planes.channel)
         series = planes.pair.noisy.header.ref.series or 0

@@ -8,10 +8,11 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.domain import ChannelMetadata, Header, Match, Skipped
 from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.run.choices import Choices
-from autodip_zarr.run.planning.plan import Planner
+from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.sources.crops import parse_crop
 from autodip_zarr.run.sources.overrides import Reading
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices
@@ -70,7 +71,7 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     SourceError, OptionError, FitError
         If there is no such plane, or it cannot be read or fitted.
     """
-    from autodip_zarr.dip.planes.denoise import FitJob, denoise_plane  # noqa: PLC0415 - torch, not for planning
+    from autodip_zarr.dip.planes.denoise import denoise_plane  # noqa: PLC0415 - torch, not for planning
 
     planner = Planner.prepare(choices, device)
     tour = Tour([source], choices, planner.knowledge)

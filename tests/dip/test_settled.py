@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.calibration import load_table, relative_cost
-from autodip_zarr.dip.iterations import iterations_for, perturbation_for, starts_for
+from autodip_zarr.calibration import load_table
+from autodip_zarr.dip.estimate import relative_cost
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
+from autodip_zarr.dip.settled import settle, starts_for
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import OptionError
 
@@ -25,46 +26,48 @@ def test_reference_takes_the_published_number_whatever_the_size() -> None:
     recipe = preset_recipe("reference", precision="bfloat16")
     assert recipe.precision == "float32"
     for shape in [(1, 1), (128, 128), (512, 512)]:
-        assert iterations_for(SHORT, recipe, shape) == 300
+        assert settle(SHORT, recipe, shape).steps == 300
 
 
 def test_short_counts_are_raised_and_small_fields_take_fewer() -> None:
     recipe = replace(STANDARD, least_iterations=1000, size_exponent=1.0)
-    assert iterations_for(LONG, recipe, (512, 512)) == 1800
-    assert iterations_for(LONG, recipe, (256, 256)) == 900
-    assert iterations_for(SHORT, recipe, (512, 512)) == 1000
-    assert iterations_for(replace(SHORT, iterations=2), recipe, (512, 512)) == 8
+    assert settle(LONG, recipe, (512, 512)).steps == 1800
+    assert settle(LONG, recipe, (256, 256)).steps == 900
+    assert settle(SHORT, recipe, (512, 512)).steps == 1000
+    assert settle(replace(SHORT, iterations=2), recipe, (512, 512)).steps == 8
 
 
 @given(st.integers(0, 3000), st.integers(1, 3000), st.integers(1, 3000), st.sampled_from(sorted(PRESETS)))
 def test_counts_rise_with_the_field_up_to_512(iterations: int, y: int, x: int, preset: str) -> None:
     config, recipe = replace(LONG, iterations=iterations), preset_recipe(preset, precision="float32")
-    count = iterations_for(config, recipe, (y, x))
-    assert count <= iterations_for(config, recipe, (y + 1, x)) <= iterations_for(config, recipe, (512, 512))
+    count = settle(config, recipe, (y, x)).steps
+    assert count <= settle(config, recipe, (y + 1, x)).steps <= settle(config, recipe, (512, 512)).steps
     assert count >= min(iterations, 1)
 
 
 def test_short_counts_are_fitted_without_perturbation_and_stopped_sooner_on_small_fields() -> None:
     short = DipConfig(8, 64, 4, 700)
-    assert perturbation_for(short, STANDARD, (512, 512)) == 0.0
-    assert iterations_for(short, STANDARD, (512, 512)) == 700
-    assert iterations_for(short, STANDARD, (384, 384)) == round(700 * 0.75**1.4)
+    assert settle(short, STANDARD, (512, 512)).perturbation == 0.0
+    assert settle(short, STANDARD, (512, 512)).steps == 700
+    assert settle(short, STANDARD, (384, 384)).steps == round(700 * 0.75**1.4)
     padded = round(700 * (257 / 512) ** 1.4)
-    assert [iterations_for(short, STANDARD, (side, side)) for side in (16, 128, 257)] == [padded] * 3
-    assert iterations_for(SHORT, STANDARD, (256, 256)) == 400
-    assert perturbation_for(LONG, STANDARD, (512, 512)) == pytest.approx(1 / 60)
+    assert [settle(short, STANDARD, (side, side)).steps for side in (16, 128, 257)] == [padded] * 3
+    assert settle(SHORT, STANDARD, (256, 256)).steps == 400
+    assert settle(LONG, STANDARD, (512, 512)).perturbation == pytest.approx(1 / 60)
 
 
 def test_a_narrow_outermost_level_is_not_perturbed() -> None:
     recipe = replace(STANDARD, perturbation=0.04)
-    widths = [perturbation_for(DipConfig(depth, "asc", 4, 1200), recipe, (512, 512)) for depth in (8, 6, 4)]
+    widths = [
+        settle(DipConfig(depth, "asc", 4, 1200), recipe, (512, 512)).perturbation for depth in (8, 6, 4)
+    ]
     assert widths == [0.0, 0.04, 0.04]
-    assert perturbation_for(LONG, recipe, (512, 512)) == 0.04
+    assert settle(LONG, recipe, (512, 512)).perturbation == 0.04
 
 
 def test_small_fields_are_perturbed_more() -> None:
     recipe = replace(STANDARD, perturbation=0.01)
-    found = [perturbation_for(LONG, recipe, (side, side)) for side in (1024, 512, 384, 256, 64)]
+    found = [settle(LONG, recipe, (side, side)).perturbation for side in (1024, 512, 384, 256, 64)]
     assert found == pytest.approx([0.01, 0.01, 0.04 / 3, 0.02, 0.02])
 
 
@@ -82,7 +85,7 @@ def test_presets_and_iterations_import_no_torch() -> None:
 
 def test_a_narrow_outermost_level_takes_as_many_steps_on_any_field() -> None:
     recipe = preset_recipe("standard", precision="float32")
-    counts = [iterations_for(SHORT, recipe, (side, side)) for side in (64, 128, 320, 512)]
+    counts = [settle(SHORT, recipe, (side, side)).steps for side in (64, 128, 320, 512)]
     assert counts == [400] * 4
 
 
@@ -99,7 +102,7 @@ def test_presets_cost_no_more_than_they_promise() -> None:
         recipe, total = preset_recipe(preset, precision="float32"), 0.0
         for entry in load_table().entries:
             if entry.metric == "lpips_psnr" and len(entry.group) == 2:  # the nine published groups
-                count = iterations_for(entry.config, recipe, (512, 512))
+                count = settle(entry.config, recipe, (512, 512)).steps
                 one = relative_cost(replace(entry.config, iterations=count))
                 total += one * starts_for(entry.config, recipe)
         return total
@@ -110,5 +113,5 @@ def test_presets_cost_no_more_than_they_promise() -> None:
 
 def test_deep_perturbed_networks_take_their_transferred_count_on_any_field() -> None:
     deep = DipConfig(7, 128, 4, 1000)
-    assert [iterations_for(deep, STANDARD, (side, side)) for side in (64, 128, 512)] == [1000] * 3
-    assert iterations_for(replace(deep, depth=6), STANDARD, (128, 128)) == 500
+    assert [settle(deep, STANDARD, (side, side)).steps for side in (64, 128, 512)] == [1000] * 3
+    assert settle(replace(deep, depth=6), STANDARD, (128, 128)).steps == 500

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.calibration import ORIGINAL_DIP, flops_per_iteration, load_table, relative_cost
-from autodip_zarr.calibration.cost import convolutions, widths
+from autodip_zarr.calibration import load_table
+from autodip_zarr.dip.architecture import Architecture
+from autodip_zarr.dip.estimate import ORIGINAL_DIP, flops_per_step, relative_cost
 from autodip_zarr.domain import DipConfig, Width
 
 
@@ -48,13 +49,15 @@ def test_cost_is_proportional_to_pixels_and_iterations(
 ) -> None:
     once, twice = DipConfig(depth, width, skip, 100), DipConfig(depth, width, skip, 200)
     assert relative_cost(twice, pixels) == pytest.approx(2 * relative_cost(once, pixels))
-    assert flops_per_iteration(once, 2 * pixels) == pytest.approx(2 * flops_per_iteration(once, pixels))
-    assert flops_per_iteration(once, pixels) > 0
+    assert flops_per_step(Architecture.of(once), 2 * pixels) == pytest.approx(
+        2 * flops_per_step(Architecture.of(once), pixels)
+    )
+    assert flops_per_step(Architecture.of(once), pixels) > 0
 
 
 def test_ascending_width_ends_at_512() -> None:
-    assert widths(DipConfig(8, "asc", 4, 1)) == (4, 8, 16, 32, 64, 128, 256, 512)
-    assert widths(DipConfig(4, "asc", 4, 1)) == (64, 128, 256, 512)
+    assert Architecture.of(DipConfig(8, "asc", 4, 1)).widths == (4, 8, 16, 32, 64, 128, 256, 512)
+    assert Architecture.of(DipConfig(4, "asc", 4, 1)).widths == (64, 128, 256, 512)
 
 
 @pytest.mark.shared
@@ -64,9 +67,9 @@ def test_convolutions_are_those_of_the_published_network(shared: Path) -> None:
     for key, expected in counts.items():
         depth, width, skip = (part[1:] for part in key.split("_"))
         config = DipConfig(int(depth), "asc" if width == "asc" else int(width), int(skip), 1)
-        layers = list(convolutions(config))
+        layers = list(Architecture.of(config).convolutions())
         weights = sum(one.inputs * one.outputs * one.kernel**2 + one.outputs for one in layers)
         normed = sum(one.outputs for one in layers[:-1])  # the output convolution has no norm
-        channels = widths(config)
+        channels = Architecture.of(config).widths
         joined = sum(config.skip + deeper for deeper in (*channels[1:], channels[-1]))
         assert weights + 2 * (normed + joined) == expected, key
