@@ -29,6 +29,11 @@ from autodip_zarr.run.choices import Machine
 @click.option("--cluster", metavar="FILE", help="TOML of Slurm jobs, or of cards, to start workers on.")
 @options.workers
 @click.option(
+    "--in-process",
+    is_flag=True,
+    help="Work in this process, block by block, without workers: for one image, or in tasks of others.",
+)
+@click.option(
     "--memory",
     metavar="SIZE",
     help="Memory of each local worker process, e.g. 8GB.  [default: an even share of the machine's]",
@@ -70,6 +75,7 @@ def denoise(
         arguments["cluster"],
         arguments["time_limit_s"],
         None if memory is None else memory_option(memory),
+        in_process=arguments["in_process"],
     )
     if log_json:
         lines = JsonLines(sys.stderr)

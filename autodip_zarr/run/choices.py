@@ -95,8 +95,10 @@ class Machine:
     """Longest time of one block on a worker by the clock, in seconds; ``None`` for none."""
     memory_bytes: int | None = None
     """Memory of each worker process of the local cluster; ``None`` for an even share of the machine's."""
+    in_process: bool = False
+    """Whether blocks are worked on one after the other in this process, without workers and without Dask."""
 
     @property
     def is_local(self) -> bool:
-        """Whether the workers are processes that this program starts on this machine."""
+        """Whether the work is done on this machine, by this program or by processes that it starts."""
         return self.scheduler is None and self.cluster is None

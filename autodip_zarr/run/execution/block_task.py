@@ -115,10 +115,19 @@ class _Rows:
         self.add(STATUS_FAILED)
 
 
-def run_block(task: BlockTask, denoise: Denoise = fit_prior) -> BlockOutcome:
+def run_block(task: BlockTask, denoise: Denoise = fit_prior, *, alone: bool = False) -> BlockOutcome:
     """Process one block; what a worker is asked to do.
 
     Called on several threads of a worker at a time, it reads and writes at once, and fits in turn.
+
+    Parameters
+    ----------
+    task : BlockTask
+        The block.
+    denoise : callable
+        Denoises its planes.
+    alone : bool
+        Whether no other thread of this process fits, so that nobody has to take turns.
     """
     if task.is_recorded and is_whole(task.spec, task.block):
         return BlockOutcome(0, 0, (), 0.0)
@@ -133,7 +142,8 @@ def run_block(task: BlockTask, denoise: Denoise = fit_prior) -> BlockOutcome:
         fit_seconds += time.perf_counter() - started
         return results
 
-    outcome = process_block(task, lambda *arguments: in_lane(lambda: fit(*arguments)))
+    in_turn = fit if alone else (lambda *arguments: in_lane(lambda: fit(*arguments)))
+    outcome = process_block(task, in_turn)
     return replace(outcome, fit_seconds=fit_seconds, peak_bytes=peak_bytes())
 
 

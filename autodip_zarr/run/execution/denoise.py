@@ -1,4 +1,4 @@
-"""Carry out a plan on Dask workers, and say what became of each image."""
+"""Carry out a plan, on Dask workers or in this process, and say what became of each image."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S
 from autodip_zarr.run.scheduling.machine import settle_device
 from autodip_zarr.run.scheduling.schedule import Terms, drive
+from autodip_zarr.run.scheduling.serial import drive_here
 from autodip_zarr.stores.access.uris import is_remote, local_path
 
 
@@ -78,7 +79,9 @@ def carry_out(
         run.tell()
         calls = run.calls()
         first = next(calls, None)
-        if first is not None:
+        if first is not None and machine.in_process:
+            drive_here(chain([first], calls), run.take)
+        elif first is not None:
             with connect(machine) as client:
                 hand_over_credentials(client)
                 link = client.dashboard_link

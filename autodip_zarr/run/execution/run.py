@@ -143,7 +143,7 @@ class Run:
     def _working(self, job: ImageJob, task: BlockTask) -> Call:
         fit = self._fit(task)
         held = self._held_bytes(task)
-        first = partial(run_block, denoise=self.method.denoise)
+        first = partial(run_block, denoise=self.method.denoise, alone=self.machine.in_process)
         again = partial(run_block_again, denoise=self.method.denoise)
         if fit is None:
             return Call(first, task, retry=again, held_bytes=held)

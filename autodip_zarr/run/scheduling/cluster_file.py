@@ -189,6 +189,7 @@ def settle_cluster(machine: Machine) -> Machine:
     if machine.scheduler is not None and machine.memory_bytes is not None:
         hint = "workers of a running scheduler have the memory that they were started with"
         raise OptionError("--scheduler, --memory", "both given", "one of them", hint)
+    _check_in_process(machine)
     if machine.cluster is None:
         return machine
     others = {
@@ -206,6 +207,19 @@ def settle_cluster(machine: Machine) -> Machine:
         where, found = f"--device, {_OPTION} {machine.cluster}", f"{machine.device} and {cluster.device}"
         raise OptionError(where, found, "the same device, or --device auto")
     return machine
+
+
+def _check_in_process(machine: Machine) -> None:
+    """Refuse options about workers where there are none."""
+    workers = {
+        "--scheduler": machine.scheduler,
+        "--cluster": machine.cluster,
+        "--workers": machine.workers,
+        "--time-limit": machine.time_limit_s,
+    }
+    for option, value in workers.items():
+        if machine.in_process and value is not None:
+            raise OptionError(f"--in-process, {option}", "both given", "one of them")
 
 
 _REQUIRED: Final[Any] = object()

@@ -159,7 +159,8 @@ def known_workers(client: Client) -> Mapping[str, Mapping[str, Any]]:
 def worker_memory(machine: Machine) -> int | None:
     """Return the memory of each worker process, in bytes, as far as it is known before they are there.
 
-    What was chosen, or what a cluster file says, or an even share of what this machine has. ``None`` where
+    What was chosen, or what a cluster file says, or an even share of what this machine has; in this process
+    all of it, whatever a container allows. ``None`` where
     the workers are those of a running scheduler, or a cluster file leaves it to dask-cuda.
     """
     if machine.scheduler is not None:
@@ -171,6 +172,10 @@ def worker_memory(machine: Machine) -> int | None:
         return cluster.memory_bytes
     if machine.memory_bytes is not None:
         return machine.memory_bytes
+    if machine.in_process:
+        import psutil  # noqa: PLC0415 - not needed for planning
+
+        return int(psutil.virtual_memory().total)
     return _machine_bytes() // len(_local_options(machine))
 
 
