@@ -10,13 +10,9 @@ Overwrite = Literal["never", "changed", "all"]
 
 
 @dataclass(frozen=True)
-class Choices:
-    """What is to be done, and how: everything here is about the images."""
+class KnowledgeChoices:
+    """What a person knows of the images beside their metadata."""
 
-    output: str | None = None
-    """Folder or URI below which results mirror the tree of the sources."""
-    write_back: bool = False
-    """Whether results go into the source stores as new groups instead."""
     microscope: str | None = None
     """Imaging modality of all channels, over what the metadata says."""
     specimen: str | None = None
@@ -27,14 +23,21 @@ class Choices:
     """TOML file of what names of files and folders mean, under what the metadata says."""
     vocabulary: str | None = None
     """TOML file of terms beside the shipped ones."""
+
+
+@dataclass(frozen=True)
+class MethodChoices:
+    """How planes are denoised: all that a recorded recipe settles.
+
+    What bears the name of a field of `Recipe` goes into it, unless it is ``None``.
+    """
+
     metric: str | None = None
     """Metric by which the table chose its configurations; ``None`` for the table's own."""
     table: str = "published"
     """Name of a shipped calibration table, or path of one."""
     require_tier: str | None = None
     """Tier that a match must reach; channels below are skipped."""
-    recipe: str | None = None
-    """Result whose recorded recipe is repeated in a plan or run; settles all that may change a pixel."""
     max_cost: float | None = None
     """Largest relative cost of a plane in a plan or run; 1.0 is the original prior on a 512x512 plane."""
     preset: str = "standard"
@@ -53,6 +56,14 @@ class Choices:
     """Axis along which planes are fitted on from their neighbours."""
     both_ways: bool = False
     """Whether such planes are fitted forward and backward, and the two averaged."""
+    stop: Literal["transferred", "auto"] = "transferred"
+    """Whether each fit makes the transferred number of iterations, or is stopped by its own outputs."""
+
+
+@dataclass(frozen=True)
+class SelectionChoices:
+    """Which images, channels and planes."""
+
     wells: str | None = None
     """Wells of plates, by name or pattern, comma-separated: ``A01,B*``; ``None`` for everything."""
     fields: str | None = None
@@ -65,18 +76,34 @@ class Choices:
     """Depths to denoise; ``None`` for all."""
     any_contrast: bool = False
     """Whether channels that are not fluorescence are denoised, too."""
+
+
+@dataclass(frozen=True)
+class DestinationChoices:
+    """Where results go, how they are stored, and what becomes of those that are there."""
+
+    output: str | None = None
+    """Folder or URI below which results mirror the tree of the sources."""
+    write_back: bool = False
+    """Whether results go into the source stores as new groups instead."""
     zarr_format: Literal["0.4", "0.5"] | None = None
     """Version of OME-Zarr to write; ``None`` for 0.5, and for that of the store when writing back."""
     dtype: str | None = None
     """Pixel type of the result: ``float32``, or ``None`` for that of the source."""
-    stop: Literal["transferred", "auto"] = "transferred"
-    """Whether each fit makes the transferred number of iterations, or is stopped by its own outputs."""
     uncertainty: bool = False
     """Whether the spread over the starts is written beside the record; needs a preset of several starts."""
     overwrite: Overwrite = "never"
     """Which results that exist are started afresh."""
     repair: bool = False
     """Whether complete results are read again, and what is damaged or missing in them is made again."""
+
+
+@dataclass(frozen=True)
+class Choices(DestinationChoices, SelectionChoices, MethodChoices, KnowledgeChoices):
+    """What is to be done, and how: everything here is about the images."""
+
+    recipe: str | None = None
+    """Result whose recorded recipe is repeated in a plan or run; settles all that may change a pixel."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from autodip_zarr.domain import ImagePlan, ImageRef, TargetSpec
-from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.choices import DestinationChoices
 from autodip_zarr.run.planning.targets import target_root
 from autodip_zarr.stores import (
     check_container,
@@ -35,11 +35,11 @@ class Containers:
     ----------
     images : iterable of ImagePlan
         All images of the run; each store lists those that go into it.
-    choices : Choices
+    choices : DestinationChoices
         Destination; nothing is written around results that are written back.
     """
 
-    def __init__(self, images: Iterable[ImagePlan], choices: Choices) -> None:
+    def __init__(self, images: Iterable[ImagePlan], choices: DestinationChoices) -> None:
         self._choices = choices
         self._open: dict[str, list[_Member]] = {}
         for image in images:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from autodip_zarr.domain import Block, Decision, ImagePlan, TargetSpec
 from autodip_zarr.errors import TargetError
 from autodip_zarr.provenance import attribute, differences, recipe_document
-from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.choices import DestinationChoices
 from autodip_zarr.run.execution.block_task import BlockTask
 from autodip_zarr.run.execution.finishing import register
 from autodip_zarr.run.execution.run_document import as_begun, run_document
@@ -129,7 +129,7 @@ class ImageJob:
         )
 
 
-def settle(image: ImagePlan, choices: Choices) -> ImageResult | None:
+def settle(image: ImagePlan, choices: DestinationChoices) -> ImageResult | None:
     """Return what becomes of an image about which nothing is to be done, ``None`` if there is."""
     if image.target is None or image.decision.is_work:
         return None
@@ -149,7 +149,7 @@ def settle(image: ImagePlan, choices: Choices) -> ImageResult | None:
     return ImageResult(ref.source, ref.series, uri, status, 0, failed, 0.0, messages)
 
 
-def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
+def begin(image: ImagePlan, choices: DestinationChoices, locks: Locks) -> ImageJob:
     """Lock and create the result of an image, or find out what is left to do in it.
 
     A result that is complete is neither locked nor touched, unless it is to be repaired.
@@ -188,7 +188,10 @@ def begin(image: ImagePlan, choices: Choices, locks: Locks) -> ImageJob:
 
 
 def _begun(
-    job: ImageJob, status: Literal["absent", "afresh", "unfinished"], choices: Choices, locks: Locks
+    job: ImageJob,
+    status: Literal["absent", "afresh", "unfinished"],
+    choices: DestinationChoices,
+    locks: Locks,
 ) -> ImageJob:
     """Create a locked result, or go on with a half, and find out what is left to do."""
     spec = job.spec
@@ -208,7 +211,7 @@ def _begun(
     return replace(job, spec=spec, remaining=remaining, recorded=recorded, open_blocks=count)
 
 
-def _complete(job: ImageJob, choices: Choices) -> ImageJob:
+def _complete(job: ImageJob, choices: DestinationChoices) -> ImageJob:
     """Return a job about which nothing is left to do."""
     if choices.write_back:  # a run that was killed may not have come to it
         register(job.image.header.ref, job.spec.uri)
@@ -272,7 +275,7 @@ def _refuse_unknown(uri: str) -> None:
     raise TargetError(uri, "holds something that does not say what it is", "nothing there, or a result", hint)
 
 
-def _decision(image: ImagePlan, uri: str, choices: Choices) -> Decision:
+def _decision(image: ImagePlan, uri: str, choices: DestinationChoices) -> Decision:
     """Decide what is to be done with what is there.
 
     Raises
@@ -301,7 +304,7 @@ def _own_attributes(uri: str) -> Mapping[str, Any] | None:
 
 
 def _status(
-    image: ImagePlan, uri: str, choices: Choices
+    image: ImagePlan, uri: str, choices: DestinationChoices
 ) -> Literal["absent", "afresh", "unfinished", "complete"]:
     """Say what is to be done with what is there: create it, start it afresh, continue it, or leave it.
 

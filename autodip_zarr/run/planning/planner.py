@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from autodip_zarr.domain import (
 )
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.run.blocks import block_shape, chain_shape, chains
-from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.choices import Choices, MethodChoices
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.budget import affordable
 from autodip_zarr.run.planning.targets import check_apart, check_output, target_spec, target_uri
@@ -33,6 +33,7 @@ from autodip_zarr.run.sources.overrides import Knowledge, Reading
 from autodip_zarr.run.sources.selection import check_selection, choose_channels, choose_indices
 from autodip_zarr.run.sources.survey import Tour
 
+_SETTLED = {"preset", "precision", "sequence"}
 _NOT_CHOSEN = "not among the chosen channels"
 
 
@@ -78,17 +79,8 @@ class Planner:
         table = load_table(choices.table)
         knowledge = Knowledge.prepare(choices, table)
         device = resolve_device(device)
-        recipe = preset_recipe(
-            choices.preset,
-            seed=choices.seed,
-            tile_px=choices.tile_px,
-            halo_px=choices.halo_px,
-            precision=resolve_precision(choices.precision, device),
-        )
-        recipe = replace(recipe, deterministic=choices.deterministic, stop=choices.stop)
+        recipe = _recipe(choices, device)
         check_arithmetic(recipe, device)
-        if choices.sequence != "none":
-            recipe = replace(recipe, sequence=warm_start(choices.sequence, both_ways=choices.both_ways))
         recorded = None
         if choices.recipe is not None:
             check_alone(choices)
@@ -260,6 +252,17 @@ class Planner:
             return Skipped(reading.header.ref.source, str(error), is_error=True)
         except AutodipError as error:
             return Skipped(reading.header.ref.source, str(error), is_error=True)
+
+
+def _recipe(choices: MethodChoices, device: str) -> Recipe:
+    """Return the recipe of the preset, with every field for which there is a choice of its name."""
+    recipe = preset_recipe(choices.preset, precision=resolve_precision(choices.precision, device))
+    same = {one.name for one in fields(Recipe)} & {one.name for one in fields(MethodChoices)} - _SETTLED
+    chosen = {name: getattr(choices, name) for name in same}
+    recipe = replace(recipe, **{name: value for name, value in chosen.items() if value is not None})
+    if choices.sequence == "none":
+        return recipe
+    return replace(recipe, sequence=warm_start(choices.sequence, both_ways=choices.both_ways))
 
 
 def _check(choices: Choices, options: MatchOptions, table: Table) -> None:

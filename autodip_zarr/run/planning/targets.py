@@ -9,7 +9,7 @@ from pathlib import Path
 
 from autodip_zarr.domain import Acquisition, Axis, ChannelDisplay, Header, ImageRef, Level, TargetSpec
 from autodip_zarr.errors import OptionError, TargetError
-from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.choices import DestinationChoices
 from autodip_zarr.stores import enclosing_store, lies_in
 from autodip_zarr.stores.access.uris import is_remote, local_path
 from autodip_zarr.stores.zarr.layout import plan_layout
@@ -19,7 +19,7 @@ _ZIP = re.compile(r"(\.ome)?(\.zarr)?(\.zip|\.ozx)$", re.IGNORECASE)
 _SMALLEST_LEVEL_PX = 256
 
 
-def target_uri(ref: ImageRef, choices: Choices) -> str | None:
+def target_uri(ref: ImageRef, choices: DestinationChoices) -> str | None:
     """Return where the result of an image goes.
 
     Below the output folder the tree of the sources is mirrored: ``a/x.ome.tif`` becomes ``a/x.ome.zarr``,
@@ -91,7 +91,7 @@ def check_apart(ref: ImageRef, target: str) -> None:
         raise TargetError(target, f"its source {ref.source} lies there", hint="choose another --output")
 
 
-def target_root(ref: ImageRef, choices: Choices) -> str | None:
+def target_root(ref: ImageRef, choices: DestinationChoices) -> str | None:
     """Return the store below the output folder that mirrors the file or store of an image."""
     if choices.output is None:
         return None
@@ -103,7 +103,7 @@ def target_root(ref: ImageRef, choices: Choices) -> str | None:
 
 
 def target_spec(
-    header: Header, acquisition: Acquisition, choices: Choices, block: tuple[int, int]
+    header: Header, acquisition: Acquisition, choices: DestinationChoices, block: tuple[int, int]
 ) -> TargetSpec:
     """Lay out the result of an image.
 
@@ -116,7 +116,7 @@ def target_spec(
         The source.
     acquisition : Acquisition
         Pixel size, names and colours where the header itself has none.
-    choices : Choices
+    choices : DestinationChoices
         Destination, version, pixel type.
     block : tuple of int
         Time points and depths that are written together.

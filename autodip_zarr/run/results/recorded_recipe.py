@@ -11,15 +11,14 @@ from autodip_zarr.calibration import parse_config
 from autodip_zarr.domain import ChannelMetadata, Header, ImageRef, Match, Recipe, Skipped
 from autodip_zarr.errors import OptionError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.choices import Choices, MethodChoices
 from autodip_zarr.run.results.software import changes_pixels
 from autodip_zarr.stores import read_attributes, read_header, walk_results
 
 Value = TypeVar("Value")
 
 RECORDED: Final = frozenset(
-    {"microscope", "specimen", "metric", "table", "require_tier", "max_cost", "preset", "tile_px", "halo_px"}
-    | {"seed", "precision", "deterministic", "sequence", "both_ways", "stop", "any_contrast", "dtype"}
+    {"microscope", "specimen", "any_contrast", "dtype", *(one.name for one in fields(MethodChoices))}
 )
 """Choices that a recorded recipe has settled already."""
 

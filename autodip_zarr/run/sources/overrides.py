@@ -23,7 +23,7 @@ from autodip_zarr.metadata import (
 )
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import read_regular
-from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.choices import KnowledgeChoices
 from autodip_zarr.stores import read_file
 
 _SHOWN = 10
@@ -55,12 +55,12 @@ class Knowledge:
     """What the command line says of all channels."""
 
     @classmethod
-    def prepare(cls, choices: Choices, table: Table) -> Knowledge:
+    def prepare(cls, choices: KnowledgeChoices, table: Table) -> Knowledge:
         """Read the files that were named.
 
         Parameters
         ----------
-        choices : Choices
+        choices : KnowledgeChoices
             Names of the files, and what is said of all channels.
         table : Table
             Calibration table; the terms of its groups are known words, too.
@@ -160,7 +160,7 @@ def _content(name: str, where: str) -> str:
         raise OptionError(where, f"not UTF-8 ({error.reason})", "text in UTF-8", hint) from error
 
 
-def _orders(choices: Choices, terms: Terms) -> tuple[Evidence, ...]:
+def _orders(choices: KnowledgeChoices, terms: Terms) -> tuple[Evidence, ...]:
     orders: list[Evidence] = []
     for field in ("microscope", "specimen"):
         text = getattr(choices, field)

@@ -7,7 +7,7 @@ from itertools import chain
 
 from autodip_zarr.domain import FieldOfPlate, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError
-from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.choices import SelectionChoices
 from autodip_zarr.run.sources.overrides import Knowledge, Reading
 from autodip_zarr.run.sources.prefetch import ahead
 from autodip_zarr.run.sources.selection import is_chosen_place
@@ -26,13 +26,13 @@ class Tour:
     ----------
     sources : sequence of str
         Files, folders and URIs.
-    choices : Choices
+    choices : SelectionChoices
         Wells and fields, and everything else that may leave an image out.
     knowledge : Knowledge
         Reads the images.
     """
 
-    def __init__(self, sources: Sequence[str], choices: Choices, knowledge: Knowledge) -> None:
+    def __init__(self, sources: Sequence[str], choices: SelectionChoices, knowledge: Knowledge) -> None:
         self._sources = sources
         self._choices = choices
         self._knowledge = knowledge
