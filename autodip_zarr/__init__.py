@@ -16,9 +16,19 @@ if TYPE_CHECKING:
     from autodip_zarr.run.choices import Choices, Machine
     from autodip_zarr.run.execution.denoise import denoise
     from autodip_zarr.run.planning.plan import make_plan as plan
+    from autodip_zarr.run.results.record_array import open_record
     from autodip_zarr.run.trials.array import denoise_array
 
-__all__ = ["AutodipError", "Choices", "Machine", "__version__", "denoise", "denoise_array", "plan"]
+__all__ = [
+    "AutodipError",
+    "Choices",
+    "Machine",
+    "__version__",
+    "denoise",
+    "denoise_array",
+    "open_record",
+    "plan",
+]
 
 _HOMES = {
     "AutodipError": ("errors", "AutodipError"),
@@ -26,6 +36,7 @@ _HOMES = {
     "Machine": ("run.choices", "Machine"),
     "denoise": ("run.execution.denoise", "denoise"),
     "denoise_array": ("run.trials.array", "denoise_array"),
+    "open_record": ("run.results.record_array", "open_record"),
     "plan": ("run.planning.plan", "make_plan"),
 }
 

@@ -17,8 +17,8 @@ from autodip_zarr.dip.planes import denoise as planes
 from autodip_zarr.dip.planes.denoise import denoise_plane, denoise_planes
 from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
-from autodip_zarr.dip.settled import as_transferred
-from autodip_zarr.domain import DipConfig, Recipe
+from autodip_zarr.dip.settled import SettledFit
+from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import FitError
 
 TINY = DipConfig(2, 4, 4, 3)
@@ -171,12 +171,10 @@ def test_a_fit_that_diverges_twice_is_an_error() -> None:
 def test_a_fit_that_diverges_once_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds: list[int] = []
 
-    def fails_first(
-        jobs: Sequence[TileJob], config: DipConfig, recipe: Recipe, device: str
-    ) -> list[Fit | FitError]:
+    def fails_first(jobs: Sequence[TileJob], settled: SettledFit, device: str) -> list[Fit | FitError]:
         seeds.extend(one.seed for one in jobs)
         rate = float("inf") if len(seeds) == 1 else 0.01
-        return fit_tiles(jobs, as_transferred(config, replace(recipe, learning_rate=rate)), device)
+        return fit_tiles(jobs, replace(settled, learning_rate=rate), device)
 
     monkeypatch.setattr(planes, "fit_tiles", fails_first)
     found = denoise_plane(noise(20, 20), job(), PLACE)

@@ -76,10 +76,8 @@ def test_an_unknown_preset_is_named() -> None:
         preset_recipe("fast", precision="float32")
 
 
-def test_presets_and_iterations_import_no_torch() -> None:
-    code = (
-        "import sys, autodip_zarr.dip.presets, autodip_zarr.dip.iterations; sys.exit('torch' in sys.modules)"
-    )
+def test_presets_and_estimates_import_no_torch() -> None:
+    code = "import sys, autodip_zarr.dip.presets, autodip_zarr.dip.estimate; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

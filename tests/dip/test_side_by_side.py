@@ -108,21 +108,22 @@ import numpy as np
 from autodip_zarr.dip.fitting.fit import Tile, fit_tile
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
+from autodip_zarr.dip.settled import as_transferred
 from autodip_zarr.domain import DipConfig
 
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
-config, recipe = DipConfig(2, 8, 4, 2), preset_recipe("standard", precision="float32")
+settled = as_transferred(DipConfig(2, 8, 4, 2), preset_recipe("standard", precision="float32"))
 rng = np.random.default_rng(0)
 jobs = [TileJob(Tile(rng.random((384, 384), np.float32)), seed) for seed in range(4)]
 
 def digest(fit):
     return hashlib.sha256(fit.image.tobytes()).hexdigest() if hasattr(fit, "image") else str(fit)
 
-alone = [digest(fit_tile(job.tile, config, recipe, job.seed, "cpu")) for job in jobs]
+alone = [digest(fit_tile(job.tile, settled, job.seed, "cpu")) for job in jobs]
 now = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 room = int(sys.argv[1]) << 20
 resource.setrlimit(resource.RLIMIT_AS, (now + room, now + room))
-found = [digest(fit) for fit in fit_tiles(jobs, config, recipe, "cpu", 4)]
+found = [digest(fit) for fit in fit_tiles(jobs, settled, "cpu", 4)]
 print("same" if found == alone else found)
 """
 
