@@ -71,15 +71,15 @@ def follow(noisy: Plane, clean: Plane, config: DipConfig, seed: int) -> Curve:
     most = AUTO_TIMES * nearest(count)
     size = (padded.shape[0], padded.shape[1])
     prior = prepare(replace(fit, steps=most), size, tile_seed(seed, 0), "cpu")
-    prior.aim(torch.from_numpy(padded), None)
+    prior.set_target(torch.from_numpy(padded), None)
     watch, restlessness = StopWatch(count), Restlessness()
     points: dict[int, float] = {}
     stopped, overshoot = most, float("nan")
     for made in range(1, most + 1):
-        error = prior.look()
+        error = prior.backward()
         if (made - 1) % CHECK_EVERY == 0:
             prior.check(error.item())
-        prior.advance()
+        prior.step()
         if prior.output is None or prior.average is None:
             raise RuntimeError("a step without an output")
         restlessness.take(prior.output)
@@ -87,7 +87,7 @@ def follow(noisy: Plane, clean: Plane, config: DipConfig, seed: int) -> Curve:
             continue
         image = (prior.average / prior.weight).numpy()[inner]
         points[made] = psnr(scaled.unscale(image, noisy.dtype), clean, noisy)
-        watch.look(made, restlessness.variance.item())
+        watch.observe(made, restlessness.variance.item())
         if watch.is_over:
             stopped = min(stopped, made)
         if made == nearest(count):

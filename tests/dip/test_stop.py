@@ -41,13 +41,13 @@ def test_restlessness_is_the_moving_variance_of_the_outputs() -> None:
 def test_half_of_the_count_is_made_in_any_case() -> None:
     watch = StopWatch(400)
     for iteration, variance in ((50, 1.0), (100, 0.1), (150, 5.0)):
-        watch.look(iteration, variance)
+        watch.observe(iteration, variance)
         assert np.isnan(watch.overshoot)
         assert not watch.is_over
     for iteration in range(200, 400, 25):
-        watch.look(iteration, 1.0)
+        watch.observe(iteration, 1.0)
     assert not watch.is_over
-    watch.look(400, 3.0)
+    watch.observe(400, 3.0)
     assert watch.is_over
 
 

@@ -30,7 +30,7 @@ def offers(workers: Mapping[str, int]) -> dict[str, Offer]:
 def make(given_calls: Sequence[Call], workers: dict[str, int], limit_s: float | None = None) -> Dispatcher:
     """Return a dispatcher that has looked at all calls."""
     dispatcher = Dispatcher(iter(given_calls), limit_s)
-    dispatcher.seat(offers(workers), 0.0)
+    dispatcher.update(offers(workers), 0.0)
     while dispatcher.look_ahead():
         pass
     return dispatcher
@@ -57,7 +57,7 @@ def test_a_worker_of_one_thread_gets_one_call() -> None:
 def test_near_the_end_a_call_waits_for_the_first_worker_that_is_free() -> None:
     dispatcher = make(calls(*["k"] * 4), {"a": 3, "b": 3})
     assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
-    first = dispatcher.seats["b"].calls[0]
+    first = dispatcher.workers["b"].calls[0]
     dispatcher.answered("b", first, 1.0)
     assert hand_out(dispatcher) == [("b", 2)]
 
@@ -70,11 +70,11 @@ def test_a_worker_never_has_more_calls_than_its_memory_and_every_call_comes_to_i
 ) -> None:
     numbered = [Call(print, n, held_bytes=held, turn_bytes=turn) for n, (held, turn) in enumerate(sizes)]
     dispatcher = Dispatcher(iter(numbered))
-    dispatcher.seat({"a": Offer(3, memory)}, 0.0)
+    dispatcher.update({"a": Offer(3, memory)}, 0.0)
     made: list[int] = []
     while dispatcher.look_ahead() or not dispatcher.is_done:
         hand_out(dispatcher)
-        calls_now = dispatcher.seats["a"].calls
+        calls_now = dispatcher.workers["a"].calls
         taken = sum(call.held_bytes for call in calls_now) + max(call.turn_bytes for call in calls_now)
         assert len(calls_now) == 1 or taken <= memory, "what is too large for any worker is alone"
         made.append(calls_now[0].argument)
@@ -85,7 +85,7 @@ def test_a_worker_never_has_more_calls_than_its_memory_and_every_call_comes_to_i
 def test_a_worker_without_memory_for_a_second_call_holds_up_no_other() -> None:
     numbered = [Call(print, n, held_bytes=held) for n, held in enumerate([9, 2, 2, 2, 2, 2, 2])]
     dispatcher = Dispatcher(iter(numbered))
-    dispatcher.seat({"a": Offer(3, 10), "b": Offer(3, 10)}, 0.0)
+    dispatcher.update({"a": Offer(3, 10), "b": Offer(3, 10)}, 0.0)
     while dispatcher.look_ahead():
         pass
     assert hand_out(dispatcher) == [("a", 0), ("b", 1), ("b", 2), ("b", 3)]
@@ -93,11 +93,11 @@ def test_a_worker_without_memory_for_a_second_call_holds_up_no_other() -> None:
 
 def test_what_follows_from_a_call_waits_for_memory_too() -> None:
     dispatcher = make([Call(print, 0, held_bytes=6)], {})
-    dispatcher.seat({"a": Offer(3, 10)}, 0.0)
+    dispatcher.update({"a": Offer(3, 10)}, 0.0)
     assert hand_out(dispatcher) == [("a", 0)]
     dispatcher.follow([Call(print, 1, held_bytes=6)])
     assert hand_out(dispatcher) == []
-    dispatcher.answered("a", dispatcher.seats["a"].calls[0], 1.0)
+    dispatcher.answered("a", dispatcher.workers["a"].calls[0], 1.0)
     assert hand_out(dispatcher) == [("a", 1)]
 
 
@@ -112,7 +112,7 @@ def test_a_worker_goes_on_with_calls_that_are_alike() -> None:
     order: dict[str, list[str]] = {"a": [], "b": []}
     for _ in range(6):
         for address in "ab":
-            (call,) = dispatcher.seats[address].calls
+            (call,) = dispatcher.workers[address].calls
             order[address].append(str(call.alike))
             dispatcher.answered(address, call, 0.0)
             hand_out(dispatcher)
@@ -121,15 +121,15 @@ def test_a_worker_goes_on_with_calls_that_are_alike() -> None:
 
 def test_no_worker_idles_for_want_of_calls_that_are_alike_and_nothing_waits_for_ever() -> None:
     dispatcher = Dispatcher(iter(calls("odd", *["k"] * 300)))
-    dispatcher.seat(offers({"a": 1}), 0.0)
-    dispatcher.seats["a"].last = "k"
+    dispatcher.update(offers({"a": 1}), 0.0)
+    dispatcher.workers["a"].last = "k"
     seen: list[object] = []
     while not dispatcher.is_done:
         while dispatcher.look_ahead():
             pass
         for address, number in hand_out(dispatcher):
             seen.append(number)
-            dispatcher.answered(address, dispatcher.seats[address].calls[0], 0.0)
+            dispatcher.answered(address, dispatcher.workers[address].calls[0], 0.0)
     assert set(seen) == set(range(301))
     assert len(seen) == 301
     assert 0 < seen.index(0) < 100
@@ -139,20 +139,20 @@ def test_what_follows_comes_first() -> None:
     dispatcher = make(calls(*["k"] * 9), {"a": 1})
     hand_out(dispatcher)
     dispatcher.follow([Call(print, "finish")])
-    dispatcher.answered("a", dispatcher.seats["a"].calls[0], 0.0)
+    dispatcher.answered("a", dispatcher.workers["a"].calls[0], 0.0)
     assert hand_out(dispatcher) == [("a", "finish")]
 
 
 def test_calls_of_a_dead_worker_are_tried_again_one_by_one() -> None:
     dispatcher = make(calls(*["k"] * 20), {"a": 3, "b": 3})
     hand_out(dispatcher)
-    lost = dispatcher.seat(offers({"b": 3, "c": 3}), 1.0)
+    lost = dispatcher.update(offers({"b": 3, "c": 3}), 1.0)
     assert [call.argument for call in lost] == [0, 2, 4]
     assert all(dispatcher.lose(call) for call in lost)
     assert hand_out(dispatcher) == [
         ("c", 0)
     ]  # alone, and b gets nothing new before the others had their turn
-    assert dispatcher.seats["c"].calls[0].losses == 1
+    assert dispatcher.workers["c"].calls[0].losses == 1
 
 
 def test_a_call_that_kills_again_and_again_is_given_up() -> None:
@@ -164,7 +164,7 @@ def test_a_call_that_kills_again_and_again_is_given_up() -> None:
         if placed is None:
             break
         attempts += 1
-        (lost,) = dispatcher.seat(offers({f"w{generation}": 3}), 0.0)
+        (lost,) = dispatcher.update(offers({f"w{generation}": 3}), 0.0)
         dispatcher.lose(lost)
     assert attempts == 3
     assert dispatcher.is_done
@@ -172,7 +172,7 @@ def test_a_call_that_kills_again_and_again_is_given_up() -> None:
 
 def look(dispatcher: Dispatcher, now_s: float, activity: int | None) -> list[str]:
     """Look at a worker that has counted so far, and return which have hung."""
-    assert dispatcher.seat({"a": Offer(1, activity=activity)}, now_s) == []
+    assert dispatcher.update({"a": Offer(1, activity=activity)}, now_s) == []
     return list(dispatcher.hung(now_s))
 
 
@@ -214,14 +214,14 @@ def test_an_idle_worker_has_not_hung_and_a_person_may_choose_a_limit_by_the_cloc
 
 def test_a_call_that_is_tried_again_may_be_another() -> None:
     dispatcher = Dispatcher(iter([Call(print, 1, retry=repr)]))
-    dispatcher.seat(offers({"a": 1}), 0.0)
+    dispatcher.update(offers({"a": 1}), 0.0)
     dispatcher.look_ahead()
     placed = dispatcher.next(0.0)
     assert placed is not None
     assert placed[1].function is print
-    dispatcher.seat({}, 1.0)
+    dispatcher.update({}, 1.0)
     assert dispatcher.lose(placed[1])
-    dispatcher.seat(offers({"b": 1}), 2.0)
+    dispatcher.update(offers({"b": 1}), 2.0)
     placed = dispatcher.next(2.0)
     assert placed is not None
     assert (placed[1].function, placed[1].losses) == (repr, 1)
@@ -243,14 +243,14 @@ def test_whatever_happens_to_workers_every_call_is_answered_or_given_up_once(
     for _ in range(5000):
         if dispatcher.is_done:
             break
-        lost = dispatcher.seat(offers(workers), 0.0)
+        lost = dispatcher.update(offers(workers), 0.0)
         settled += [call.argument for call in lost if not dispatcher.lose(call)]
         hand_out(dispatcher)
         dispatcher.look_ahead()
-        for seat in dispatcher.seats.values():
+        for seat in dispatcher.workers.values():
             assert len(seat.calls) <= seat.slots
             assert len(seat.calls) == 1 or not any(call.losses for call in seat.calls)
-        busy = [address for address, seat in dispatcher.seats.items() if seat.calls]
+        busy = [address for address, seat in dispatcher.workers.items() if seat.calls]
         if not busy:
             continue
         address = choice(busy)
@@ -259,7 +259,7 @@ def test_whatever_happens_to_workers_every_call_is_answered_or_given_up_once(
             workers[f"w{born}"] = 3
             born += 1
             continue
-        call = dispatcher.seats[address].calls[0]
+        call = dispatcher.workers[address].calls[0]
         dispatcher.answered(address, call, 0.0)
         settled.append(call.argument)
     assert dispatcher.is_done
@@ -276,7 +276,7 @@ def test_calls_are_taken_only_as_far_ahead_as_needed() -> None:
             yield Call(print, taken)
 
     dispatcher = Dispatcher(endless())
-    dispatcher.seat(offers({"a": 3, "b": 3}), 0.0)
+    dispatcher.update(offers({"a": 3, "b": 3}), 0.0)
     while dispatcher.look_ahead():
         pass
     assert taken == 32

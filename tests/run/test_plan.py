@@ -14,7 +14,7 @@ from autodip_zarr.domain import ImagePlan, Skipped
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.plan import Planning, make_plan
 from autodip_zarr.run.planning.plan_list import PlannedImages
-from autodip_zarr.run.sources.prefetch import ahead
+from autodip_zarr.run.sources.prefetch import prefetch
 
 from ..samples import write_archive
 from .values import make_header, make_image
@@ -34,7 +34,7 @@ def test_items_come_in_order_and_a_bounded_number_is_taken_ahead() -> None:
             both.wait()
         return number * number
 
-    answers = ahead(call, items())
+    answers = prefetch(call, items())
     assert next(answers) == (0, 0)
     assert taken == [0]
     rest = []
@@ -49,7 +49,7 @@ def test_what_a_call_raises_ends_it_all() -> None:
         return 1 // (number - 3)
 
     with pytest.raises(ZeroDivisionError):
-        list(ahead(call, range(10)))
+        list(prefetch(call, range(10)))
 
 
 def test_packed_plans_are_equal_small_and_in_order() -> None:

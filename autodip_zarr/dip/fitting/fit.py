@@ -126,7 +126,7 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
     mask = None
     if tile.usable is not None:
         mask = torch.from_numpy(pad(tile.usable, architecture)[0]).to(prior.z.device)
-    prior.aim(target, mask)
+    prior.set_target(target, mask)
     if tile.weights is not None:
         prior.load(tile.weights)
     error = target.new_zeros(())
@@ -134,22 +134,22 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
     restlessness = Restlessness()
     made = 0
     while made < fit.most_steps and not (fit.stops_itself and watch.is_over):
-        error = prior.look()
+        error = prior.backward()
         if made % CHECK_EVERY == 0:
             yield
             prior.check(error.item())
-        prior.advance()
+        prior.step()
         made += 1
         if prior.output is not None:
             restlessness.take(prior.output)
         yield
         if made % LOOK_EVERY == 0 and restlessness.variance is not None:
-            watch.look(made, restlessness.variance.item())
+            watch.observe(made, restlessness.variance.item())
     output = target if prior.output is None else prior.output
     last = error.item()
     if prior.collapsed(last):  # between the last check and the end
         prior.restore()
-        output = prior.run().detach()
+        output = prior.forward().detach()
         last = mean_squared_error(output, target, mask).item()
     image = prior.average / prior.weight if prior.average is not None and prior.weight else output
     if not torch.isfinite(image).all():
@@ -246,7 +246,7 @@ class Prior:
     adam: torch.optim.Adam
     z: Tensor
     noise: Noise | None
-    forward: Callable[[Tensor, Sequence[Tensor], Architecture], Tensor]
+    network: Callable[[Tensor, Sequence[Tensor], Architecture], Tensor]
     target: Tensor
     mask: Tensor | None = None
     output: Tensor | None = None
@@ -263,7 +263,7 @@ class Prior:
             for parameter, weight in zip(self.parameters, weights, strict=True):
                 parameter.copy_(weight)
 
-    def become(self, fresh: Prior) -> None:
+    def restart_as(self, fresh: Prior) -> None:
         """Take over the state of a freshly prepared prior of the same architecture and size, in place.
 
         Graphs that were captured of this prior, and the memory that they work on, stay valid.
@@ -275,13 +275,13 @@ class Prior:
                 moment.zero_()
         self.z.copy_(fresh.z)
         if self.noise is not None and fresh.noise is not None:
-            self.noise.become(fresh.noise)
+            self.noise.restart_as(fresh.noise)
         if self.average is not None:
             self.average.zero_()
         self.weight, self.kept, self.kept_average = 0.0, [], (None, 0.0)
         self.kept_loss, self.collapses = float("inf"), 0
 
-    def aim(self, target: Tensor, mask: Tensor | None) -> None:
+    def set_target(self, target: Tensor, mask: Tensor | None) -> None:
         """Say what is fitted.
 
         Parameters
@@ -293,24 +293,24 @@ class Prior:
         """
         self.target, self.mask = target, mask
 
-    def look(self) -> Tensor:
+    def backward(self) -> Tensor:
         """Compute the output and the gradients; return the mean squared error, without waiting for it."""
-        output = self.run()
+        output = self.forward()
         self.output = output.detach()
         self.adam.zero_grad()
         loss(output, self.target, self.mask, self.fit).backward()  # type: ignore[no-untyped-call]
         return mean_squared_error(self.output, self.target, self.mask)
 
-    def advance(self) -> None:
-        """Make the Adam step of the last :meth:`look`, and take its output into the average."""
+    def step(self) -> None:
+        """Make the Adam step of the last :meth:`backward`, and take its output into the average."""
         self.adam.step()
         if self.output is not None:
             self.average_in(self.output)
 
-    def run(self) -> Tensor:
+    def forward(self) -> Tensor:
         """Return the output (Y, X) float32 of the network as it is, for a newly perturbed input."""
         z = self.z if self.noise is None else self.noise.add_to(self.z)
-        return self.forward(z, self.parameters, self.fit.architecture)[0, 0]
+        return self.network(z, self.parameters, self.fit.architecture)[0, 0]
 
     def average_in(self, output: Tensor) -> None:
         """Take an output into the exponential average; ``average / weight`` is the average so far."""

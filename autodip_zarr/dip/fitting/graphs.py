@@ -26,31 +26,31 @@ _WARM_UP_STEPS: Final = 3
 class CapturedPrior(Prior):
     """A prior that works in fixed memory, through graphs of its two halves."""
 
-    looking: torch.cuda.CUDAGraph = field(default_factory=torch.cuda.CUDAGraph)
-    advancing: torch.cuda.CUDAGraph = field(default_factory=torch.cuda.CUDAGraph)
+    backward_graph: torch.cuda.CUDAGraph = field(default_factory=torch.cuda.CUDAGraph)
+    step_graph: torch.cuda.CUDAGraph = field(default_factory=torch.cuda.CUDAGraph)
     error: Tensor = field(default_factory=lambda: torch.zeros(()))
 
-    def aim(self, target: Tensor, mask: Tensor | None) -> None:
+    def set_target(self, target: Tensor, mask: Tensor | None) -> None:
         """Copy what is fitted to where the graphs look for it."""
         self.target.copy_(target)
         if self.mask is not None:
             self.mask.fill_(value=True) if mask is None else self.mask.copy_(mask)
 
-    def look(self) -> Tensor:
-        """Do what :meth:`Prior.look` does, by one launch."""
-        self.looking.replay()
+    def backward(self) -> Tensor:
+        """Do what :meth:`Prior.backward` does, by one launch."""
+        self.backward_graph.replay()
         return self.error
 
-    def advance(self) -> None:
-        """Do what :meth:`Prior.advance` does, by one launch."""
-        self.advancing.replay()
+    def step(self) -> None:
+        """Do what :meth:`Prior.step` does, by one launch."""
+        self.step_graph.replay()
         self.weigh()
 
 
 def capture(prior: Prior) -> CapturedPrior:
     """Record both halves of the step of a prior on the current stream.
 
-    The prior is spoilt by it: give it a state by :meth:`Prior.become` before it is used.
+    The prior is spoilt by it: give it a state by :meth:`Prior.restart_as` before it is used.
 
     Parameters
     ----------
@@ -68,19 +68,19 @@ def capture(prior: Prior) -> CapturedPrior:
     if prior.noise is not None:
         prior.noise.make_room()
     for _ in range(_WARM_UP_STEPS):  # libraries choose their kernels, Adam makes its state
-        prior.look()
-        prior.advance()
+        prior.backward()
+        prior.step()
     prior.adam.zero_grad()
     for group in prior.adam.param_groups:
         group["capturable"] = True  # its state lies on the card already, since the optimiser is fused
     captured = CapturedPrior(**{one.name: getattr(prior, one.name) for one in fields(prior)})
     stream = torch.cuda.current_stream()
     try:
-        with torch.cuda.graph(captured.looking, stream=stream, capture_error_mode="thread_local"):
-            captured.error = Prior.look(captured)
-        pool = captured.looking.pool()
-        with torch.cuda.graph(captured.advancing, pool, stream, "thread_local"):
-            Prior.advance(captured)
+        with torch.cuda.graph(captured.backward_graph, stream=stream, capture_error_mode="thread_local"):
+            captured.error = Prior.backward(captured)
+        pool = captured.backward_graph.pool()
+        with torch.cuda.graph(captured.step_graph, pool, stream, "thread_local"):
+            Prior.step(captured)
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:

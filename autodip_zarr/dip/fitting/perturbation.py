@@ -105,7 +105,7 @@ class Noise:
         """Take memory for as many moves as there can be, so that a longer fit may follow in place."""
         self.moves = self.moves.new_zeros(MOST_MOVES, 3)
 
-    def become(self, fresh: Noise) -> None:
+    def restart_as(self, fresh: Noise) -> None:
         """Take over another noise in place."""
         self.field.copy_(fresh.field)
         self.moves[: len(fresh.moves)].copy_(fresh.moves)

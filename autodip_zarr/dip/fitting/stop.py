@@ -53,7 +53,7 @@ class StopWatch:
     smooth: float | None = None
     least: float | None = None
 
-    def look(self, iteration: int, variance: float) -> None:
+    def observe(self, iteration: int, variance: float) -> None:
         """Take in the variance after some iterations; before half of the count it says nothing."""
         before = variance if self.smooth is None else self.smooth
         self.smooth = _SMOOTHING * before + (1 - _SMOOTHING) * variance

@@ -157,7 +157,7 @@ class Slot:
             return fresh()
         if self.captured is None:
             self.captured = capture(fresh())
-        self.captured.become(fresh())
+        self.captured.restart_as(fresh())
         return self.captured
 
 

@@ -13,7 +13,7 @@ from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
 from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
 from autodip_zarr.errors import FitError, PixelError, TargetError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.run.execution.fit_thread import in_lane
+from autodip_zarr.run.execution.fit_thread import in_fit_thread
 from autodip_zarr.run.execution.statistics import describe, rounding_std
 from autodip_zarr.run.method import Denoise, fit_prior
 from autodip_zarr.run.results.fencing import Fence
@@ -142,7 +142,7 @@ def run_block(task: BlockTask, denoise: Denoise = fit_prior, *, alone: bool = Fa
         fit_seconds += time.perf_counter() - started
         return results
 
-    in_turn = fit if alone else (lambda *arguments: in_lane(lambda: fit(*arguments)))
+    in_turn = fit if alone else (lambda *arguments: in_fit_thread(lambda: fit(*arguments)))
     outcome = process_block(task, in_turn)
     return replace(outcome, fit_seconds=fit_seconds, peak_bytes=peak_bytes())
 

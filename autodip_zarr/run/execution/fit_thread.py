@@ -11,7 +11,7 @@ Answer = TypeVar("Answer")
 
 
 @functools.cache
-def _lane() -> Executor:
+def _fit_thread() -> Executor:
     """Return the thread of this process; a daemon, so that a long fit never holds up the end of a worker."""
     from distributed.threadpoolexecutor import ThreadPoolExecutor  # noqa: PLC0415 - only workers come here
 
@@ -19,10 +19,10 @@ def _lane() -> Executor:
     return executor
 
 
-def in_lane(call: Callable[[], Answer]) -> Answer:
+def in_fit_thread(call: Callable[[], Answer]) -> Answer:
     """Make a call when all earlier ones of this process are done, and wait for its answer.
 
     The device is thus used by one fit at a time, and always from the same thread, on which what a
     processor or card keeps by thread (thread teams, streams, graphs) stays warm.
     """
-    return _lane().submit(call).result()
+    return _fit_thread().submit(call).result()

@@ -12,7 +12,7 @@ Cost = Callable[[DipConfig], float]
 """Relative cost of one plane; 1.0 is a 512x512 plane with the original prior."""
 
 
-def affordable(match: Match, table: Table, cost: Cost, limit: float) -> Match | str:
+def within_budget(match: Match, table: Table, cost: Cost, limit: float) -> Match | str:
     """Return a match whose configuration is not dearer than a limit, or why there is none.
 
     Where the match itself is dearer, the other metrics of the table are asked for their configuration of the

@@ -14,7 +14,7 @@ from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.sources.overrides import Reading, image_path
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices, is_chosen_place
-from autodip_zarr.run.sources.survey import Tour
+from autodip_zarr.run.sources.survey import Survey
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Inspector:
         self._planner = Planner.prepare(self._choices)
         self._headers = [source for source in sources if source.lower().endswith(".xml")]
         stores = [source for source in sources if source not in self._headers]
-        self._tour = Tour(stores, self._choices, self._planner.knowledge)
+        self._tour = Survey(stores, self._choices, self._planner.knowledge)
 
     def __iter__(self) -> Iterator[InspectedImage | Skipped]:
         for source in self._headers:

@@ -13,10 +13,10 @@ from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.plan_list import PlannedImages
 from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.planning.totals import Count
-from autodip_zarr.run.results.orphans import gone_sources
+from autodip_zarr.run.results.orphans import orphaned_results
 from autodip_zarr.run.results.reuse import decide
-from autodip_zarr.run.sources.prefetch import ahead
-from autodip_zarr.run.sources.survey import Tour
+from autodip_zarr.run.sources.prefetch import prefetch
+from autodip_zarr.run.sources.survey import Survey
 from autodip_zarr.stores import absolute, is_empty, kept_attributes, read_attributes
 
 
@@ -54,7 +54,7 @@ class Planning:
         self._sources = sources
         self._choices = choices
         self._planner = Planner.prepare(choices, device, method)
-        self._tour = Tour(sources, choices, self._planner.knowledge)
+        self._tour = Survey(sources, choices, self._planner.knowledge)
         self._count = Count()
         self._targets: set[str] = set()
         self._gone: list[str] = []
@@ -76,12 +76,12 @@ class Planning:
                         yield Skipped(source, channel.reason, channel.metadata.index)
         yield from self._tour.nothing_left(self._sources)
         if output is not None and not is_fresh:
-            self._gone += gone_sources(output, self._targets)
+            self._gone += orphaned_results(output, self._targets)
 
     def _decided(self, planned: Iterator[ImagePlan | Skipped]) -> Iterator[ImagePlan | Skipped]:
         """Look at the results that are there, some images ahead, and decide what to do about each."""
         repair = self._choices.repair
-        for item, existing in ahead(lambda one: _existing(one, repair=repair), planned):
+        for item, existing in prefetch(lambda one: _existing(one, repair=repair), planned):
             if isinstance(item, Skipped) or item.target is None:
                 yield item
             elif isinstance(existing, AutodipError):

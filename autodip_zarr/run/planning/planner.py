@@ -25,13 +25,13 @@ from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.run.blocks import block_shape, chain_shape, chains
 from autodip_zarr.run.choices import Choices, MethodChoices
 from autodip_zarr.run.method import PRIOR, Method
-from autodip_zarr.run.planning.budget import affordable
+from autodip_zarr.run.planning.budget import within_budget
 from autodip_zarr.run.planning.targets import check_apart, check_output, target_spec, target_uri
 from autodip_zarr.run.results.recorded_recipe import Recorded, check_alone, read_recorded
 from autodip_zarr.run.scheduling.machine import check_arithmetic, resolve_device, resolve_precision
 from autodip_zarr.run.sources.overrides import Knowledge, Reading
 from autodip_zarr.run.sources.selection import check_selection, choose_channels, choose_indices
-from autodip_zarr.run.sources.survey import Tour
+from autodip_zarr.run.sources.survey import Survey
 
 _SETTLED = {"preset", "precision", "sequence"}
 _NOT_CHOSEN = "not among the chosen channels"
@@ -122,7 +122,7 @@ class Planner:
             reason = f"matched only at tier {match.tier}, {required} is required"
         limit = self.choices.max_cost
         if reason is None and limit is not None:
-            kept = affordable(match, self.table, lambda config: self._estimate(config, size).cost, limit)
+            kept = within_budget(match, self.table, lambda config: self._estimate(config, size).cost, limit)
             if isinstance(kept, str):
                 reason = kept
             else:
@@ -226,13 +226,13 @@ class Planner:
         )
         return block_shape(header, seconds)
 
-    def plan(self, tour: Tour) -> Iterator[ImagePlan | Skipped]:
-        """Yield what is to be done with each image of a tour that lies within the selection."""
+    def plan(self, survey: Survey) -> Iterator[ImagePlan | Skipped]:
+        """Yield what is to be done with each image of a survey that lies within the selection."""
         taken: dict[str, str] = {}
-        for item in tour:
+        for item in survey:
             planned = self._plan_reading(item) if isinstance(item, Reading) else item
             if planned is None:
-                tour.leave_out()
+                survey.leave_out()
                 continue
             if isinstance(planned, ImagePlan) and planned.target is not None:
                 source = planned.header.ref.source

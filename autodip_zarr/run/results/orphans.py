@@ -7,11 +7,11 @@ from collections.abc import Container, Iterator
 from autodip_zarr.domain import ImageRef, Skipped
 from autodip_zarr.errors import AutodipError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.run.sources.prefetch import ahead
+from autodip_zarr.run.sources.prefetch import prefetch
 from autodip_zarr.stores import is_there, read_attributes, walk_results
 
 
-def gone_sources(output: str, targets: Container[str]) -> Iterator[str]:
+def orphaned_results(output: str, targets: Container[str]) -> Iterator[str]:
     """Yield a warning for each result below a folder whose recorded source is no longer there.
 
     Parameters
@@ -22,7 +22,7 @@ def gone_sources(output: str, targets: Container[str]) -> Iterator[str]:
         Results whose sources are known to be there, as `walk_results` names them; they are not looked at.
     """
     others = (item for item in walk_results([output]) if _is_other(item, targets))
-    for _, warning in ahead(_warning, others):
+    for _, warning in prefetch(_warning, others):
         if warning is not None:
             yield warning
 

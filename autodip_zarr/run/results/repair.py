@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.run.results.integrity import is_whole
-from autodip_zarr.run.sources.prefetch import ahead, side_by_side
+from autodip_zarr.run.sources.prefetch import prefetch, side_by_side
 from autodip_zarr.stores import (
     Damage,
     are_levels_right,
@@ -73,7 +73,7 @@ def repair(spec: TargetSpec, done: Iterable[Block]) -> Repair:
     """
     if not spec.checksums:
         restored_documents = renew_missing(spec)
-        looks = ahead(lambda block: is_whole(spec, block), done)
+        looks = prefetch(lambda block: is_whole(spec, block), done)
         blocks = tuple(block for block, whole in looks if not whole)
         are_levels_whole = not blocks and are_levels_right(spec)
         if not are_levels_whole:
@@ -93,7 +93,7 @@ def repair(spec: TargetSpec, done: Iterable[Block]) -> Repair:
     keys, left = _restored(spec.uri, checked.damages)
     restored += keys
     blocks_left: list[Block] = []
-    for block, damages in ahead(lambda one: check_block(spec.uri, one), checked.blocks):
+    for block, damages in prefetch(lambda one: check_block(spec.uri, one), checked.blocks):
         keys, of_block = _restored(spec.uri, damages)
         restored += keys
         if of_block:

@@ -17,7 +17,7 @@ from autodip_zarr.domain import Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.results.ledger import failed_planes
-from autodip_zarr.run.sources.prefetch import ahead
+from autodip_zarr.run.sources.prefetch import prefetch
 from autodip_zarr.stores import (
     RECORD_FIELDS,
     STATUS_DENOISED,
@@ -138,7 +138,7 @@ def review_target(target: str) -> Iterator[ReviewedImage | Skipped]:
     target : str
         Image group, store or folder.
     """
-    for _, reviewed in ahead(_review, walk_results([target])):
+    for _, reviewed in prefetch(_review, walk_results([target])):
         yield reviewed
 
 

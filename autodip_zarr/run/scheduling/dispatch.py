@@ -65,7 +65,7 @@ class Offer:
 
 
 @dataclass
-class Seat:
+class WorkerState:
     """A worker, as far as work is handed to it."""
 
     slots: int
@@ -110,7 +110,7 @@ class Dispatcher:
     """
 
     def __init__(self, calls: Iterator[Call], time_limit_s: float | None = None) -> None:
-        self.seats: dict[str, Seat] = {}
+        self.workers: dict[str, WorkerState] = {}
         self._calls: Iterator[Call] | None = calls
         self._time_limit_s = time_limit_s
         self._urgent: deque[Call] = deque()
@@ -125,9 +125,9 @@ class Dispatcher:
     def is_done(self) -> bool:
         """Whether no call is left, neither waiting nor with a worker."""
         waits = self._urgent or self._suspects or self._waiting or self._calls is not None
-        return not waits and not any(seat.calls for seat in self.seats.values())
+        return not waits and not any(worker.calls for worker in self.workers.values())
 
-    def seat(self, offers: Mapping[str, Offer], now_s: float) -> list[Call]:
+    def update(self, offers: Mapping[str, Offer], now_s: float) -> list[Call]:
         """Take over which workers there are; return the calls of those that are gone.
 
         Parameters
@@ -137,25 +137,27 @@ class Dispatcher:
         now_s : float
             Time.
         """
-        gone = [address for address in self.seats if address not in offers]
-        lost = [call for address in gone for call in self.seats.pop(address).calls]
+        gone = [address for address in self.workers if address not in offers]
+        lost = [call for address in gone for call in self.workers.pop(address).calls]
         passed_s = 0.0 if self._looked_s is None else min(now_s - self._looked_s, _LONGEST_LOOK_S)
         self._looked_s = now_s
         self.alone_s = 0.0 if offers else self.alone_s + passed_s
         for address, offer in offers.items():
-            seat = self.seats.get(address)
-            if seat is None:
+            worker = self.workers.get(address)
+            if worker is None:
                 slots = max(1, min(offer.threads, CALLS_PER_WORKER))
-                self.seats[address] = Seat(slots, offer.memory_bytes, heard_s=now_s, activity=offer.activity)
-            elif seat.activity != offer.activity:
-                seat.activity, seat.silent_s = offer.activity, 0.0
+                self.workers[address] = WorkerState(
+                    slots, offer.memory_bytes, heard_s=now_s, activity=offer.activity
+                )
+            elif worker.activity != offer.activity:
+                worker.activity, worker.silent_s = offer.activity, 0.0
             else:
-                seat.silent_s += passed_s
+                worker.silent_s += passed_s
         return lost
 
     def look_ahead(self) -> bool:
         """Take one more call from those that are left, if there is room; return whether one was taken."""
-        room = _LOOK_AHEAD * max(1, len(self.seats))
+        room = _LOOK_AHEAD * max(1, len(self.workers))
         if self._calls is None or len(self._waiting) >= room:
             return False
         call = next(self._calls, None)
@@ -171,35 +173,35 @@ class Dispatcher:
 
     def next(self, now_s: float) -> tuple[str, Call] | None:
         """Return a worker and the call to hand to it, or ``None`` where nothing can be handed out now."""
-        free = [address for address, seat in self.seats.items() if len(seat.calls) < self._room(seat)]
-        for address in sorted(free, key=lambda one: len(self.seats[one].calls)):
-            seat = self.seats[address]
-            call = self._choose(seat)
+        free = [address for address, worker in self.workers.items() if len(worker.calls) < self._room(worker)]
+        for address in sorted(free, key=lambda one: len(self.workers[one].calls)):
+            worker = self.workers[address]
+            call = self._choose(worker)
             if call is None:
                 continue
-            if not seat.calls:
-                seat.heard_s, seat.silent_s = now_s, 0.0
-            seat.calls.append(call)
+            if not worker.calls:
+                worker.heard_s, worker.silent_s = now_s, 0.0
+            worker.calls.append(call)
             if call.alike is not None:
-                seat.last = call.alike
+                worker.last = call.alike
             return address, call
         return None
 
-    def _room(self, seat: Seat) -> int:
+    def _room(self, worker: WorkerState) -> int:
         """Return how many calls a worker may have now; a suspect is alone, and waits for an empty worker."""
-        return 1 if self._suspects or any(call.losses for call in seat.calls) else seat.slots
+        return 1 if self._suspects or any(call.losses for call in worker.calls) else worker.slots
 
-    def _choose(self, seat: Seat) -> Call | None:
+    def _choose(self, worker: WorkerState) -> Call | None:
         if self._suspects:
             return self._suspects.popleft()
         if self._urgent:
-            has_room = not seat.calls or seat.has_memory_for(self._urgent[0])
+            has_room = not worker.calls or worker.has_memory_for(self._urgent[0])
             return self._urgent.popleft() if has_room else None
         if not self._waiting:
             return None
-        index = self._suiting(seat.last)
+        index = self._suiting(worker.last)
         call = self._waiting[index]
-        if seat.calls and not (self._may_wait(call) and seat.has_memory_for(call)):
+        if worker.calls and not (self._may_wait(call) and worker.has_memory_for(call)):
             return None
         self._passed_over = self._passed_over + 1 if index else 0
         del self._waiting[index]
@@ -209,7 +211,7 @@ class Dispatcher:
         """Return the index of the oldest call that is alike to the last, else of one that no worker is at."""
         if last is None or self._passed_over >= _PATIENCE:
             return 0
-        taken = {seat.last for seat in self.seats.values()}
+        taken = {worker.last for worker in self.workers.values()}
         alike = [call.alike for call in self._waiting]
         if last in alike:
             return alike.index(last)
@@ -217,15 +219,15 @@ class Dispatcher:
 
     def _may_wait(self, call: Call) -> bool:
         """Whether a call may go to a worker that has one already; near the end it waits for a free one."""
-        is_tail = self._calls is None and len(self._waiting) <= len(self.seats)
+        is_tail = self._calls is None and len(self._waiting) <= len(self.workers)
         return not is_tail and call.seconds < _READ_AHEAD_BELOW_S
 
     def answered(self, address: str, call: Call, now_s: float) -> None:
         """Note that a worker is done with a call."""
-        seat = self.seats.get(address)
-        if seat is not None and call in seat.calls:
-            seat.calls.remove(call)
-            seat.heard_s, seat.silent_s = now_s, 0.0
+        worker = self.workers.get(address)
+        if worker is not None and call in worker.calls:
+            worker.calls.remove(call)
+            worker.heard_s, worker.silent_s = now_s, 0.0
 
     def lose(self, call: Call) -> bool:
         """Have a call tried again whose worker died or hung; ``False`` where it was tried often enough."""
@@ -237,9 +239,13 @@ class Dispatcher:
     def hung(self, now_s: float) -> dict[str, str]:
         """Return the workers that have hung, by address, each with what shows it, in words."""
         found = {}
-        for address, seat in self.seats.items():
-            if seat.calls and self._time_limit_s is not None and now_s - seat.heard_s > self._time_limit_s:
+        for address, worker in self.workers.items():
+            if (
+                worker.calls
+                and self._time_limit_s is not None
+                and now_s - worker.heard_s > self._time_limit_s
+            ):
                 found[address] = f"no answer for {self._time_limit_s:.0f} s"
-            elif seat.calls and seat.silent_s > SILENCE_S:
+            elif worker.calls and worker.silent_s > SILENCE_S:
                 found[address] = f"no step made for {SILENCE_S:.0f} s"
         return found

@@ -165,7 +165,7 @@ class _Drive:
         workers = suitable(known_workers(self.client), self.terms.device)
         offers = {address: offer for address, offer in workers.items() if address not in self.avoided}
         lost: dict[str, list[Call]] = {}
-        for call in self.dispatcher.seat(offers, now):
+        for call in self.dispatcher.update(offers, now):
             lost.setdefault(self._forget(call), []).append(call)
         for address, calls in lost.items():
             self._lose(calls, WorkerError(f"worker {address}", _GONE))
@@ -191,7 +191,7 @@ class _Drive:
     def _give_up_on(self, address: str, how: str) -> None:
         """Replace a worker that does not answer, if it is ours to replace; else hand it nothing any more."""
         self.avoided.add(address)
-        calls = self.dispatcher.seats.pop(address).calls
+        calls = self.dispatcher.workers.pop(address).calls
         if self.client.cluster is not None:
             with suppress(KeyError):  # Dask's, where the worker went by itself meanwhile
                 self.client.restart_workers([address], timeout=_RESTART_WITHIN_S, raise_for_error=False)

@@ -22,7 +22,7 @@ def drive_here(calls: Iterator[Call], done: Callable[[Call, Any], Iterable[Call]
         calls, which are made before the next of ``calls``.
     """
     dispatcher = Dispatcher(calls)
-    dispatcher.seat({_HERE: Offer(threads=1)}, 0.0)
+    dispatcher.update({_HERE: Offer(threads=1)}, 0.0)
     while not dispatcher.is_done:
         placed = dispatcher.next(0.0)
         if placed is None:

@@ -16,7 +16,7 @@ THREADS: Final = 16
 _AHEAD: Final = 2 * THREADS
 
 
-def ahead(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[tuple[Item, Answer]]:
+def prefetch(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[tuple[Item, Answer]]:
     """Yield each item with what the function makes of it, in the order of the items.
 
     At most 32 items are taken ahead of the one that is yielded. The first is called alone, then two, four,
@@ -29,7 +29,7 @@ def ahead(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator
     items : iterable
         Taken one by one, on the thread of the caller.
     """
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="ahead")
+    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="prefetch")
     waiting: deque[tuple[Item, Future[Answer]]] = deque()
     room = 1
     try:
@@ -47,6 +47,6 @@ def ahead(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator
 
 
 def side_by_side(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[Answer]:
-    """Yield what a function makes of each item, as ``map`` does; see `ahead`."""
-    for _, answer in ahead(function, items):
+    """Yield what a function makes of each item, as ``map`` does; see `prefetch`."""
+    for _, answer in prefetch(function, items):
         yield answer

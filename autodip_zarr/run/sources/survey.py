@@ -9,12 +9,12 @@ from autodip_zarr.domain import FieldOfPlate, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError
 from autodip_zarr.run.choices import SelectionChoices
 from autodip_zarr.run.sources.overrides import Knowledge, Reading
-from autodip_zarr.run.sources.prefetch import ahead
+from autodip_zarr.run.sources.prefetch import prefetch
 from autodip_zarr.run.sources.selection import is_chosen_place
 from autodip_zarr.stores import read_header, walk
 
 
-class Tour:
+class Survey:
     """Yields what is known of each image, and what cannot be read; counts what lies outside the selection.
 
     Headers are read some images ahead and side by side, so that a slow store is not waited for again and
@@ -41,7 +41,7 @@ class Tour:
         self._outside = 0
 
     def __iter__(self) -> Iterator[Reading | Skipped]:
-        for ref, header in ahead(_read, self._chosen_refs()):
+        for ref, header in prefetch(_read, self._chosen_refs()):
             if isinstance(header, Skipped):
                 yield header
                 continue
@@ -78,7 +78,7 @@ class Tour:
         self._outside += 1
 
     def nothing_left(self, sources: Sequence[str]) -> tuple[Skipped, ...]:
-        """Return the record of sources without any image in the selection, once the tour is over."""
+        """Return the record of sources without any image in the selection, once the survey is over."""
         if self._inside or not self._outside:
             return ()
         options = ("wells", "fields", "channels", "t", "z")
@@ -88,7 +88,7 @@ class Tour:
         return (Skipped(", ".join(sources), reason, is_error=True),)
 
     def warnings(self) -> tuple[str, ...]:
-        """Return what a person should look at, once the tour is over."""
+        """Return what a person should look at, once the survey is over."""
         return self._knowledge.unused(frozenset(self._lines))
 
 

@@ -16,7 +16,7 @@ from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.sources.crops import parse_crop
 from autodip_zarr.run.sources.overrides import Reading
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices
-from autodip_zarr.run.sources.survey import Tour
+from autodip_zarr.run.sources.survey import Survey
 from autodip_zarr.stores import read_planes
 
 
@@ -74,8 +74,8 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     from autodip_zarr.dip.planes.denoise import denoise_plane  # noqa: PLC0415 - torch, not for planning
 
     planner = Planner.prepare(choices, device)
-    tour = Tour([source], choices, planner.knowledge)
-    reading = next((item for item in (*_first(tour), *tour.nothing_left([source]))), None)
+    survey = Survey([source], choices, planner.knowledge)
+    reading = next((item for item in (*_first(survey), *survey.nothing_left([source]))), None)
     if reading is None or isinstance(reading, Skipped):
         found = reading.reason if reading else "holds no image"
         raise SourceError(source, found, "an OME-Zarr or OME-TIFF image")
@@ -96,9 +96,9 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     return Preview(noisy, result.plane, channel, match, result.seconds, planes)
 
 
-def _first(tour: Tour) -> list[Reading | Skipped]:
-    """Return what a tour finds first, if anything."""
-    return list(islice(tour, 1))
+def _first(survey: Survey) -> list[Reading | Skipped]:
+    """Return what a survey finds first, if anything."""
+    return list(islice(survey, 1))
 
 
 def _position(header: Header, where: PlaneChoice) -> tuple[int, int]:

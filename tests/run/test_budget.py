@@ -11,7 +11,7 @@ from autodip_zarr.calibration import MatchOptions, find_match, load_table
 from autodip_zarr.cli import main
 from autodip_zarr.dip.estimate import relative_cost
 from autodip_zarr.domain import ChannelMetadata, Match
-from autodip_zarr.run.planning.budget import affordable
+from autodip_zarr.run.planning.budget import within_budget
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import make_sample
@@ -26,14 +26,14 @@ def match(microscope: str, specimen: str | None) -> Match:
 
 def test_what_is_within_the_limit_stays() -> None:
     cheap = match("widefield", "nucleus")
-    assert affordable(cheap, TABLE, relative_cost, relative_cost(cheap.config)) is cheap
+    assert within_budget(cheap, TABLE, relative_cost, relative_cost(cheap.config)) is cheap
 
 
 def test_the_dearest_configuration_of_the_same_group_within_the_limit_is_taken() -> None:
     dear = match("twophoton", "nucleus")
     assert relative_cost(dear.config) > 10
     for limit in (1.0, 0.1):
-        kept = affordable(dear, TABLE, relative_cost, limit)
+        kept = within_budget(dear, TABLE, relative_cost, limit)
         assert isinstance(kept, Match)
         assert kept.group == dear.group
         assert kept.metric != dear.metric
@@ -50,7 +50,7 @@ def test_the_dearest_configuration_of_the_same_group_within_the_limit_is_taken()
 
 
 def test_where_nothing_is_cheap_enough_the_reason_says_what_the_cheapest_costs() -> None:
-    reason = affordable(match("twophoton", "nucleus"), TABLE, relative_cost, 0.001)
+    reason = within_budget(match("twophoton", "nucleus"), TABLE, relative_cost, 0.001)
     assert isinstance(reason, str)
     assert reason.startswith(
         "every configuration of its group is dearer than --max-cost 0.001; a plane costs "

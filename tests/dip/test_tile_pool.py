@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from autodip_zarr.dip.fitting import graphs
-from autodip_zarr.dip.fitting import tile_pool as side_by_side
+from autodip_zarr.dip.fitting import graphs, tile_pool
 from autodip_zarr.dip.fitting.fit import Fit, Prior, Tile, fit_tile, prepare
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles, is_out_of_memory, room_for
 from autodip_zarr.dip.presets import preset_recipe
@@ -59,20 +58,20 @@ def test_a_used_prior_that_becomes_fresh_gives_the_bits_of_a_new_one() -> None:
     new = prepare(as_transferred(CONFIG, RECIPE), shape, 2, "cpu")
     assert used.noise is not None
     used.noise.make_room()  # as a captured prior has it, for longer fits
-    used.aim(target.flip(0), target > 0.5)
+    used.set_target(target.flip(0), target > 0.5)
     for step in range(3):
-        error = used.look()
+        error = used.backward()
         if step == 0:
             used.check(error.item())
-        used.advance()
-    used.become(prepare(as_transferred(CONFIG, RECIPE), shape, 2, "cpu"))
+        used.step()
+    used.restart_as(prepare(as_transferred(CONFIG, RECIPE), shape, 2, "cpu"))
     assert used.fit == as_transferred(CONFIG, RECIPE)
     assert (used.weight, used.kept, used.collapses) == (0.0, [], 0)
     for prior in (used, new):
-        prior.aim(target, None)
+        prior.set_target(target, None)
         for _ in range(5):
-            prior.look()
-            prior.advance()
+            prior.backward()
+            prior.step()
     assert used.average is not None
     assert new.average is not None
     assert used.weight == new.weight
@@ -175,7 +174,7 @@ def test_graphs_are_kept_between_calls(monkeypatch: pytest.MonkeyPatch) -> None:
         captured.append(graphs.capture(prior))
         return captured[-1]
 
-    monkeypatch.setattr(side_by_side, "capture", capture_and_count)
+    monkeypatch.setattr(tile_pool, "capture", capture_and_count)
     config = replace(CONFIG, depth=3)  # of a kind that no other test uses
     for iterations in (3, 4, 5):
         fit_tiles(jobs(4), as_transferred(replace(config, iterations=iterations), RECIPE), "cuda", 2)
