@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.filesystems import is_unanswered
-from autodip_zarr.stores.access.place import refuse_link
+from autodip_zarr.stores.access.links import refuse_link
+from autodip_zarr.stores.access.server_errors import is_unanswered
 from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
 from autodip_zarr.stores.read import read_header, read_planes
+from autodip_zarr.stores.result.blocks import read_block, write_block, write_uncertainty
 from autodip_zarr.stores.result.collection import (
     PlateLayout,
     read_plate,
     write_bf2raw_layout,
     write_plate_layout,
 )
+from autodip_zarr.stores.result.create import create_target
+from autodip_zarr.stores.result.failures import Failure, read_failures, write_failures
 from autodip_zarr.stores.result.integrity import (
     Damage,
     check_block,
@@ -21,21 +24,25 @@ from autodip_zarr.stores.result.integrity import (
     container_of,
     has_checksums,
     kept_attributes,
-    renew_layout,
-    restore,
 )
+from autodip_zarr.stores.result.ownership import (
+    delete_target,
+    holds_more_than_lock,
+    own_attributes,
+    read_attributes,
+    remove_partial,
+    replace_attributes,
+    target_exists,
+)
+from autodip_zarr.stores.result.pixel_types import converted
 from autodip_zarr.stores.result.pyramid import are_levels_right, finish_target
 from autodip_zarr.stores.result.record import (
     RECORD_FIELDS,
     STATUS_COPIED,
     STATUS_DENOISED,
     STATUS_FAILED,
-    Failure,
-    read_attributes,
-    read_failures,
     read_record,
     read_rows,
-    write_failures,
     write_record,
 )
 from autodip_zarr.stores.result.registration import (
@@ -44,21 +51,7 @@ from autodip_zarr.stores.result.registration import (
     remove_target,
     renew_registration,
 )
-from autodip_zarr.stores.result.write import (
-    converted,
-    create_target,
-    delete_target,
-    holds_more_than_lock,
-    own_attributes,
-    read_block,
-    remove_partial,
-    renew_lower_levels,
-    renew_missing,
-    replace_attributes,
-    target_exists,
-    write_block,
-    write_uncertainty,
-)
+from autodip_zarr.stores.result.repair import renew_layout, renew_lower_levels, renew_missing, restore
 from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.zarr.enclosing import enclosing_store, lies_in
 from autodip_zarr.stores.zarr.files import (

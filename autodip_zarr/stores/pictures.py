@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
 from autodip_zarr.errors import PixelError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
-from autodip_zarr.stores.access.place import LocalPlace, open_place, target_errors
+from autodip_zarr.stores.access.errors import target_errors
+from autodip_zarr.stores.access.local_place import LocalPlace
+from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.tiff.files import is_tiff_name, open_tiff
 from autodip_zarr.stores.tiff.ome_xml import parse_ome
 

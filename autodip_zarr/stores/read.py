@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Fingerprint, Header, ImageRef
 from autodip_zarr.errors import PixelError, SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.filesystems import is_unanswered
 from autodip_zarr.stores.access.messages import words
 from autodip_zarr.stores.access.place import open_place
+from autodip_zarr.stores.access.server_errors import is_unanswered
 from autodip_zarr.stores.pictures import read_image, read_picture_header
 from autodip_zarr.stores.tiff.files import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
 from autodip_zarr.stores.tiff.header import read_tiff_header

@@ -15,13 +15,8 @@ from click.testing import CliRunner
 from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError, PixelError, SourceError, TargetError
 from autodip_zarr.stores import is_unanswered, read_file, read_header, read_planes, walk, write_file
-from autodip_zarr.stores.access.filesystems import (
-    ATTEMPTS_VARIABLE,
-    REFUSED_VARIABLE,
-    TIMEOUT_VARIABLE,
-    Patience,
-    ask,
-)
+from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, Patience, ask
+from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..run.results import Run, planes, statuses

@@ -36,8 +36,8 @@ from autodip_zarr.stores import (
     write_block,
     write_record,
 )
+from autodip_zarr.stores.result.pixel_types import converted
 from autodip_zarr.stores.result.validate import model_problems
-from autodip_zarr.stores.result.write import converted
 
 from .builders import TYPES, ZarrFormat, blocks, images, pixels, rows, tree, write_image
 

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.domain import TargetSpec
-from autodip_zarr.stores.access.place import Place, open_place, target_errors
+from autodip_zarr.stores.access.errors import target_errors
+from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
-from autodip_zarr.stores.result.record import RECORD_FIELDS, forget_failures, read_record
-from autodip_zarr.stores.result.write import omero, replace_region, result_node
+from autodip_zarr.stores.result.blocks import replace_region
+from autodip_zarr.stores.result.failures import forget_failures
+from autodip_zarr.stores.result.ome_attributes import omero
+from autodip_zarr.stores.result.ownership import result_node
+from autodip_zarr.stores.result.record import RECORD_FIELDS, read_record
 from autodip_zarr.stores.zarr.checksums import (
     OBJECTS_IN_A_PART,
     RESULT,

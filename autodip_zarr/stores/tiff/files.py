@@ -12,9 +12,10 @@ from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import open_regular
+from autodip_zarr.stores.access.errors import METADATA_LIMIT
 from autodip_zarr.stores.access.filesystems import open_remote_file
 from autodip_zarr.stores.access.messages import words
-from autodip_zarr.stores.access.place import METADATA_LIMIT, Place, open_place
+from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import is_remote, local_path, split_uri
 from autodip_zarr.stores.tiff.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
 from autodip_zarr.stores.zarr.texts import read_text

@@ -13,12 +13,11 @@ from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.tiff.files import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
 from autodip_zarr.stores.tiff.ome_xml import TiffImage
+from autodip_zarr.stores.zarr.axes import AXIS_TYPES
 from autodip_zarr.stores.zarr.limits import check_sizes
 
 AXES = ("t", "c", "z", "y", "x")
 """Axes of a TIFF image, as it is presented."""
-
-_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
 
 def read_tiff_header(ref: ImageRef) -> Header:
@@ -50,7 +49,9 @@ def read_tiff_header(ref: ImageRef) -> Header:
     return Header(
         ref=ref,
         name=image.name or None,
-        axes=tuple(Axis(axis, _TYPES[axis], image.pixel_sizes.get(axis, (1.0, None))[1]) for axis in AXES),
+        axes=tuple(
+            Axis(axis, AXIS_TYPES[axis], image.pixel_sizes.get(axis, (1.0, None))[1]) for axis in AXES
+        ),
         levels=tuple(_level(image, index, shape, shapes[0]) for index, shape in enumerate(shapes)),
         dtype=dtype,
         chunk=chunk,

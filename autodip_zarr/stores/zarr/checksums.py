@@ -13,8 +13,10 @@ from typing import Any, Final
 from autodip_zarr.domain import Block
 from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
+from autodip_zarr.stores.access.errors import METADATA_LIMIT
+from autodip_zarr.stores.access.local_place import LocalPlace
 from autodip_zarr.stores.access.messages import words
-from autodip_zarr.stores.access.place import METADATA_LIMIT, LocalPlace, Place
+from autodip_zarr.stores.access.place import Place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, safe_key
 from autodip_zarr.stores.zarr.documents import dump_json
 from autodip_zarr.stores.zarr.nodes import Json, as_object, parse_json
