@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Fingerprint, Header, ImageRef
 from autodip_zarr.errors import PixelError, SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.access.server_errors import is_unanswered
 from autodip_zarr.stores.pictures import read_image, read_picture_header
@@ -77,19 +77,21 @@ def read_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
 
 
 def _zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
-    from autodip_zarr.stores.zarr.guarded_store import WholeStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.guarded_store import GuardedStore  # noqa: PLC0415 - imports zarr
 
     stack = np.empty((len(positions), header.size("y"), header.size("x")), header.dtype)
     place = open_place(header.ref.uri)
     with place.zarr_store(read_only=True) as store:
         try:
-            whole = WholeStore(store)
-            array = open_array(whole, join(header.ref.group, header.levels[0].path), header.zarr_format)
-            whole.expect(array)
+            guarded = GuardedStore(store)
+            array = open_array(guarded, join(header.ref.group, header.levels[0].path), header.zarr_format)
+            guarded.expect(array)
         except MemoryError:
             raise
         except Exception as error:  # zarr and its codecs have errors of their own
-            raise PixelError(public_uri(header.ref.source), f"cannot be opened: {words(error)}") from error
+            raise PixelError(
+                public_uri(header.ref.source), f"cannot be opened: {error_message(error)}"
+            ) from error
         start = 0
         for run in _rectangles(positions):
             count = len(run)
@@ -250,4 +252,4 @@ def _where(header: Header, c: int, t: int, z: int) -> str:
 
 
 def _unreadable(header: Header, c: int, position: tuple[int, int], error: Exception) -> PixelError:
-    return PixelError(_where(header, c, *position), f"cannot be read: {words(error)}")
+    return PixelError(_where(header, c, *position), f"cannot be read: {error_message(error)}")

@@ -11,7 +11,7 @@ from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.credentials import conceal
 from autodip_zarr.stores.access.local_place import LocalPlace
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, split_uri
 from autodip_zarr.stores.tiff.files import is_tiff_name, read_tiff_source
@@ -185,7 +185,7 @@ def _seen(place: Place, key: str, state: _Walk) -> bool:
     try:
         status = Path(path).stat()
     except OSError as error:  # it was deleted since its folder was listed
-        raise SourceError(path, f"cannot be listed: {words(error)}") from error
+        raise SourceError(path, f"cannot be listed: {error_message(error)}") from error
     identity = (status.st_dev, status.st_ino)
     known = identity in state.folders
     state.folders.add(identity)

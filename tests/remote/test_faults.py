@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError, PixelError, SourceError, TargetError
 from autodip_zarr.stores import is_unanswered, read_file, read_header, read_planes, walk, write_file
-from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, Patience, ask
+from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, RetryPolicy, with_retries
 from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE
 from autodip_zarr.stores.sample import write_sample_zarr
 
@@ -152,13 +152,13 @@ def test_small_files_are_written_and_read_in_spite_of_faults(bucket: str, s3: Pr
 def test_the_policy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ATTEMPTS_VARIABLE, "4")
     monkeypatch.setenv(TIMEOUT_VARIABLE, "8")
-    patience = Patience.from_environment()
-    waits = list(patience.waits())
-    assert (patience.attempts, patience.timeout_s, len(waits)) == (4, 8.0, 3)
+    policy = RetryPolicy.from_environment()
+    waits = list(policy.waits())
+    assert (policy.attempts, policy.timeout_s, len(waits)) == (4, 8.0, 3)
     assert all(0.75 * w <= wait <= 1.25 * w for wait, w in zip(waits, (0.2, 0.4, 0.8), strict=True))
     monkeypatch.setenv(TIMEOUT_VARIABLE, "soon")
     with pytest.raises(OptionError, match=TIMEOUT_VARIABLE):
-        Patience.from_environment()
+        RetryPolicy.from_environment()
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("x"), PermissionError("x"), ValueError("x")])
@@ -170,7 +170,7 @@ def test_what_will_not_pass_is_asked_once(error: Exception) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        ask(fail)
+        with_retries(fail)
     assert len(asked) == 1
 
 

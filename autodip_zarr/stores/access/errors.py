@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError, TargetError
 from autodip_zarr.regular_files import LARGEST
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 
 METADATA_LIMIT = LARGEST
 """Bytes above which a metadata document is refused: an honest one is far smaller."""
@@ -28,9 +28,9 @@ def target_errors(where: str) -> Iterator[None]:
     except (AutodipError, MemoryError):
         raise
     except OSError as error:
-        raise TargetError(where, f"cannot be written: {words(error)}", hint=_hint(error)) from error
+        raise TargetError(where, f"cannot be written: {error_message(error)}", hint=_hint(error)) from error
     except Exception as error:  # zarr, its codecs and remote file systems have errors of their own
-        raise TargetError(where, f"cannot be written: {words(error)}") from error
+        raise TargetError(where, f"cannot be written: {error_message(error)}") from error
 
 
 def _hint(error: OSError) -> str:
@@ -46,7 +46,7 @@ def _hint(error: OSError) -> str:
 def unreadable(where: str, error: Exception) -> SourceError:
     """Return that a place cannot be read, with what to look at first."""
     hint = "check the address, the network and the credentials in the environment"
-    return SourceError(where, f"cannot be read: {words(error)}", hint=hint)
+    return SourceError(where, f"cannot be read: {error_message(error)}", hint=hint)
 
 
 def checked_size(where: str, content: bytes, limit: int) -> bytes:

@@ -6,7 +6,7 @@ from typing import Any
 
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.retry import Patience, ask
+from autodip_zarr.stores.access.retry import RetryPolicy, with_retries
 
 
 def open_file_system(uri: str, *, asynchronous: bool = False) -> tuple[Any, str]:
@@ -64,11 +64,11 @@ def open_remote_file(uri: str, block_bytes: int, size_bytes: int | None = None) 
     """
     fs, path = open_file_system(uri)
     known = {} if size_bytes is None else {"size": size_bytes}
-    file = ask(lambda: fs.open(path, "rb", block_size=block_bytes, **known))
+    file = with_retries(lambda: fs.open(path, "rb", block_size=block_bytes, **known))
     cache = getattr(file, "cache", None)
     if cache is not None:
         fetch = cache.fetcher
-        cache.fetcher = lambda start, end: ask(lambda: fetch(start, end))
+        cache.fetcher = lambda start, end: with_retries(lambda: fetch(start, end))
     elif not file.seekable():
         hint = "download the file first, or serve it with range requests"
         raise SourceError(public_uri(uri), "is served as a whole only", "a server of byte ranges", hint)
@@ -76,15 +76,15 @@ def open_remote_file(uri: str, block_bytes: int, size_bytes: int | None = None) 
 
 
 def _options(protocol: str) -> dict[str, Any]:
-    patience = Patience.from_environment()
+    policy = RetryPolicy.from_environment()
     if protocol in ("s3", "s3a"):
         # with max_concurrency above 1, s3fs asks for the size of every object before it reads it
         return {
             "max_concurrency": 1,
             "use_listings_cache": False,
             "config_kwargs": {
-                "connect_timeout": patience.timeout_s,
-                "read_timeout": patience.timeout_s,
+                "connect_timeout": policy.timeout_s,
+                "read_timeout": policy.timeout_s,
                 "retries": {"total_max_attempts": 1, "mode": "standard"},
             },
         }
@@ -92,7 +92,7 @@ def _options(protocol: str) -> dict[str, Any]:
         from aiohttp import ClientTimeout  # noqa: PLC0415
 
         timeout = ClientTimeout(
-            total=patience.whole_s, sock_connect=patience.timeout_s, sock_read=patience.timeout_s
+            total=policy.total_timeout_s, sock_connect=policy.timeout_s, sock_read=policy.timeout_s
         )
         return {"client_kwargs": {"timeout": timeout}}
     return {}

@@ -20,7 +20,7 @@ from autodip_zarr.errors import SourceError
 from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.access.errors import METADATA_LIMIT, checked_size, target_errors
 from autodip_zarr.stores.access.links import refuse_link_on_the_way
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
@@ -63,7 +63,7 @@ class LocalPlace:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            raise SourceError(path, f"cannot be read: {words(error)}") from error
+            raise SourceError(path, f"cannot be read: {error_message(error)}") from error
         return checked_size(path, content, limit)
 
     def read_many(self, keys: Sequence[str]) -> list[bytes | None]:
@@ -77,7 +77,7 @@ class LocalPlace:
             with os.scandir(path) as found:
                 return sorted((entry.name, entry.is_dir()) for entry in found)
         except OSError as error:
-            raise SourceError(path, f"cannot be listed: {words(error)}") from error
+            raise SourceError(path, f"cannot be listed: {error_message(error)}") from error
 
     def stat(self, key: str) -> Fingerprint | None:
         """Return size and time of a key, ``None`` where there is none."""

@@ -13,7 +13,7 @@ from autodip_zarr.stores.access.credentials import conceal
 from autodip_zarr.stores.access.errors import unreadable
 from autodip_zarr.stores.access.filesystems import open_file_system, open_remote_file
 from autodip_zarr.stores.access.local_place import LocalPlace
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.remote_place import RemotePlace
 from autodip_zarr.stores.access.uris import is_remote, is_zip, local_path, split_uri
 
@@ -70,7 +70,7 @@ def _archive(path: str, stamp: Fingerprint | None) -> Any:  # noqa: ANN401
     except FileNotFoundError:
         raise
     except (OSError, BadZipFile, ValueError) as error:
-        found = f"is no zip archive: {words(error)}"
+        found = f"is no zip archive: {error_message(error)}"
         raise SourceError(public_uri(path), found, "a zipped Zarr store") from error
 
 

@@ -13,8 +13,8 @@ from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.errors import METADATA_LIMIT, checked_size, target_errors, unreadable
 from autodip_zarr.stores.access.filesystems import open_file_system
-from autodip_zarr.stores.access.retry import Patience, ask
-from autodip_zarr.stores.access.server_errors import is_empty_object, is_refused_as_missing, passing_reason
+from autodip_zarr.stores.access.retry import RetryPolicy, with_retries
+from autodip_zarr.stores.access.server_errors import is_empty_object, is_refused_as_missing, transient_cause
 from autodip_zarr.stores.access.uris import is_remote, split_uri
 
 _FEW_BYTES = 1024 * 1024
@@ -51,7 +51,9 @@ class RemotePlace:
         """Return the bytes of a key, ``None`` where there is none; errors as for a folder."""
         path = self._path(key)
         try:
-            content = ask(lambda: self.fs.cat_file(path, start=0, end=limit + 1, **self._patience()))
+            content = with_retries(
+                lambda: self.fs.cat_file(path, start=0, end=limit + 1, **self._time_limit())
+            )
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, KeyError):
             return None
         except MemoryError:
@@ -64,9 +66,9 @@ class RemotePlace:
             raise unreadable(self.where(key), error) from error
         return checked_size(self.where(key), bytes(content), limit)
 
-    def _patience(self) -> dict[str, float]:
+    def _time_limit(self) -> dict[str, float]:
         """Return how long a request may take, where the file system can break it off."""
-        return {"timeout": Patience.from_environment().whole_s} if self.fs.async_impl else {}
+        return {"timeout": RetryPolicy.from_environment().total_timeout_s} if self.fs.async_impl else {}
 
     def read_many(self, keys: Sequence[str]) -> list[bytes | None]:
         """Return the bytes of several keys, fetched side by side where the file system can."""
@@ -80,7 +82,7 @@ class RemotePlace:
             content = found.get(path)
             if isinstance(content, bytes) and len(content) <= _FEW_BYTES:
                 contents.append(content)
-            elif isinstance(content, FileNotFoundError) and passing_reason(content) is None:
+            elif isinstance(content, FileNotFoundError) and transient_cause(content) is None:
                 contents.append(None)
             else:  # a large one, or another error, whose meaning is told apart in one place
                 contents.append(self.read(key))
@@ -94,7 +96,7 @@ class RemotePlace:
         path = self._path(key)
         try:
             self.fs.invalidate_cache()
-            found = ask(lambda: self.fs.ls(path, detail=True))
+            found = with_retries(lambda: self.fs.ls(path, detail=True))
         except FileNotFoundError:
             return []
         except Exception as error:  # see read
@@ -113,7 +115,7 @@ class RemotePlace:
         path = self._path(key)
         try:
             self.fs.invalidate_cache()
-            info = ask(lambda: _info(self.fs, path))
+            info = with_retries(lambda: _info(self.fs, path))
         except (FileNotFoundError, NotADirectoryError, KeyError, ValueError):
             return None
         except Exception as error:  # see read
@@ -133,7 +135,7 @@ class RemotePlace:
         """Replace a key; object stores do so in one step."""
         path = self._path(key)
         with target_errors(self.where(key)):
-            ask(lambda: self.fs.pipe_file(path, content))
+            with_retries(lambda: self.fs.pipe_file(path, content))
 
     def create(self, key: str, content: bytes) -> bool:
         """Write a key only if there is none, and say whether it was written.
@@ -145,7 +147,7 @@ class RemotePlace:
             return False
         path = self._path(key)
         with target_errors(self.where(key)), suppress(FileExistsError):
-            ask(lambda: self.fs.pipe_file(path, content, mode="create"))
+            with_retries(lambda: self.fs.pipe_file(path, content, mode="create"))
         return self.read(key) == content  # also where an attempt whose answer was lost has written it
 
     def delete(self, key: str) -> None:
@@ -153,7 +155,7 @@ class RemotePlace:
         path = self._path(key)
         with target_errors(self.where(key)):
             try:
-                ask(lambda: self.fs.rm_file(path))
+                with_retries(lambda: self.fs.rm_file(path))
             except FileNotFoundError:
                 return
 
@@ -163,7 +165,7 @@ class RemotePlace:
         with target_errors(self.where(key)):
             try:
                 self.fs.invalidate_cache()
-                ask(lambda: self.fs.rm(path, recursive=True))
+                with_retries(lambda: self.fs.rm(path, recursive=True))
             except FileNotFoundError:
                 return
 
@@ -188,14 +190,14 @@ class RemotePlace:
         from zarr.storage import FsspecStore  # noqa: PLC0415
 
         from autodip_zarr.stores.access.local_stores import ArchiveStore  # noqa: PLC0415 - imports zarr
-        from autodip_zarr.stores.access.retrying_store import PatientStore  # noqa: PLC0415 - imports zarr
+        from autodip_zarr.stores.access.retrying_store import RetryingStore  # noqa: PLC0415 - imports zarr
 
         if not self.is_archive:
             fs, root = open_file_system(self.uri, asynchronous=True)
-            yield PatientStore(FsspecStore(fs, read_only=read_only, path=root), replaces=replaces)
+            yield RetryingStore(FsspecStore(fs, read_only=read_only, path=root), replaces=replaces)
         elif is_remote(self.uri):
             fs = AsyncFileSystemWrapper(self.fs, asynchronous=True)
-            yield PatientStore(FsspecStore(fs, read_only=read_only, path=""))
+            yield RetryingStore(FsspecStore(fs, read_only=read_only, path=""))
         else:
             archive = ArchiveStore(self.uri, mode="r", read_only=True)
             try:

@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.errors import OptionError
-from autodip_zarr.stores.access.messages import words
-from autodip_zarr.stores.access.server_errors import NoAnswerError, passing_reason
+from autodip_zarr.stores.access.messages import error_message
+from autodip_zarr.stores.access.server_errors import NoAnswerError, transient_cause
 
 Answer = TypeVar("Answer")
 
@@ -25,7 +25,7 @@ TIMEOUT_VARIABLE = "AUTODIP_REQUEST_TIMEOUT"
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long a server is waited for, and how often it is asked."""
 
     attempts: int = 5
@@ -34,7 +34,7 @@ class Patience:
     """Seconds without a byte after which an attempt is broken off."""
 
     @classmethod
-    def from_environment(cls) -> Patience:
+    def from_environment(cls) -> RetryPolicy:
         """Return the policy, with attempts and time-out as the environment says.
 
         Raises
@@ -46,7 +46,7 @@ class Patience:
         return cls(attempts=max(int(attempts), 1), timeout_s=_number(TIMEOUT_VARIABLE, cls.timeout_s))
 
     @property
-    def whole_s(self) -> float:
+    def total_timeout_s(self) -> float:
         """Seconds after which an attempt is broken off even if bytes still trickle in: 15 time-outs."""
         return 15 * self.timeout_s
 
@@ -73,8 +73,8 @@ def _number(variable: str, default: float) -> float:
     return number
 
 
-def ask(call: Callable[[], Answer]) -> Answer:
-    """Make a request until it succeeds, fails for good, or was made often enough.
+def with_retries(call: Callable[[], Answer]) -> Answer:
+    """Make a request again until it succeeds, fails for good, or was made as often as the policy allows.
 
     Raises
     ------
@@ -83,38 +83,38 @@ def ask(call: Callable[[], Answer]) -> Answer:
     Exception
         Whatever it failed with for good.
     """
-    patience = Patience.from_environment()
-    for wait in (*patience.waits(), None):
+    policy = RetryPolicy.from_environment()
+    for wait in (*policy.waits(), None):
         ACTIVITY.goes_on()
         try:
             return call()
         except Exception as error:
-            reason = passing_reason(error)
+            reason = transient_cause(error)
             if reason is None:
                 raise
             if wait is None:
-                raise _gave_up(patience, reason) from error
+                raise _gave_up(policy, reason) from error
             time.sleep(wait)
     raise AssertionError  # the last wait is None
 
 
-async def ask_async(call: Callable[[], Awaitable[Answer]]) -> Answer:
-    """Do what `ask` does inside an event loop; an attempt also ends after ``Patience.whole_s``."""
-    patience = Patience.from_environment()
-    for wait in (*patience.waits(), None):
+async def with_retries_async(call: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Do what `with_retries` does, in an event loop; each attempt also has a total time-out."""
+    policy = RetryPolicy.from_environment()
+    for wait in (*policy.waits(), None):
         ACTIVITY.goes_on()
         try:
-            return await asyncio.wait_for(call(), patience.whole_s)
+            return await asyncio.wait_for(call(), policy.total_timeout_s)
         except Exception as error:
-            reason = passing_reason(error)
+            reason = transient_cause(error)
             if reason is None:
                 raise
             if wait is None:
-                raise _gave_up(patience, reason) from error
+                raise _gave_up(policy, reason) from error
             await asyncio.sleep(wait)
     raise AssertionError  # the last wait is None
 
 
-def _gave_up(patience: Patience, error: BaseException) -> NoAnswerError:
-    times = "once" if patience.attempts == 1 else f"{patience.attempts} times"
-    return NoAnswerError(f"asked {times}, the last answer was: {words(error)}")
+def _gave_up(policy: RetryPolicy, error: BaseException) -> NoAnswerError:
+    times = "once" if policy.attempts == 1 else f"{policy.attempts} times"
+    return NoAnswerError(f"asked {times}, the last answer was: {error_message(error)}")

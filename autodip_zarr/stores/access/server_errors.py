@@ -8,9 +8,9 @@ import os
 REFUSED_VARIABLE = "AUTODIP_REFUSED_IS_MISSING"
 """Environment variable that is ``1`` where a web server refuses (403) what does not exist."""
 
-_PASSING_STATUS = {408, 425, 429, 500, 502, 503, 504, 509}
+_TRANSIENT_STATUS = {408, 425, 429, 500, 502, 503, 504, 509}
 
-_PASSING_ERRNO = {
+_TRANSIENT_ERRNO = {
     errno.EBUSY,  # what s3fs makes of 503, "slow down" and "service unavailable"
     errno.ECONNABORTED,
     errno.ECONNREFUSED,
@@ -37,31 +37,31 @@ def is_unanswered(error: BaseException | None) -> bool:
     return error is not None
 
 
-def passing_reason(error: BaseException | None) -> BaseException | None:
+def transient_cause(error: BaseException | None) -> BaseException | None:
     """Return why a request failed, if it may succeed when it is made again, else ``None``.
 
     The causes of an error count, too: fsspec says that a file is missing when a server was too busy to tell.
     """
     while error is not None and not isinstance(error, NoAnswerError | PermissionError):
-        if _passes(error):
+        if _is_transient(error):
             return error
         error = error.__cause__
     return None
 
 
-def _passes(error: BaseException) -> bool:
+def _is_transient(error: BaseException) -> bool:
     status = getattr(error, "status", None)
     if isinstance(status, int):
-        return status in _PASSING_STATUS
+        return status in _TRANSIENT_STATUS
     response = getattr(error, "response", None)
     if isinstance(response, dict):  # botocore
-        return response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _PASSING_STATUS
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _TRANSIENT_STATUS
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & _BROKEN_OFF:
         return not names & {"ClientConnectorCertificateError", "SSLError", "ProxyConnectionError"}
     if isinstance(error, TimeoutError | ConnectionError):
         return True
-    return isinstance(error, OSError) and error.errno in _PASSING_ERRNO
+    return isinstance(error, OSError) and error.errno in _TRANSIENT_ERRNO
 
 
 def is_refused_as_missing(error: Exception) -> bool:

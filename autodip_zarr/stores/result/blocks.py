@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import PixelError, TargetError
 from autodip_zarr.stores.access.errors import target_errors
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.result.keys import UNCERTAINTY
 from autodip_zarr.stores.result.pixel_types import converted
@@ -81,7 +81,7 @@ def _write_planes(
     """Write the planes of a block into an array that is laid out like level 0."""
     import zarr  # noqa: PLC0415
 
-    from autodip_zarr.stores.zarr.guarded_store import NotingStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.guarded_store import ChecksummingStore  # noqa: PLC0415 - imports zarr
 
     names = [axis.name for axis in spec.axes]
     region = _region(spec, block)
@@ -94,13 +94,13 @@ def _write_planes(
     shape = [pixels.shape[[n for n in names if n in present].index(n)] if n in present else 1 for n in names]
     place = open_place(spec.uri)
     with target_errors(spec.uri), place.zarr_store(read_only=False, replaces=True) as store:
-        noting = NotingStore(store)
-        array = zarr.open_array(noting, path=path, mode="r+", zarr_format=spec.zarr_format)
+        checksumming = ChecksummingStore(store)
+        array = zarr.open_array(checksumming, path=path, mode="r+", zarr_format=spec.zarr_format)
         replace_region(place, array, region, pixels.reshape(shape))
         keys = list(_written(array, region))
         for key in keys:  # a block is recorded as done only once its pixels are safe
             place.sync(key)
-    return {key: noting.written.get(key) for key in keys}
+    return {key: checksumming.written.get(key) for key in keys}
 
 
 def replace_region(place: Place, array: Any, region: tuple[slice, ...], pixels: NDArray[Any]) -> None:  # noqa: ANN401
@@ -163,7 +163,7 @@ def read_block(spec: TargetSpec, block: Block) -> NDArray[Any]:
         raise
     except Exception as error:  # zarr and its codecs have errors of their own
         where = f"{place.where('')}: c={block.c} t={block.t.start} z={block.z.start}"
-        raise PixelError(where, f"cannot be read: {words(error)}") from error
+        raise PixelError(where, f"cannot be read: {error_message(error)}") from error
     present = [name for name in "tzyx" if name in names]
     others = [name for name in names if name not in present]
     pixels = np.transpose(pixels, [names.index(name) for name in [*others, *present]])

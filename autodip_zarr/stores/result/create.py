@@ -75,7 +75,7 @@ def target_documents(spec: TargetSpec, attributes: Mapping[str, object]) -> dict
 
 
 def lower_level_documents(spec: TargetSpec) -> dict[str, bytes]:
-    """Return the documents of the levels below full resolution, by key: finishing fills them anew."""
+    """Return the documents of the levels below full resolution, by key; finishing fills them."""
     documents: dict[str, bytes] = {}
     for index, level in enumerate(spec.levels[1:], 1):
         documents |= _level_documents(spec, index, level)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import SourceError, TargetError
 from autodip_zarr.stores.access.errors import target_errors
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
 from autodip_zarr.stores.result.keys import FAILURES, RECORD
@@ -134,14 +134,14 @@ def _encoded(
     """Return the chunk of the record that is a block, by its key."""
     import zarr  # noqa: PLC0415
 
-    from autodip_zarr.stores.zarr.guarded_store import HoldingStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.guarded_store import BufferingStore  # noqa: PLC0415 - imports zarr
 
     with place.zarr_store(read_only=False, replaces=True) as store:
-        holding = HoldingStore(store)
-        array = zarr.open_array(holding, path=RECORD, mode="r+", zarr_format=spec.zarr_format)
+        buffering = BufferingStore(store)
+        array = zarr.open_array(buffering, path=RECORD, mode="r+", zarr_format=spec.zarr_format)
         region = (_span(block.t), block.c, _span(block.z))
         array[region] = rows.reshape(len(block.t), len(block.z), -1).astype(np.float64)
-    return {key: content for key, content in holding.held.items() if content is not None}
+    return {key: content for key, content in buffering.buffered.items() if content is not None}
 
 
 def read_record(uri: str) -> NDArray[np.float64]:
@@ -175,7 +175,7 @@ def read_record(uri: str) -> NDArray[np.float64]:
     except (MemoryError, TargetError):
         raise
     except Exception as error:  # zarr and its codecs have errors of their own
-        raise TargetError(place.where(RECORD), f"cannot be read: {words(error)}") from error
+        raise TargetError(place.where(RECORD), f"cannot be read: {error_message(error)}") from error
 
 
 def check_record_shape(shape: Sequence[int], where: str) -> None:

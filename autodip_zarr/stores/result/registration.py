@@ -106,7 +106,7 @@ def register_nested_image(source_root: str, image_path: str, turns: Turns = null
 
 
 def renew_registration(uri: str) -> None:
-    """Write the checksums of what a result keeps of its source store anew, where they were lost.
+    """Write the checksums of what a result keeps of its source store again, where they were lost.
 
     Raises
     ------

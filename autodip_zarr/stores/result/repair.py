@@ -34,7 +34,7 @@ def restore(uri: str, damages: Sequence[Damage]) -> tuple[Damage, ...]:
 
 
 def renew_layout(spec: TargetSpec) -> None:
-    """Write the manifest of the first documents of a result anew from what is there, where it was lost.
+    """Write the manifest of a result's first documents again from what is there, where it was lost.
 
     Documents of groups and of lower levels that are lost as well are written again; of other arrays nobody
     knows any more how their pixels are stored.

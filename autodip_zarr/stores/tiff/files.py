@@ -14,7 +14,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.access.errors import METADATA_LIMIT
 from autodip_zarr.stores.access.filesystems import open_remote_file
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import is_remote, local_path, split_uri
 from autodip_zarr.stores.tiff.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
@@ -83,7 +83,7 @@ def open_tiff(uri: str, stamp: Fingerprint | None = None) -> Iterator[Any]:
     except MemoryError:
         raise
     except Exception as error:  # tifffile meets broken files with errors of every kind
-        raise SourceError(public_uri(uri), f"cannot be read as TIFF: {words(error)}") from error
+        raise SourceError(public_uri(uri), f"cannot be read as TIFF: {error_message(error)}") from error
 
 
 def member_uri(uri: str, name: str) -> str:

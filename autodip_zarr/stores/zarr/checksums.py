@@ -15,7 +15,7 @@ from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.access.errors import METADATA_LIMIT
 from autodip_zarr.stores.access.local_place import LocalPlace
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, safe_key
 from autodip_zarr.stores.zarr.documents import dump_json
@@ -207,7 +207,7 @@ def _found(place: Place, key: str, known: Checksum | None) -> Checksum | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise SourceError(place.where(key), f"cannot be read: {words(error)}") from error
+        raise SourceError(place.where(key), f"cannot be read: {error_message(error)}") from error
 
 
 def _read(place: Place, key: str) -> bytes | None:

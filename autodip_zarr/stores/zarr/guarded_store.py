@@ -22,7 +22,7 @@ from autodip_zarr.stores.zarr.limits import most_stored_bytes
 _CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
 
 
-class WholeStore(WrapperStore[Store]):
+class GuardedStore(WrapperStore[Store]):
     """Refuses chunks that zarr would take for missing, and those far larger than their pixels.
 
     For reading only. A chunk or shard of no bytes is none; and one that is missing may lie under the name
@@ -105,7 +105,7 @@ def _check(key: str, size: int, most: int) -> None:
         raise ValueError(f"{key} has more than {most:,} bytes, which is more than its pixels can need")
 
 
-class NotingStore(WrapperStore[Store]):
+class ChecksummingStore(WrapperStore[Store]):
     """Notes the checksum of every object that is written through it.
 
     Parameters
@@ -130,7 +130,7 @@ class NotingStore(WrapperStore[Store]):
         await self._store.delete(key)
 
 
-class HoldingStore(WrapperStore[Store]):
+class BufferingStore(WrapperStore[Store]):
     """Reads from a store and holds what is written to it, so that its checksum is known before it is written.
 
     Parameters
@@ -141,13 +141,13 @@ class HoldingStore(WrapperStore[Store]):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self.held: dict[str, bytes | None] = {}
+        self.buffered: dict[str, bytes | None] = {}
         """What was to be written, by key; ``None`` for what was to be deleted."""
 
     async def set(self, key: str, value: Buffer) -> None:
         """Hold an object."""
-        self.held[key] = value.to_bytes()
+        self.buffered[key] = value.to_bytes()
 
     async def delete(self, key: str) -> None:
         """Hold that an object is to be deleted."""
-        self.held[key] = None
+        self.buffered[key] = None
