@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
 from autodip_zarr.errors import PixelError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
-from autodip_zarr.stores.access.errors import target_errors
+from autodip_zarr.stores.access.errors import target_write_errors
 from autodip_zarr.stores.access.local_place import LocalPlace
 from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.tiff.files import is_tiff_name, open_tiff
@@ -44,7 +44,7 @@ def write_ome_tiff(path: str, pixels: NDArray[Any], ome_xml: str | None = None) 
     if pixels.ndim != 5:
         raise TargetError(path, f"found {pixels.ndim} dimensions", "t, c, z, y, x")
     if ome_xml is None:
-        with target_errors(path):
+        with target_write_errors(path):
             tifffile.imwrite(path, pixels, ome=True, photometric="minisblack", metadata={"axes": "TCZYX"})
         return
     image = parse_ome(ome_xml, path, Path(path).name).images[0]
@@ -53,7 +53,7 @@ def write_ome_tiff(path: str, pixels: NDArray[Any], ome_xml: str | None = None) 
         raise TargetError(path, f"found pixels of shape {pixels.shape}", f"{expected}, as the header says")
     order = ["tcz".index(axis) for axis in image.leading]
     planes = np.transpose(pixels, (*order, 3, 4)).reshape(-1, *pixels.shape[3:])
-    with target_errors(path):
+    with target_write_errors(path):
         tifffile.imwrite(
             path, planes, photometric="minisblack", metadata=None, description=ome_xml.encode(), ome=False
         )
@@ -176,12 +176,12 @@ def write_image(path: str, plane: NDArray[Any]) -> None:
     """
     if not is_tiff_name(path):
         content = encode_png(plane)
-        with target_errors(path):
+        with target_write_errors(path):
             Path(path).write_bytes(content)
         return
     import tifffile  # noqa: PLC0415
 
-    with target_errors(path):
+    with target_write_errors(path):
         tifffile.imwrite(path, plane, photometric="rgb" if plane.ndim == 3 else "minisblack")
 
 

@@ -13,7 +13,7 @@ from autodip_zarr.stores.access.credentials import conceal
 from autodip_zarr.stores.access.local_place import LocalPlace
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
-from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, split_uri
+from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, join_uri, split_uri
 from autodip_zarr.stores.tiff.files import is_tiff_name, read_tiff_source
 from autodip_zarr.stores.zarr.found_images import Found, ZarrWalk, lost_result, skipped
 from autodip_zarr.stores.zarr.nodes import Node, group_above, join, read_node
@@ -206,20 +206,15 @@ def _file(place: Place, key: str, state: _Walk) -> Found:
     if place.is_archive:
         return
     if is_tiff_name(key):
-        yield from _tiff(_raw_uri(place, key), key, state)
+        yield from _tiff(join_uri(place.uri, key), key, state)
     elif is_zip(key):
         try:
-            archive = open_place(_raw_uri(place, key))
+            archive = open_place(join_uri(place.uri, key))
         except SourceError:
             if key.lower().endswith(".zip") and ".zarr" not in key.lower():
                 return  # an archive of something else
             raise
         yield from _below(archive, "", ZarrWalk(archive, key, results=state.results), state)
-
-
-def _raw_uri(place: Place, key: str) -> str:
-    """Return the URI with which a file is opened, credentials included."""
-    return f"{place.uri.rstrip('/')}/{key}"
 
 
 def _tiff(uri: str, relative: str, state: _Walk) -> Found:

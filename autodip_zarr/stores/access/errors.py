@@ -21,7 +21,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def target_errors(where: str) -> Iterator[None]:
+def target_write_errors(where: str) -> Iterator[None]:
     """Turn what can go wrong when writing into a `TargetError` that says what to do."""
     try:
         yield
@@ -31,6 +31,21 @@ def target_errors(where: str) -> Iterator[None]:
         raise TargetError(where, f"cannot be written: {error_message(error)}", hint=_hint(error)) from error
     except Exception as error:  # zarr, its codecs and remote file systems have errors of their own
         raise TargetError(where, f"cannot be written: {error_message(error)}") from error
+
+
+@contextmanager
+def target_read_errors(hint: str = "") -> Iterator[None]:
+    """Turn what cannot be read of a result into a `TargetError`.
+
+    Parameters
+    ----------
+    hint : str
+        What to do, where the error itself does not say it.
+    """
+    try:
+        yield
+    except SourceError as error:
+        raise TargetError(error.where, error.found, error.expected, error.hint or hint) from error
 
 
 def _hint(error: OSError) -> str:

@@ -18,9 +18,10 @@ from typing import Any
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import SourceError
 from autodip_zarr.regular_files import open_regular
-from autodip_zarr.stores.access.errors import METADATA_LIMIT, checked_size, target_errors
+from autodip_zarr.stores.access.errors import METADATA_LIMIT, checked_size, target_write_errors
 from autodip_zarr.stores.access.links import refuse_link_on_the_way
 from autodip_zarr.stores.access.messages import error_message
+from autodip_zarr.stores.access.uris import join_uri
 
 _PARTIAL = re.compile(r"\.[0-9a-f]{32}\.partial$")
 
@@ -40,7 +41,7 @@ class LocalPlace:
 
     def where(self, key: str) -> str:
         """Return the full path of a key."""
-        return f"{self.uri.rstrip('/')}/{key}" if key else self.uri
+        return join_uri(self.uri, key)
 
     def child(self, key: str) -> LocalPlace:
         """Return the place whose root is a key of this one."""
@@ -92,7 +93,7 @@ class LocalPlace:
         """Replace a key in one step: a reader sees the old bytes or the new ones."""
         path = self._own(key)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-        with target_errors(str(path)):
+        with target_write_errors(str(path)):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 _write_through(partial, content)
@@ -104,7 +105,7 @@ class LocalPlace:
         """Write a key only if there is none, and say whether it was written; of two writers one succeeds."""
         path = self._own(key)
         partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-        with target_errors(str(path)):
+        with target_write_errors(str(path)):
             path.parent.mkdir(parents=True, exist_ok=True)  # fails where a file or a dangling link lies
             try:
                 _write_through(partial, content)
@@ -117,13 +118,13 @@ class LocalPlace:
 
     def delete(self, key: str) -> None:
         """Delete a key; nothing happens where there is none."""
-        with target_errors(self.where(key)):
+        with target_write_errors(self.where(key)):
             self._own(key).unlink(missing_ok=True)
 
     def delete_tree(self, key: str) -> None:
         """Delete a folder and all in it."""
         path = self._own(key)
-        with target_errors(str(path)):
+        with target_write_errors(str(path)):
             if path.is_symlink():
                 path.unlink()
             elif path.exists():
@@ -137,7 +138,7 @@ class LocalPlace:
     def sync(self, key: str) -> None:
         """Return once a file, or all files below a folder, would survive a loss of power."""
         path = Path(self.where(key))
-        with target_errors(str(path)):
+        with target_write_errors(str(path)):
             below = [path, *path.rglob("*")] if path.is_dir() else [path]
             for written in [*below, path.parent]:
                 with suppress(FileNotFoundError):  # zarr writes no chunk that holds nothing but zeros
@@ -147,7 +148,7 @@ class LocalPlace:
         """Delete what killed writers left behind, this program's and zarr's: files not yet renamed."""
         for path in Path(self.uri).rglob("*.partial"):
             if _PARTIAL.search(path.name):
-                with target_errors(str(path)):
+                with target_write_errors(str(path)):
                     path.unlink(missing_ok=True)
 
     @contextmanager

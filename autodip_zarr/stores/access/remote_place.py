@@ -11,11 +11,11 @@ from typing import Any
 from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.errors import METADATA_LIMIT, checked_size, target_errors, unreadable
+from autodip_zarr.stores.access.errors import METADATA_LIMIT, checked_size, target_write_errors, unreadable
 from autodip_zarr.stores.access.filesystems import open_file_system
 from autodip_zarr.stores.access.retry import RetryPolicy, with_retries
 from autodip_zarr.stores.access.server_errors import is_empty_object, is_refused_as_missing, transient_cause
-from autodip_zarr.stores.access.uris import is_remote, split_uri
+from autodip_zarr.stores.access.uris import is_remote, join_uri, split_uri
 
 _FEW_BYTES = 1024 * 1024
 
@@ -37,12 +37,11 @@ class RemotePlace:
 
     def where(self, key: str) -> str:
         """Return the URI of a key, without credentials."""
-        uri = public_uri(self.uri)
-        return f"{uri.rstrip('/')}/{key}" if key else uri
+        return join_uri(public_uri(self.uri), key)
 
     def child(self, key: str) -> RemotePlace:
         """Return the place whose root is a key of this one."""
-        return RemotePlace(f"{self.uri.rstrip('/')}/{key}", self.fs, self._path(key), self.listable)
+        return RemotePlace(join_uri(self.uri, key), self.fs, self._path(key), self.listable)
 
     def _path(self, key: str) -> str:
         return "/".join(part for part in (self.root.rstrip("/"), key) if part)
@@ -134,7 +133,7 @@ class RemotePlace:
     def write(self, key: str, content: bytes) -> None:
         """Replace a key; object stores do so in one step."""
         path = self._path(key)
-        with target_errors(self.where(key)):
+        with target_write_errors(self.where(key)):
             with_retries(lambda: self.fs.pipe_file(path, content))
 
     def create(self, key: str, content: bytes) -> bool:
@@ -146,14 +145,14 @@ class RemotePlace:
         if self.stat(key) is not None:
             return False
         path = self._path(key)
-        with target_errors(self.where(key)), suppress(FileExistsError):
+        with target_write_errors(self.where(key)), suppress(FileExistsError):
             with_retries(lambda: self.fs.pipe_file(path, content, mode="create"))
         return self.read(key) == content  # also where an attempt whose answer was lost has written it
 
     def delete(self, key: str) -> None:
         """Delete a key; nothing happens where there is none."""
         path = self._path(key)
-        with target_errors(self.where(key)):
+        with target_write_errors(self.where(key)):
             try:
                 with_retries(lambda: self.fs.rm_file(path))
             except FileNotFoundError:
@@ -162,7 +161,7 @@ class RemotePlace:
     def delete_tree(self, key: str) -> None:
         """Delete everything below a key."""
         path = self._path(key)
-        with target_errors(self.where(key)):
+        with target_write_errors(self.where(key)):
             try:
                 self.fs.invalidate_cache()
                 with_retries(lambda: self.fs.rm(path, recursive=True))

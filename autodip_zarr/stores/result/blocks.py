@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, TargetSpec
 from autodip_zarr.errors import PixelError, TargetError
-from autodip_zarr.stores.access.errors import target_errors
+from autodip_zarr.stores.access.errors import target_write_errors
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.result.keys import UNCERTAINTY
-from autodip_zarr.stores.result.pixel_types import converted
 from autodip_zarr.stores.zarr.checksums import Checksum
 
 
@@ -29,7 +28,7 @@ def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> dict[st
     block : Block
         The planes.
     planes : (N, Y, X)
-        One for each of ``block.positions``; rounded and clipped where the result holds integers.
+        One for each of ``block.positions``, in the pixel type of the result; see `converted`.
 
     Returns
     -------
@@ -39,13 +38,13 @@ def write_block(spec: TargetSpec, block: Block, planes: NDArray[Any]) -> dict[st
     Raises
     ------
     TargetError
-        It cannot be written.
+        The planes are of another shape or type, or cannot be written.
     """
     expected = (len(block.positions), spec.size("y"), spec.size("x"))
-    if planes.shape != expected:
-        raise TargetError(spec.uri, f"found planes of shape {planes.shape}", f"{expected}")
-    pixels = converted(planes, spec.dtype, f"{spec.uri}: c={block.c} t={block.t.start} z={block.z.start}")
-    return _write_planes(spec, spec.levels[0].path, block, pixels)
+    if planes.shape != expected or planes.dtype != np.dtype(spec.dtype):
+        found = f"found planes of shape {planes.shape} and type {planes.dtype}"
+        raise TargetError(spec.uri, found, f"{expected} and {spec.dtype}")
+    return _write_planes(spec, spec.levels[0].path, block, planes)
 
 
 def write_uncertainty(
@@ -81,7 +80,7 @@ def _write_planes(
     """Write the planes of a block into an array that is laid out like level 0."""
     import zarr  # noqa: PLC0415
 
-    from autodip_zarr.stores.zarr.guarded_store import ChecksummingStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.checksumming_store import ChecksummingStore  # noqa: PLC0415 - imports zarr
 
     names = [axis.name for axis in spec.axes]
     region = _region(spec, block)
@@ -93,7 +92,7 @@ def _write_planes(
     pixels = np.transpose(pixels, [present.index(name) for name in names if name in present])
     shape = [pixels.shape[[n for n in names if n in present].index(n)] if n in present else 1 for n in names]
     place = open_place(spec.uri)
-    with target_errors(spec.uri), place.zarr_store(read_only=False, replaces=True) as store:
+    with target_write_errors(spec.uri), place.zarr_store(read_only=False, replaces=True) as store:
         checksumming = ChecksummingStore(store)
         array = zarr.open_array(checksumming, path=path, mode="r+", zarr_format=spec.zarr_format)
         replace_region(place, array, region, pixels.reshape(shape))

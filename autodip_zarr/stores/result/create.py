@@ -11,7 +11,7 @@ import numpy as np
 
 from autodip_zarr.domain import Level, TargetSpec
 from autodip_zarr.errors import TargetError
-from autodip_zarr.stores.access.errors import target_errors
+from autodip_zarr.stores.access.errors import target_write_errors
 from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
 from autodip_zarr.stores.result.keys import UNCERTAINTY
@@ -49,7 +49,7 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
         if target_exists(spec.uri):
             raise TargetError(spec.uri, "holds a result already", hint="continue it, or overwrite it")
         delete_result(place)
-    with target_errors(spec.uri):
+    with target_write_errors(spec.uri):
         write_documents(place, target_documents(spec, attributes))
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, TargetSpec
-from autodip_zarr.errors import HeaderError, SourceError, TargetError
+from autodip_zarr.errors import HeaderError
+from autodip_zarr.stores.access.errors import target_read_errors
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.result.keys import FAILURES
 from autodip_zarr.stores.result.record import RECORD_FIELDS, STATUS_FAILED
@@ -96,22 +97,18 @@ def forget_failures(place: Place, record: NDArray[np.float64]) -> dict[str, byte
 
 def _failure_files(place: Place) -> list[tuple[str, bytes]]:
     """Return the files with reasons of failures, by key."""
-    try:
+    with target_read_errors():
         names = [name for name, is_folder in place.entries(FAILURES) if not is_folder]
         keys = [f"{FAILURES}/{name}" for name in names if name.endswith(".json") and name[0].isdigit()]
         contents = zip(keys, place.read_many(keys), strict=True)
         return [(key, content) for key, content in contents if content is not None]
-    except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
 
 
 def _in_file(place: Place, key: str, content: bytes) -> list[Failure]:
     """Return why planes failed, as one file says."""
-    try:
+    with target_read_errors():
         planes = _planes(content, place.where(key))
         return [_failure(plane, f"{place.where(key)}: planes[{n}]") for n, plane in enumerate(planes)]
-    except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
 
 
 def _planes(content: bytes, where: str) -> list[Json]:

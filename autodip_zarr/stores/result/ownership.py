@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from autodip_zarr.errors import SourceError, TargetError
+from autodip_zarr.errors import TargetError
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.stores.access.errors import target_read_errors
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
 from autodip_zarr.stores.result.keys import PRISTINE, RECORD, ROOT_DOCUMENTS
 from autodip_zarr.stores.zarr.documents import with_attributes, write_documents
 from autodip_zarr.stores.zarr.files import is_empty
 from autodip_zarr.stores.zarr.nodes import Node, read_node
+
+_REPAIR_HINT = "denoise --repair puts back the documents of a result, where its checksums are left"
 
 
 def read_attributes(uri: str) -> dict[str, Any] | None:
@@ -25,10 +28,8 @@ def read_attributes(uri: str) -> dict[str, Any] | None:
     TargetError
         The metadata of the group cannot be read.
     """
-    try:
+    with target_read_errors(_REPAIR_HINT):
         node = read_node(open_place(uri), "")
-    except SourceError as error:
-        raise damaged_document(error) from error
     return None if node is None or not node.is_result else result_attribute(node, uri)
 
 
@@ -73,10 +74,8 @@ def target_exists(uri: str) -> bool:
     """
     if read_attributes(uri) is None:
         return False
-    try:
+    with target_read_errors():
         record = read_node(open_place(uri), RECORD)
-    except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
     # the two documents of an array of Zarr 2 are not written in one step
     return record is not None and record.is_array and (record.zarr_format == 3 or bool(record.attributes))
 
@@ -109,10 +108,8 @@ def delete_target(uri: str) -> None:
     """
     place = open_place(uri)
     result_node(place)
-    try:
+    with target_read_errors():
         registered = read_node(place, PRISTINE) is not None
-    except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
     if registered:
         hint = "remove it, which also takes it out of the metadata of its source"
         raise TargetError(uri, "is registered in its source store", hint=hint)
@@ -127,10 +124,8 @@ def delete_result(place: Place) -> None:
     TargetError
         It cannot be deleted.
     """
-    try:
+    with target_read_errors():
         entries = place.entries("")
-    except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
     for name in sorted((name for name, is_folder in entries if is_folder), key=_is_own_folder):
         place.delete_tree(name)
     for name in sorted(name for name, is_folder in entries if not is_folder and name not in ROOT_DOCUMENTS):
@@ -172,16 +167,8 @@ def result_node(place: Place) -> Node:
 
 
 def _existing(place: Place) -> Node | None:
-    try:
+    with target_read_errors(_REPAIR_HINT):
         return read_node(place, "")
-    except SourceError as error:
-        raise damaged_document(error) from error
-
-
-def damaged_document(error: SourceError) -> TargetError:
-    """Return what is wrong with the document of a result, with what to do about it."""
-    hint = error.hint or "denoise --repair puts back the documents of a result, where its checksums are left"
-    return TargetError(error.where, error.found, error.expected, hint)
 
 
 def result_attribute(node: Node, uri: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.domain import TargetSpec
-from autodip_zarr.stores.access.errors import target_errors
+from autodip_zarr.stores.access.errors import target_write_errors
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
 from autodip_zarr.stores.result.blocks import replace_region
@@ -70,7 +70,7 @@ def finish_target(
     place = open_place(spec.uri)
     node = result_node(place)
     record = read_record(spec.uri)
-    with target_errors(spec.uri):
+    with target_write_errors(spec.uri):
         objects, windows = _write_levels(place, spec, record, may_write)
     kept = forget_failures(place, record)
     ome = {**node.ome, "omero": omero(spec, windows)}
@@ -98,7 +98,7 @@ def _write_levels(
     """
     import zarr  # noqa: PLC0415
 
-    from autodip_zarr.stores.zarr.guarded_store import ChecksummingStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.checksumming_store import ChecksummingStore  # noqa: PLC0415 - imports zarr
 
     names = [axis.name for axis in spec.axes]
     parts: dict[str, Checksum | None] = {}

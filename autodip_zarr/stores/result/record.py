@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, TargetSpec
-from autodip_zarr.errors import SourceError, TargetError
-from autodip_zarr.stores.access.errors import target_errors
+from autodip_zarr.errors import TargetError
+from autodip_zarr.stores.access.errors import target_read_errors, target_write_errors
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
@@ -120,7 +120,7 @@ def write_record(
     if rows.shape != expected:
         raise TargetError(f"{spec.uri}/{RECORD}", f"found rows of shape {rows.shape}", f"{expected}")
     place = open_place(spec.uri)
-    with target_errors(place.where(RECORD)):
+    with target_write_errors(place.where(RECORD)):
         entry = _encoded(place, spec, block, rows)
         if spec.checksums:
             known = {key: checksum(content, keep=True) for key, content in entry.items()}
@@ -134,7 +134,7 @@ def _encoded(
     """Return the chunk of the record that is a block, by its key."""
     import zarr  # noqa: PLC0415
 
-    from autodip_zarr.stores.zarr.guarded_store import BufferingStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.checksumming_store import BufferingStore  # noqa: PLC0415 - imports zarr
 
     with place.zarr_store(read_only=False, replaces=True) as store:
         buffering = BufferingStore(store)
@@ -161,10 +161,8 @@ def read_record(uri: str) -> NDArray[np.float64]:
     import zarr  # noqa: PLC0415
 
     place = open_place(uri)
-    try:
+    with target_read_errors():
         node = read_node(place, RECORD)
-    except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
     if node is None:
         raise TargetError(place.where(RECORD), "is missing", "the record of a result of this program")
     try:
@@ -196,7 +194,7 @@ def read_rows(spec: TargetSpec, block: Block) -> NDArray[np.float64]:
     import zarr  # noqa: PLC0415
 
     place = open_place(spec.uri)
-    with target_errors(place.where(RECORD)), place.zarr_store(read_only=True) as store:
+    with target_write_errors(place.where(RECORD)), place.zarr_store(read_only=True) as store:
         array = zarr.open_array(store, path=RECORD, mode="r", zarr_format=spec.zarr_format)
         rows = np.asarray(array[_span(block.t), block.c, _span(block.z)], dtype=np.float64)
     return rows.reshape(len(block.positions), -1)

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from autodip_zarr.errors import SourceError, TargetError
-from autodip_zarr.stores.access.errors import METADATA_LIMIT
+from autodip_zarr.errors import TargetError
+from autodip_zarr.stores.access.errors import METADATA_LIMIT, target_read_errors
 from autodip_zarr.stores.access.place import Place, open_place
-from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, safe_key, split_uri
+from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, join_uri, safe_key, split_uri
 from autodip_zarr.stores.result.keys import FAILURES, PRISTINE, RECORD
 from autodip_zarr.stores.result.ownership import delete_result, result_node
 from autodip_zarr.stores.result.source_documents import (
@@ -80,7 +80,7 @@ def register_well_image(
     entry: Json = {"path": split_uri(image_path)[1]}
     if acquisition is not None:
         entry["acquisition"] = acquisition
-    _register(_result(f"{source_root.rstrip('/')}/{image_path}", entry), turns)
+    _register(_result(join_uri(source_root, image_path), entry), turns)
 
 
 def register_nested_image(source_root: str, image_path: str, turns: Turns = nullcontext) -> None:
@@ -102,7 +102,7 @@ def register_nested_image(source_root: str, image_path: str, turns: Turns = null
     TargetError
         There is no such result, or a document cannot be read or written.
     """
-    _register(_result(f"{source_root.rstrip('/')}/{image_path}", None), turns)
+    _register(_result(join_uri(source_root, image_path), None), turns)
 
 
 def renew_registration(uri: str) -> None:
@@ -153,11 +153,9 @@ def _result(uri: str, well_entry: Json | None) -> _Result:
     place = open_place(uri)
     node = result_node(place)
     root, key = place, ""
-    try:
+    with target_read_errors():
         while (found := group_above(root)) is not None:
             root, key = found[0], join(found[1], key)
-    except SourceError as error:
-        raise _as_target_error(error) from error
     parts = key.split("/") if key else []
     below = ["/".join(parts[count:]) for count in range(len(parts))]
     places = [root, *(root.child("/".join(parts[:count])) for count in range(1, len(parts)))]
@@ -166,11 +164,9 @@ def _result(uri: str, well_entry: Json | None) -> _Result:
 
 
 def _register(result: _Result, turns: Turns) -> None:
-    try:
+    with target_read_errors():
         if next(_changes(result), None) is None:
             return
-    except SourceError as error:
-        raise _as_target_error(error) from error
     with turns(_lock_of(result)):
         _enter(result)
 
@@ -181,12 +177,10 @@ def _lock_of(result: _Result) -> str:
 
 
 def _enter(result: _Result) -> None:
-    try:
+    with target_read_errors():
         changes = dict(_changes(result))
         known = _pristine(result)
         pristine = {key: known.get(key) or _earlier(result, key) or old for key, (old, _) in changes.items()}
-    except SourceError as error:
-        raise _as_target_error(error) from error
     if not changes:
         return
     # the original bytes are safe before the first document of the source changes
@@ -198,10 +192,6 @@ def _enter(result: _Result) -> None:
     for key, (_, new) in changes.items():
         place, name = _document(result, key)
         place.write(name, dump_json(new))
-
-
-def _as_target_error(error: SourceError) -> TargetError:
-    return TargetError(error.where, error.found, error.expected, error.hint)
 
 
 def _changes(result: _Result) -> Iterator[tuple[str, tuple[bytes, Json]]]:
@@ -247,15 +237,13 @@ def _member_documents(result: _Result) -> dict[str, Json]:
 def _restore(result: _Result, key: str, pristine: bytes) -> None:
     place, name = _document(result, key)
     below = result.above[key.count("../") - 1][1]
-    try:
+    with target_read_errors():
         content = place.read(name)
         if content is None:
             return
         document = parse_json(content, place.where(name))
         take_out(document, below)
         original = parse_json(pristine, place.where(name))
-    except SourceError as error:
-        raise _as_target_error(error) from error
     place.write(name, pristine if document == original else dump_json(document))
 
 
@@ -269,10 +257,8 @@ def _document(result: _Result, key: str) -> tuple[Place, str]:
 
 
 def _packed(result: _Result) -> Json:
-    try:
+    with target_read_errors():
         node = read_node(result.place, PRISTINE)
-    except SourceError as error:
-        raise _as_target_error(error) from error
     files = node.attributes.get("files") if node is not None else None
     return files if isinstance(files, dict) else {}
 
