@@ -20,7 +20,7 @@ from autodip_zarr.stores.access.server_errors import is_unanswered
 from autodip_zarr.stores.pictures import read_image, read_picture_header
 from autodip_zarr.stores.tiff.files import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
 from autodip_zarr.stores.tiff.header import read_tiff_header
-from autodip_zarr.stores.tiff.ome_xml import TiffImage
+from autodip_zarr.stores.tiff.images import TiffImage
 from autodip_zarr.stores.zarr.header import read_zarr_header
 from autodip_zarr.stores.zarr.nodes import join
 

@@ -17,7 +17,8 @@ from autodip_zarr.stores.access.filesystems import open_remote_file
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import is_remote, local_path, split_uri
-from autodip_zarr.stores.tiff.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
+from autodip_zarr.stores.tiff.images import OmeFile, PageRun, TiffImage
+from autodip_zarr.stores.tiff.ome_xml import is_ome_xml, parse_ome
 from autodip_zarr.stores.zarr.texts import read_text
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")

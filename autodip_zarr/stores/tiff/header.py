@@ -12,7 +12,7 @@ from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, Image
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.tiff.files import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
-from autodip_zarr.stores.tiff.ome_xml import TiffImage
+from autodip_zarr.stores.tiff.images import TiffImage
 from autodip_zarr.stores.zarr.axes import AXIS_TYPES
 from autodip_zarr.stores.zarr.limits import check_sizes
 
