@@ -6,7 +6,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.links import refuse_link
 from autodip_zarr.stores.access.server_errors import is_unanswered
 from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
-from autodip_zarr.stores.read import read_header, read_planes
+from autodip_zarr.stores.read import read_each_plane, read_header, read_planes
 from autodip_zarr.stores.result.blocks import read_block, write_block, write_uncertainty
 from autodip_zarr.stores.result.collection import (
     PlateLayout,
@@ -100,6 +100,7 @@ __all__ = [
     "public_uri",
     "read_attributes",
     "read_block",
+    "read_each_plane",
     "read_failures",
     "read_file",
     "read_header",

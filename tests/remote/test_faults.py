@@ -14,7 +14,15 @@ from click.testing import CliRunner
 
 from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError, PixelError, SourceError, TargetError
-from autodip_zarr.stores import is_unanswered, read_file, read_header, read_planes, walk, write_file
+from autodip_zarr.stores import (
+    is_unanswered,
+    read_each_plane,
+    read_file,
+    read_header,
+    read_planes,
+    walk,
+    write_file,
+)
 from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, RetryPolicy, with_retries
 from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE
 from autodip_zarr.stores.sample import write_sample_zarr
@@ -88,6 +96,17 @@ def test_a_server_that_is_gone_is_not_asked_for_every_plane(
     asked = Counter(request.key for request in s3.requests if s3.fault(0, request))
     assert len(asked) == 9
     assert set(asked.values()) == {3, 6}, "all planes of a block together, then two of them"
+
+
+def test_of_a_silent_server_two_planes_are_asked_for_alone(tmp_path: Path, bucket: str, s3: Proxy) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 7, 20, 24)), "0.5")
+    upload(tmp_path, f"{bucket}/in")
+    header = read_header(only(f"{bucket}/in/x.zarr"))
+    s3.fault = always("in/x.zarr/0/c/", "busy")
+    found = read_each_plane(header, 0, [(0, z) for z in range(7)])
+    errors = [one for one in found if isinstance(one, PixelError)]
+    assert [is_unanswered(one) for one in errors] == [True, True, *[False] * 5]
+    assert all("not asked for" in str(one) for one in errors[2:])
 
 
 def test_a_result_that_cannot_be_written_is_named_and_continued(
