@@ -1,11 +1,22 @@
-"""The edge to files: OME-Zarr and OME-TIFF in, OME-Zarr out; alone knows zarr, tifffile and fsspec."""
+"""The edge to files: OME-Zarr and OME-TIFF in, OME-Zarr out; alone knows zarr, tifffile and fsspec.
+
+What the rest of the program uses is named here. Inside, each package builds on those above it:
+
+- ``access``: bytes by key, in folders, archives, buckets and on web servers; retries; errors
+- ``zarr``: metadata documents, headers and planes of OME-Zarr; checksums
+- ``tiff``: headers and planes of OME-TIFF and plain TIFF
+- ``pictures``: single planes as PNG and TIFF
+- ``walk``, ``read``: images of any format found, and read
+- ``result``: results created, filled block by block, finished, checked and registered
+- ``sample``: images to demonstrate and to test with
+"""
 
 from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.links import refuse_link
 from autodip_zarr.stores.access.server_errors import is_unanswered
-from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
+from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image
 from autodip_zarr.stores.read import read_each_plane, read_header, read_planes
 from autodip_zarr.stores.result.blocks import read_block, write_block, write_uncertainty
 from autodip_zarr.stores.result.collection import (
@@ -52,6 +63,7 @@ from autodip_zarr.stores.result.registration import (
     renew_registration,
 )
 from autodip_zarr.stores.result.repair import renew_layout, renew_lower_levels, renew_missing, restore
+from autodip_zarr.stores.tiff.write import write_ome_tiff
 from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.zarr.enclosing import enclosing_store, lies_in
 from autodip_zarr.stores.zarr.files import (

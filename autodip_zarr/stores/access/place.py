@@ -52,18 +52,18 @@ def open_place(uri: str) -> Place:
 def _open_zip(path: str) -> RemotePlace:
     """Return the inside of an archive; one that is known, and has not changed, is not opened again."""
     parent, name = split_uri(path)
-    stamp = open_place(parent or "/").stat(name)
-    is_told = stamp is not None and (stamp.modified is not None or stamp.etag is not None)
-    archive = _known_archive(path, stamp) if is_told else _archive(path, stamp)
+    fingerprint = open_place(parent or "/").stat(name)
+    is_told = fingerprint is not None and (fingerprint.modified is not None or fingerprint.etag is not None)
+    archive = _known_archive(path, fingerprint) if is_told else _archive(path, fingerprint)
     return RemotePlace(path, archive, "", listable=True, is_archive=True)
 
 
-def _archive(path: str, stamp: Fingerprint | None) -> Any:  # noqa: ANN401
+def _archive(path: str, fingerprint: Fingerprint | None) -> Any:  # noqa: ANN401
     from zipfile import BadZipFile  # noqa: PLC0415
 
     from autodip_zarr.stores.access.archive import ArchiveFileSystem  # noqa: PLC0415
 
-    size = None if stamp is None else stamp.size_bytes
+    size = None if fingerprint is None else fingerprint.size_bytes
     content = open_remote_file(path, _ARCHIVE_BLOCK_BYTES, size) if is_remote(path) else path
     try:
         return ArchiveFileSystem(content)

@@ -22,8 +22,13 @@ _TRANSIENT_ERRNO = {
     errno.ETIMEDOUT,
 }
 
-_BROKEN_OFF = {"ClientConnectionError", "ClientPayloadError"}  # of aiohttp
-_BROKEN_OFF |= {"ConnectionError", "HTTPClientError", "IncompleteRead", "ResponseParserError"}  # of botocore
+_BROKEN_CONNECTIONS = {"ClientConnectionError", "ClientPayloadError"}  # of aiohttp
+_BROKEN_CONNECTIONS |= {
+    "ConnectionError",
+    "HTTPClientError",
+    "IncompleteRead",
+    "ResponseParserError",
+}  # of botocore
 
 
 class NoAnswerError(OSError):
@@ -57,7 +62,7 @@ def _is_transient(error: BaseException) -> bool:
     if isinstance(response, dict):  # botocore
         return response.get("ResponseMetadata", {}).get("HTTPStatusCode") in _TRANSIENT_STATUS
     names = {kind.__name__ for kind in type(error).__mro__}
-    if names & _BROKEN_OFF:
+    if names & _BROKEN_CONNECTIONS:
         return not names & {"ClientConnectorCertificateError", "SSLError", "ProxyConnectionError"}
     if isinstance(error, TimeoutError | ConnectionError):
         return True

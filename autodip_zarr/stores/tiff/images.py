@@ -82,3 +82,19 @@ class OmeFile:
     def members(self) -> frozenset[str]:
         """Return the names of all other files that the images lie in."""
         return frozenset(run.file for image in self.images for run in image.runs if run.file is not None)
+
+
+@dataclass(frozen=True)
+class TiffSource:
+    """A TIFF file, or the multi-file set that it belongs to."""
+
+    images: tuple[TiffImage, ...]
+    """Images, in the order of the header."""
+    text: str | None
+    """OME-XML header; ``None`` for a plain TIFF."""
+    text_source: str
+    """File that the header was read from."""
+    members: frozenset[str]
+    """Paths or URIs of the other files of the set."""
+    refusal: str | None = None
+    """Why a plain TIFF is not taken for an image."""

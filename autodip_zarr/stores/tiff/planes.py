@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Fingerprint, Header
 from autodip_zarr.errors import PixelError, SourceError
 from autodip_zarr.stores.access.planes import Positions, name_plane, unreadable_plane
-from autodip_zarr.stores.tiff.files import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
+from autodip_zarr.stores.tiff.files import (
+    member_uri,
+    open_tiff,
+    read_tiff_source,
+    tiff_fingerprint,
+    tiff_place,
+)
 from autodip_zarr.stores.tiff.images import TiffImage
 
 
@@ -26,9 +32,9 @@ def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[An
     """
     uri = header.ref.uri
     try:
-        stamp = tiff_stamp(uri)
-        image = read_tiff_source(uri, stamp).images[header.ref.image_index]
-        image = _with_samples(image, uri, stamp)
+        fingerprint = tiff_fingerprint(uri)
+        image = read_tiff_source(uri, fingerprint).images[header.ref.image_index]
+        image = _with_samples(image, uri, fingerprint)
         places = [(index, *image.locate(t, c, z)) for index, (t, z) in enumerate(positions)]
     except SourceError as error:
         raise PixelError(error.where, error.found, error.expected, error.hint) from error
@@ -38,7 +44,7 @@ def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[An
         first = name_plane(header, c, positions[wanted[0][0]])
         _check_member(uri, file, first)
         try:
-            with open_tiff(uri, stamp) if file is None else open_tiff(member_uri(uri, file)) as tif:
+            with open_tiff(uri, fingerprint) if file is None else open_tiff(member_uri(uri, file)) as tif:
                 for index, page, sample in wanted:
                     where = name_plane(header, c, positions[index])
                     stack[index] = _plane(tif, image, (page, sample), header, where)
@@ -52,15 +58,17 @@ def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[An
 def _with_samples(image: TiffImage, uri: str, own: Fingerprint | None) -> TiffImage:
     """Take over the samples of the pages, as the header reader did."""
     file, number, _ = image.locate(0, 0, 0)
-    stamp = own if file is None else tiff_stamp(member_uri(uri, file))
-    if stamp is None:
+    fingerprint = own if file is None else tiff_fingerprint(member_uri(uri, file))
+    if fingerprint is None:
         return image
-    return replace(image, samples=_samples(uri if file is None else member_uri(uri, file), number, stamp))
+    return replace(
+        image, samples=_samples(uri if file is None else member_uri(uri, file), number, fingerprint)
+    )
 
 
 @lru_cache(maxsize=256)
-def _samples(uri: str, number: int, stamp: Fingerprint) -> int:
-    with open_tiff(uri, stamp) as tif:
+def _samples(uri: str, number: int, fingerprint: Fingerprint) -> int:
+    with open_tiff(uri, fingerprint) as tif:
         return int(tif.pages[number].samplesperpixel)
 
 

@@ -233,10 +233,10 @@ def _fingerprint(place: Place, node: Node) -> Fingerprint:
         content = json.dumps(own, sort_keys=True).encode()
         return Fingerprint(len(content), None, None, _checksum(content))
     content = node.content
-    stamp = place.stat(node.document_key)
-    if stamp is None:
+    fingerprint = place.stat(node.document_key)
+    if fingerprint is None:
         return Fingerprint(len(content), None, None, _checksum(content))
-    return replace(stamp, size_bytes=len(content), checksum=_checksum(content))
+    return replace(fingerprint, size_bytes=len(content), checksum=_checksum(content))
 
 
 def _checksum(content: bytes) -> str:
