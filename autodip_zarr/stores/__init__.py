@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.links import refuse_link
-from autodip_zarr.stores.access.server_errors import is_unanswered
 from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image
 from autodip_zarr.stores.read import read_each_plane, read_header, read_planes
 from autodip_zarr.stores.result.blocks import read_block, write_block, write_uncertainty
@@ -37,12 +36,10 @@ from autodip_zarr.stores.result.integrity import (
     kept_attributes,
 )
 from autodip_zarr.stores.result.ownership import (
-    delete_target,
     holds_more_than_lock,
     own_attributes,
     read_attributes,
     remove_partial,
-    replace_attributes,
     target_exists,
 )
 from autodip_zarr.stores.result.pixel_types import converted
@@ -96,7 +93,6 @@ __all__ = [
     "create_file",
     "create_target",
     "delete_file",
-    "delete_target",
     "enclosing_store",
     "encode_png",
     "finish_target",
@@ -104,7 +100,6 @@ __all__ = [
     "holds_more_than_lock",
     "is_empty",
     "is_there",
-    "is_unanswered",
     "kept_attributes",
     "lies_in",
     "own_attributes",
@@ -130,7 +125,6 @@ __all__ = [
     "renew_lower_levels",
     "renew_missing",
     "renew_registration",
-    "replace_attributes",
     "restore",
     "seconds_unchanged",
     "target_exists",

@@ -15,7 +15,6 @@ from click.testing import CliRunner
 from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError, PixelError, SourceError, TargetError
 from autodip_zarr.stores import (
-    is_unanswered,
     read_each_plane,
     read_file,
     read_header,
@@ -24,7 +23,7 @@ from autodip_zarr.stores import (
     write_file,
 )
 from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, RetryPolicy, with_retries
-from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE
+from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE, is_unanswered
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..run.results import Run, planes, statuses

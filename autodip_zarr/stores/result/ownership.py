@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from autodip_zarr.errors import TargetError
@@ -10,8 +9,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.errors import target_read_errors
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
-from autodip_zarr.stores.result.keys import PRISTINE, RECORD, ROOT_DOCUMENTS
-from autodip_zarr.stores.zarr.documents import with_attributes, write_documents
+from autodip_zarr.stores.result.keys import RECORD, ROOT_DOCUMENTS
 from autodip_zarr.stores.zarr.files import is_empty
 from autodip_zarr.stores.zarr.nodes import Node, read_node
 
@@ -50,20 +48,6 @@ def own_attributes(uri: str) -> dict[str, Any] | None:
     return result_attribute(existing, uri)
 
 
-def replace_attributes(uri: str, attributes: Mapping[str, object]) -> None:
-    """Replace the ``autodip`` attribute of a result.
-
-    Raises
-    ------
-    TargetError
-        There is no result, or it cannot be written.
-    """
-    place = open_place(uri)
-    node = result_node(place)
-    changed = {**node.attributes, RESULT_ATTRIBUTE: dict(attributes)}
-    write_documents(place, with_attributes(node, changed))
-
-
 def target_exists(uri: str) -> bool:
     """Return whether a whole layout of a result is there, finished or not.
 
@@ -96,24 +80,6 @@ def holds_more_than_lock(uri: str) -> bool:
         return bool(names)
     inner = [name for name, _ in place.entries(RESULT_ATTRIBUTE)]
     return not all(name.startswith(("lock.json", ".")) for name in inner)
-
-
-def delete_target(uri: str) -> None:
-    """Delete a result; nothing but a group that carries our attribute is ever deleted.
-
-    Raises
-    ------
-    TargetError
-        It is no result, is registered in a source store (see ``remove_target``), or cannot be deleted.
-    """
-    place = open_place(uri)
-    result_node(place)
-    with target_read_errors():
-        registered = read_node(place, PRISTINE) is not None
-    if registered:
-        hint = "remove it, which also takes it out of the metadata of its source"
-        raise TargetError(uri, "is registered in its source store", hint=hint)
-    delete_result(place)
 
 
 def delete_result(place: Place) -> None:
