@@ -1,18 +1,31 @@
-"""The edge to files: OME-Zarr and OME-TIFF in, OME-Zarr out; alone knows zarr, tifffile and fsspec."""
+"""The edge to files: OME-Zarr and OME-TIFF in, OME-Zarr out; alone knows zarr, tifffile and fsspec.
+
+What the rest of the program uses is named here. Inside, each package builds on those above it:
+
+- ``access``: bytes by key, in folders, archives, buckets and on web servers; retries; errors
+- ``zarr``: metadata documents, headers and planes of OME-Zarr; checksums
+- ``tiff``: headers and planes of OME-TIFF and plain TIFF
+- ``pictures``: single planes as PNG and TIFF
+- ``walk``, ``read``: images of any format found, and read
+- ``result``: results created, filled block by block, finished, checked and registered
+- ``sample``: images to demonstrate and to test with
+"""
 
 from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.filesystems import is_unanswered
-from autodip_zarr.stores.access.place import refuse_link
-from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image, write_ome_tiff
-from autodip_zarr.stores.read import read_header, read_planes
+from autodip_zarr.stores.access.links import refuse_link
+from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image
+from autodip_zarr.stores.read import read_each_plane, read_header, read_planes
+from autodip_zarr.stores.result.blocks import read_block, write_block, write_uncertainty
 from autodip_zarr.stores.result.collection import (
     PlateLayout,
     read_plate,
     write_bf2raw_layout,
     write_plate_layout,
 )
+from autodip_zarr.stores.result.create import create_target
+from autodip_zarr.stores.result.failures import Failure, read_failures, write_failures
 from autodip_zarr.stores.result.integrity import (
     Damage,
     check_block,
@@ -21,21 +34,23 @@ from autodip_zarr.stores.result.integrity import (
     container_of,
     has_checksums,
     kept_attributes,
-    renew_layout,
-    restore,
 )
+from autodip_zarr.stores.result.ownership import (
+    holds_more_than_lock,
+    own_attributes,
+    read_attributes,
+    remove_partial,
+    target_exists,
+)
+from autodip_zarr.stores.result.pixel_types import converted
 from autodip_zarr.stores.result.pyramid import are_levels_right, finish_target
 from autodip_zarr.stores.result.record import (
     RECORD_FIELDS,
     STATUS_COPIED,
     STATUS_DENOISED,
     STATUS_FAILED,
-    Failure,
-    read_attributes,
-    read_failures,
     read_record,
     read_rows,
-    write_failures,
     write_record,
 )
 from autodip_zarr.stores.result.registration import (
@@ -44,21 +59,8 @@ from autodip_zarr.stores.result.registration import (
     remove_target,
     renew_registration,
 )
-from autodip_zarr.stores.result.write import (
-    converted,
-    create_target,
-    delete_target,
-    holds_more_than_lock,
-    own_attributes,
-    read_block,
-    remove_partial,
-    renew_lower_levels,
-    renew_missing,
-    replace_attributes,
-    target_exists,
-    write_block,
-    write_uncertainty,
-)
+from autodip_zarr.stores.result.repair import renew_layout, renew_lower_levels, renew_missing, restore
+from autodip_zarr.stores.tiff.write import write_ome_tiff
 from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.zarr.enclosing import enclosing_store, lies_in
 from autodip_zarr.stores.zarr.files import (
@@ -91,7 +93,6 @@ __all__ = [
     "create_file",
     "create_target",
     "delete_file",
-    "delete_target",
     "enclosing_store",
     "encode_png",
     "finish_target",
@@ -99,7 +100,6 @@ __all__ = [
     "holds_more_than_lock",
     "is_empty",
     "is_there",
-    "is_unanswered",
     "kept_attributes",
     "lies_in",
     "own_attributes",
@@ -107,6 +107,7 @@ __all__ = [
     "public_uri",
     "read_attributes",
     "read_block",
+    "read_each_plane",
     "read_failures",
     "read_file",
     "read_header",
@@ -124,7 +125,6 @@ __all__ = [
     "renew_lower_levels",
     "renew_missing",
     "renew_registration",
-    "replace_attributes",
     "restore",
     "seconds_unchanged",
     "target_exists",

@@ -1,4 +1,4 @@
-"""Single planes as picture files, and arrays as OME-TIFF: for demonstrations, previews and evaluation."""
+"""Single planes as PNG and TIFF files: for demonstrations, previews and evaluation."""
 
 from __future__ import annotations
 
@@ -14,50 +14,13 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
 from autodip_zarr.errors import PixelError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
-from autodip_zarr.stores.access.place import LocalPlace, open_place, target_errors
+from autodip_zarr.stores.access.errors import target_write_errors
+from autodip_zarr.stores.access.local_place import LocalPlace
+from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.tiff.files import is_tiff_name, open_tiff
-from autodip_zarr.stores.tiff.ome_xml import parse_ome
-
-
-def write_ome_tiff(path: str, pixels: NDArray[Any], ome_xml: str | None = None) -> None:
-    """Write an OME-TIFF file of one image.
-
-    Parameters
-    ----------
-    path : str
-        File to write.
-    pixels : (T, C, Z, Y, X)
-        Any integer or float type.
-    ome_xml : str, optional
-        Header; its sizes must be those of `pixels`, and it decides the order of the pages. Without it a
-        minimal header is written.
-
-    Raises
-    ------
-    TargetError
-        Header and pixels contradict each other, or the file cannot be written.
-    """
-    import tifffile  # noqa: PLC0415
-
-    if pixels.ndim != 5:
-        raise TargetError(path, f"found {pixels.ndim} dimensions", "t, c, z, y, x")
-    if ome_xml is None:
-        with target_errors(path):
-            tifffile.imwrite(path, pixels, ome=True, photometric="minisblack", metadata={"axes": "TCZYX"})
-        return
-    image = parse_ome(ome_xml, path, Path(path).name).images[0]
-    expected = tuple(image.sizes[axis] for axis in "tczyx")
-    if expected != pixels.shape or image.samples != 1:
-        raise TargetError(path, f"found pixels of shape {pixels.shape}", f"{expected}, as the header says")
-    order = ["tcz".index(axis) for axis in image.leading]
-    planes = np.transpose(pixels, (*order, 3, 4)).reshape(-1, *pixels.shape[3:])
-    with target_errors(path):
-        tifffile.imwrite(
-            path, planes, photometric="minisblack", metadata=None, description=ome_xml.encode(), ome=False
-        )
-
 
 _PICTURE = ".png"
+
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
@@ -93,7 +56,7 @@ def read_picture_header(ref: ImageRef) -> Header:
         It is missing, cannot be read, or holds something else than one grey plane.
     """
     plane = read_image(ref.uri)
-    stamp = open_place(ref.uri).stat("")
+    fingerprint = open_place(ref.uri).stat("")
     return Header(
         ref=ref,
         name=Path(ref.uri).stem,
@@ -105,7 +68,7 @@ def read_picture_header(ref: ImageRef) -> Header:
         zarr_format=None,
         ome_version=None,
         texts=(),
-        fingerprint=stamp or Fingerprint(None, None, None, None),
+        fingerprint=fingerprint or Fingerprint(None, None, None, None),
     )
 
 
@@ -174,12 +137,12 @@ def write_image(path: str, plane: NDArray[Any]) -> None:
     """
     if not is_tiff_name(path):
         content = encode_png(plane)
-        with target_errors(path):
+        with target_write_errors(path):
             Path(path).write_bytes(content)
         return
     import tifffile  # noqa: PLC0415
 
-    with target_errors(path):
+    with target_write_errors(path):
         tifffile.imwrite(path, plane, photometric="rgb" if plane.ndim == 3 else "minisblack")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from autodip_zarr.stores.pictures import write_ome_tiff
+from autodip_zarr.stores.tiff.write import write_ome_tiff
 
 _OME_TYPES: Final = {"float32": "float", "float64": "double"}
 

@@ -10,12 +10,14 @@ from autodip_zarr.domain import ImageRef, Skipped
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.credentials import conceal
-from autodip_zarr.stores.access.messages import words
-from autodip_zarr.stores.access.place import LocalPlace, Place, open_place
-from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, split_uri
+from autodip_zarr.stores.access.local_place import LocalPlace
+from autodip_zarr.stores.access.messages import error_message
+from autodip_zarr.stores.access.place import Place, open_place
+from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, join_uri, split_uri
 from autodip_zarr.stores.tiff.files import is_tiff_name, read_tiff_source
+from autodip_zarr.stores.zarr.found_images import Found, ZarrWalk, lost_result, skipped
 from autodip_zarr.stores.zarr.nodes import Node, group_above, join, read_node
-from autodip_zarr.stores.zarr.walk import Found, ZarrWalk, lost_result, skipped, walk_zarr
+from autodip_zarr.stores.zarr.walk import walk_zarr
 
 _NO_IMAGE = "an OME-Zarr image, plate or collection, an OME-TIFF file, or a folder of these"
 
@@ -183,7 +185,7 @@ def _seen(place: Place, key: str, state: _Walk) -> bool:
     try:
         status = Path(path).stat()
     except OSError as error:  # it was deleted since its folder was listed
-        raise SourceError(path, f"cannot be listed: {words(error)}") from error
+        raise SourceError(path, f"cannot be listed: {error_message(error)}") from error
     identity = (status.st_dev, status.st_ino)
     known = identity in state.folders
     state.folders.add(identity)
@@ -204,20 +206,15 @@ def _file(place: Place, key: str, state: _Walk) -> Found:
     if place.is_archive:
         return
     if is_tiff_name(key):
-        yield from _tiff(_raw_uri(place, key), key, state)
+        yield from _tiff(join_uri(place.uri, key), key, state)
     elif is_zip(key):
         try:
-            archive = open_place(_raw_uri(place, key))
+            archive = open_place(join_uri(place.uri, key))
         except SourceError:
             if key.lower().endswith(".zip") and ".zarr" not in key.lower():
                 return  # an archive of something else
             raise
         yield from _below(archive, "", ZarrWalk(archive, key, results=state.results), state)
-
-
-def _raw_uri(place: Place, key: str) -> str:
-    """Return the URI with which a file is opened, credentials included."""
-    return f"{place.uri.rstrip('/')}/{key}"
 
 
 def _tiff(uri: str, relative: str, state: _Walk) -> Found:

@@ -43,7 +43,7 @@ from autodip_zarr.stores import (
     walk,
     walk_results,
 )
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.uris import has_parent, is_remote, is_zip, local_path, safe_key, split_uri
 from autodip_zarr.stores.tiff.files import read_tiff_source
 from autodip_zarr.stores.tiff.ome_subset import count_images, subset_ome_xml
@@ -377,7 +377,7 @@ def _a_crop(content: str) -> None:
 def _address(content: str) -> None:
     for function in (public_uri, is_remote, is_zip, split_uri, has_parent, local_path):
         function(content)
-    words(ValueError(content))
+    error_message(ValueError(content))
     safe_key(content, "here")
 
 

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from autodip_zarr.cli import main
 from autodip_zarr.errors import PixelError
 from autodip_zarr.stores import read_header, read_planes
-from autodip_zarr.stores.access.place import METADATA_LIMIT
+from autodip_zarr.stores.access.errors import METADATA_LIMIT
 
 from ..stores.builders import ome_xml, only, pixels, write_image, write_pages, write_plate
 from .servers import WebHandler, _Threaded, serving

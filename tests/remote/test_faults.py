@@ -14,14 +14,16 @@ from click.testing import CliRunner
 
 from autodip_zarr.cli import main
 from autodip_zarr.errors import OptionError, PixelError, SourceError, TargetError
-from autodip_zarr.stores import is_unanswered, read_file, read_header, read_planes, walk, write_file
-from autodip_zarr.stores.access.filesystems import (
-    ATTEMPTS_VARIABLE,
-    REFUSED_VARIABLE,
-    TIMEOUT_VARIABLE,
-    Patience,
-    ask,
+from autodip_zarr.stores import (
+    read_each_plane,
+    read_file,
+    read_header,
+    read_planes,
+    walk,
+    write_file,
 )
+from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, RetryPolicy, with_retries
+from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE, is_unanswered
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..run.results import Run, planes, statuses
@@ -95,6 +97,17 @@ def test_a_server_that_is_gone_is_not_asked_for_every_plane(
     assert set(asked.values()) == {3, 6}, "all planes of a block together, then two of them"
 
 
+def test_of_a_silent_server_two_planes_are_asked_for_alone(tmp_path: Path, bucket: str, s3: Proxy) -> None:
+    write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 7, 20, 24)), "0.5")
+    upload(tmp_path, f"{bucket}/in")
+    header = read_header(only(f"{bucket}/in/x.zarr"))
+    s3.fault = always("in/x.zarr/0/c/", "busy")
+    found = read_each_plane(header, 0, [(0, z) for z in range(7)])
+    errors = [one for one in found if isinstance(one, PixelError)]
+    assert [is_unanswered(one) for one in errors] == [True, True, *[False] * 5]
+    assert all("not asked for" in str(one) for one in errors[2:])
+
+
 def test_a_result_that_cannot_be_written_is_named_and_continued(
     tmp_path: Path, bucket: str, s3: Proxy, run: Run
 ) -> None:
@@ -157,13 +170,13 @@ def test_small_files_are_written_and_read_in_spite_of_faults(bucket: str, s3: Pr
 def test_the_policy_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ATTEMPTS_VARIABLE, "4")
     monkeypatch.setenv(TIMEOUT_VARIABLE, "8")
-    patience = Patience.from_environment()
-    waits = list(patience.waits())
-    assert (patience.attempts, patience.timeout_s, len(waits)) == (4, 8.0, 3)
+    policy = RetryPolicy.from_environment()
+    waits = list(policy.waits())
+    assert (policy.attempts, policy.timeout_s, len(waits)) == (4, 8.0, 3)
     assert all(0.75 * w <= wait <= 1.25 * w for wait, w in zip(waits, (0.2, 0.4, 0.8), strict=True))
     monkeypatch.setenv(TIMEOUT_VARIABLE, "soon")
     with pytest.raises(OptionError, match=TIMEOUT_VARIABLE):
-        Patience.from_environment()
+        RetryPolicy.from_environment()
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("x"), PermissionError("x"), ValueError("x")])
@@ -175,7 +188,7 @@ def test_what_will_not_pass_is_asked_once(error: Exception) -> None:
         raise error
 
     with pytest.raises(type(error)):
-        ask(fail)
+        with_retries(fail)
     assert len(asked) == 1
 
 

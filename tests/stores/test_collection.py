@@ -12,6 +12,7 @@ from ome_zarr_models import v04, v05
 
 from autodip_zarr.domain import ImageRef
 from autodip_zarr.errors import SourceError, TargetError
+from autodip_zarr.metadata.documents.xml_tree import parse_ome_xml
 from autodip_zarr.stores import (
     read_header,
     read_plate,
@@ -21,7 +22,6 @@ from autodip_zarr.stores import (
     write_plate_layout,
 )
 from autodip_zarr.stores.tiff.ome_subset import count_images, subset_ome_xml
-from autodip_zarr.stores.tiff.ome_xml import parse_root
 
 from .builders import (
     ZarrFormat,
@@ -111,7 +111,7 @@ def test_the_header_of_a_plate_goes_along(tmp_path: Path) -> None:
     ome = json.loads((target / "OME" / "zarr.json").read_text())["attributes"]["ome"]
     assert ome["series"] == ["A/1/1", "B/2/1"]
     text = (target / "OME" / "METADATA.ome.xml").read_text()
-    assert [element.get("ID") for element in parse_root(text, "here")] == ["Image:1", "Image:3"]
+    assert [element.get("ID") for element in parse_ome_xml(text, "here")] == ["Image:1", "Image:3"]
 
 
 @pytest.mark.parametrize("zarr_format", FORMATS)
@@ -138,7 +138,7 @@ def test_some_of_several_images(tmp_path: Path) -> None:
 
     def listed() -> tuple[list[str], list[str | None]]:
         names = json.loads((target / "OME" / "zarr.json").read_text())["attributes"]["ome"]["series"]
-        written = parse_root((target / "OME" / "METADATA.ome.xml").read_text(), "here")
+        written = parse_ome_xml((target / "OME" / "METADATA.ome.xml").read_text(), "here")
         return names, [element.get("ID") for element in written]
 
     write_bf2raw_layout(str(target), 3, ["2"], text)
@@ -180,12 +180,19 @@ def test_images_are_cut_out_of_a_header_and_nothing_else_changes() -> None:
     assert count_images(subset_ome_xml(text, [])) == 0
 
 
+def test_padding_around_a_header_is_kept() -> None:
+    declared = '<?xml version="1.0" encoding="UTF-16"?>\n<OME><Image ID="I:0"/><Image ID="I:1"/></OME>'
+    text = f"\ufeff\n{declared}\n\x00"
+    assert count_images(text) == 2
+    assert subset_ome_xml(text, [1]) == text.replace('<Image ID="I:0"/>', "")
+
+
 @pytest.mark.shared
 def test_reference_headers_can_be_cut(shared: Path) -> None:
     text = (shared / "data" / "ome-zarr" / "hcs.zarr" / "OME" / "METADATA.ome.xml").read_text()
     assert count_images(text) == 8
     cut = subset_ome_xml(text, [1, 6])
-    whole, kept = parse_root(text, "here"), parse_root(cut, "here")
+    whole, kept = parse_ome_xml(text, "here"), parse_ome_xml(cut, "here")
     identifiers = [element.get("ID") for element in whole if element.tag.endswith("}Image")]
     assert [element.get("ID") for element in kept if element.tag.endswith("}Image")] == [
         identifiers[1],

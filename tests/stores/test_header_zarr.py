@@ -13,7 +13,7 @@ import pytest
 from autodip_zarr.domain import ChannelDisplay, Header, ImageRef
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError
 from autodip_zarr.stores import read_header, read_planes, walk
-from autodip_zarr.stores.access.place import METADATA_LIMIT
+from autodip_zarr.stores.access.errors import METADATA_LIMIT
 
 from .builders import (
     ZarrFormat,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from autodip_zarr.errors import PixelError
-from autodip_zarr.stores import read_header, read_planes
+from autodip_zarr.stores import read_each_plane, read_header, read_planes
 
 from .builders import ZarrFormat, only, pixels, write_array, write_image
 
@@ -62,6 +62,11 @@ def test_corrupt_chunks_name_the_plane(tmp_path: Path, zarr_format: ZarrFormat, 
     assert read_planes(header, 1, [(0, 0), (1, 0)]).shape == (2, 8, 9)
     with pytest.raises(PixelError, match="plane t=2 c=1 z=0: cannot be read"):
         read_planes(header, 1, [(0, 0), (1, 0), (2, 0)])
+    first, broken, last = read_each_plane(header, 1, [(0, 0), (2, 0), (1, 0)])
+    assert isinstance(broken, PixelError)
+    assert "plane t=2 c=1 z=0: cannot be read" in str(broken)
+    for plane, at in ((first, (0, 0)), (last, (1, 0))):
+        np.testing.assert_array_equal(np.asarray(plane), read_planes(header, 1, [at])[0])
 
 
 def test_a_corrupt_shard_names_the_plane(tmp_path: Path) -> None:

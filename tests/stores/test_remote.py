@@ -19,7 +19,6 @@ from autodip_zarr.errors import SourceError, TargetError
 from autodip_zarr.stores import (
     create_file,
     delete_file,
-    delete_target,
     read_attributes,
     read_failures,
     read_file,
@@ -33,7 +32,7 @@ from autodip_zarr.stores import (
     write_failures,
     write_file,
 )
-from autodip_zarr.stores.access.filesystems import ATTEMPTS_VARIABLE
+from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample
@@ -194,7 +193,7 @@ def test_results_in_a_bucket(tmp_path: Path, memory: str, zarr_format: ZarrForma
     np.testing.assert_array_equal(
         read_planes(read_header(ref), 1, positions), read_planes(header, 1, positions)
     )
-    delete_target(spec.uri)
+    remove_target(spec.uri)
     assert download(memory) == {}
 
 

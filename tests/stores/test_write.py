@@ -23,21 +23,20 @@ from autodip_zarr.domain import Axis, Block, ChannelDisplay, Level, TargetSpec
 from autodip_zarr.errors import TargetError
 from autodip_zarr.stores import (
     create_target,
-    delete_target,
     finish_target,
     plan_layout,
     read_attributes,
     read_header,
     read_planes,
     read_record,
-    replace_attributes,
+    remove_target,
     target_exists,
     walk_results,
     write_block,
     write_record,
 )
+from autodip_zarr.stores.result.pixel_types import converted
 from autodip_zarr.stores.result.validate import model_problems
-from autodip_zarr.stores.result.write import converted
 
 from .builders import TYPES, ZarrFormat, blocks, images, pixels, rows, tree, write_image
 
@@ -259,7 +258,7 @@ def test_only_results_are_replaced_and_deleted(tmp_path: Path, zarr_format: Zarr
     before = tree(tmp_path)
     for other in (image, tmp_path, tmp_path / "gone"):
         with pytest.raises(TargetError, match="is no result of this program"):
-            delete_target(str(other))
+            remove_target(str(other))
     with pytest.raises(TargetError, match="something else"):
         create_target(make_spec(image, zarr_format), {})
     assert tree(tmp_path) == before
@@ -270,9 +269,7 @@ def test_only_results_are_replaced_and_deleted(tmp_path: Path, zarr_format: Zarr
     assert target_exists(spec.uri)
     with pytest.raises(TargetError, match="holds a result already"):
         create_target(spec, {})
-    replace_attributes(spec.uri, {"status": "stopped"})
-    assert read_attributes(spec.uri) == {"status": "stopped"}
-    delete_target(spec.uri)
+    remove_target(spec.uri)
     assert tree(tmp_path) == before
 
 

@@ -15,7 +15,6 @@ from ome_zarr_models import v04, v05
 from autodip_zarr.errors import TargetError
 from autodip_zarr.stores import (
     RECORD_FIELDS,
-    delete_target,
     read_header,
     register_nested_image,
     register_well_image,
@@ -220,13 +219,6 @@ def test_only_results_are_removed(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="is no result"):
         register_well_image(str(plate), "A/1/0", 7)
     assert tree(plate) == before
-
-
-def test_a_registered_result_is_not_just_deleted(tmp_path: Path) -> None:
-    plate = plate_of(tmp_path, 3, consolidated=False)
-    uri = denoise_field(plate, "A/1/0", 3)
-    with pytest.raises(TargetError, match="is registered"):
-        delete_target(uri)
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def open_ome_xml(text: MetadataText) -> OmeDocument:
     HeaderError
         If it is no harmless OME-XML.
     """
-    root = Located(parse_ome_xml(text), f"{text.source}#/OME")
+    root = Located(parse_ome_xml(text.content, text.source), f"{text.source}#/OME")
     return OmeDocument(
         root=root,
         images=tuple(_image(index, one) for index, one in enumerate(root.find("Image"))),

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
-from autodip_zarr.domain import MetadataText
 from autodip_zarr.errors import HeaderError
 
-__all__ = ["attribute", "children", "local_name", "parse_ome_xml", "parse_xml", "text_of", "undeclared"]
+__all__ = ["attribute", "children", "document_element", "local_name", "parse_ome_xml", "text_of"]
 
 MAX_CHARACTERS = 128_000_000  # plates of 384 wells with every plane described reach some tens of megabytes
 MAX_DEPTH = 64
 MAX_ELEMENTS = 10_000_000
-ROOTS = ("OME",)
 
 
-def parse_ome_xml(text: MetadataText) -> Element:
+def parse_ome_xml(content: str, source: str) -> Element:
     """Parse an OME-XML header of any schema version.
 
     Parameters
     ----------
-    text : MetadataText
+    content : str
         The header.
+    source : str
+        File, for messages.
 
     Returns
     -------
@@ -34,30 +34,26 @@ def parse_ome_xml(text: MetadataText) -> Element:
     HeaderError
         If it is not well-formed, no OME-XML, too large or too deep, or defines entities.
     """
-    if len(text.content) > MAX_CHARACTERS:
-        raise HeaderError(text.source, f"{len(text.content)} characters", f"at most {MAX_CHARACTERS}")
-    content = text.content.lstrip("\ufeff \t\r\n").rstrip("\x00 \t\r\n")
-    root = parse_xml(undeclared(content), text.source)
-    if local_name(root) not in ROOTS:
-        raise HeaderError(text.source, f"the root element {local_name(root)!r}", "'OME'")
+    if len(content) > MAX_CHARACTERS:
+        raise HeaderError(source, f"{len(content)} characters", f"at most {MAX_CHARACTERS}")
+    root = _parsed(document_element(content), source)
+    if local_name(root) != "OME":
+        raise HeaderError(source, f"the root element {local_name(root)!r:.100}", "'OME'")
     return root
 
 
-def parse_xml(content: str, source: str) -> Element:
-    """Parse XML without DTD and entities; depth and number of elements are bounded while it is read.
+def document_element(content: str) -> str:
+    """Return the part of a header that is parsed: without padding, and without an XML declaration.
 
-    Parameters
-    ----------
-    content : str
-        XML without a declaration of its encoding.
-    source : str
-        File, for messages.
-
-    Raises
-    ------
-    HeaderError
-        It is not well-formed, too large or too deep, or defines entities.
+    The text is decoded already, whatever the declaration says of its encoding.
     """
+    content = content.lstrip("\ufeff \t\r\n").rstrip("\x00 \t\r\n")
+    end = content.find("?>") if content.startswith("<?xml") else -1
+    return content[end + 2 :] if end >= 0 else content
+
+
+def _parsed(content: str, source: str) -> Element:
+    """Parse XML without DTD and entities; depth and number of elements are bounded while it is read."""
     from defusedxml import DefusedXmlException  # noqa: PLC0415 - where it is used
     from defusedxml.ElementTree import DefusedXMLParser  # noqa: PLC0415
 
@@ -102,14 +98,6 @@ class _Bounded(TreeBuilder):
         """End an element."""
         self._depth -= 1
         return super().end(tag)
-
-
-def undeclared(content: str) -> str:
-    """Drop the XML declaration: the text is decoded already, whatever it says of its encoding."""
-    if content.startswith("<?xml"):
-        end = content.find("?>")
-        return content[end + 2 :] if end >= 0 else content
-    return content
 
 
 def local_name(element: Element) -> str:

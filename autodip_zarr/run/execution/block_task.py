@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
 from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
 from autodip_zarr.errors import FitError, PixelError, TargetError
-from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.execution.fit_thread import in_fit_thread
 from autodip_zarr.run.execution.statistics import describe, rounding_std
 from autodip_zarr.run.method import Denoise, fit_prior
@@ -25,17 +24,13 @@ from autodip_zarr.stores import (
     STATUS_DENOISED,
     STATUS_FAILED,
     converted,
-    is_unanswered,
-    read_planes,
+    read_each_plane,
     read_rows,
     write_block,
     write_failures,
     write_record,
     write_uncertainty,
 )
-
-_SILENT_PLANES = 2
-_NOT_ASKED = "not asked for, because the server did not answer for the planes before; run again later"
 
 
 @dataclass(frozen=True)
@@ -196,7 +191,7 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
     started = time.perf_counter()
     fence = Fence(task.spec.uri, task.lock)
     rows = _Rows()
-    noisy = _read(task)
+    noisy = read_each_plane(task.header, task.block.c, task.block.positions)
     results = _denoised(task, noisy, denoise)
     pixels = np.empty((len(noisy), task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
     spreads = np.full(pixels.shape, np.nan, np.float32) if task.spec.uncertainty else None
@@ -226,31 +221,6 @@ def failure_lines(block: Block, reasons: Mapping[tuple[int, int], str]) -> list[
 def _name(block: Block, position: tuple[int, int]) -> str:
     t, z = position
     return f"c={block.c} t={t} z={z}"
-
-
-def _read(task: BlockTask) -> Sequence[NDArray[np.generic] | PixelError]:
-    """Read the planes together, and one by one where that fails.
-
-    A server that does not answer for two planes in turn is not asked for the rest of the block.
-    """
-    try:
-        return list(read_planes(task.header, task.block.c, task.block.positions))
-    except PixelError as error:
-        if len(task.block.positions) == 1:
-            return [error]
-    planes: list[NDArray[np.generic] | PixelError] = []
-    for position in task.block.positions:
-        before = planes[-_SILENT_PLANES:]
-        if len(before) == _SILENT_PLANES and all(
-            isinstance(p, PixelError) and is_unanswered(p) for p in before
-        ):
-            planes.append(PixelError(public_uri(task.header.ref.source), _NOT_ASKED))
-            continue
-        try:
-            planes.append(read_planes(task.header, task.block.c, [position])[0])
-        except PixelError as error:
-            planes.append(error)
-    return planes
 
 
 def _is_fitted(task: BlockTask, position: tuple[int, int], plane: NDArray[np.generic] | PixelError) -> bool:

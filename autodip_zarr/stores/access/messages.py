@@ -5,12 +5,12 @@ from __future__ import annotations
 from autodip_zarr.provenance import public_text
 
 
-def words(error: BaseException) -> str:
-    r"""Return what an error says, without paths that are named elsewhere and without secrets in URIs.
+def error_message(error: BaseException) -> str:
+    r"""Return what an error says, without its path, which is named elsewhere, and without secrets in URIs.
 
     Examples
     --------
-    >>> words(ValueError("cannot open https://me:pw@host/x?token=1\nnow"))
+    >>> error_message(ValueError("cannot open https://me:pw@host/x?token=1\nnow"))
     'cannot open https://host/x now'
     """
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

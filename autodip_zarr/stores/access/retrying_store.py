@@ -10,20 +10,16 @@ from zarr.abc.store import ByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, WrapperStore
 
-from autodip_zarr.stores.access.filesystems import (
-    REFUSED_VARIABLE,
-    ask_async,
-    is_missing_chunk,
-    is_refused_as_missing,
-)
+from autodip_zarr.stores.access.retry import with_retries_async
+from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE, is_missing_chunk, is_refused_as_missing
 from autodip_zarr.stores.access.uris import split_uri
 
 DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 """Names of documents; everything else in a store of zarr is a chunk or a shard."""
 
 
-class PatientStore(WrapperStore[FsspecStore]):
-    """Every request is made as often as ``Patience`` allows; indices of shards are asked for once.
+class RetryingStore(WrapperStore[FsspecStore]):
+    """Every request is made as often as `RetryPolicy` allows; indices of shards are asked for once.
 
     Made for one task, in which nobody else writes what is read here.
 
@@ -41,8 +37,8 @@ class PatientStore(WrapperStore[FsspecStore]):
         self._replaces = replaces
         self._indices: dict[tuple[str, int], Buffer | None] = {}
 
-    def _with_store(self, store: FsspecStore) -> PatientStore:
-        return PatientStore(store, replaces=self._replaces)
+    def _with_store(self, store: FsspecStore) -> RetryingStore:
+        return RetryingStore(store, replaces=self._replaces)
 
     async def get(
         self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
@@ -62,7 +58,7 @@ class PatientStore(WrapperStore[FsspecStore]):
     ) -> Buffer | None:
         is_missing = is_refused_as_missing if split_uri(key)[1] in DOCUMENTS else is_missing_chunk
         try:
-            return await ask_async(lambda: self._store.get(key, prototype, byte_range))
+            return await with_retries_async(lambda: self._store.get(key, prototype, byte_range))
         except Exception as error:
             if is_missing(error):
                 return None
@@ -81,22 +77,22 @@ class PatientStore(WrapperStore[FsspecStore]):
 
     async def set(self, key: str, value: Buffer) -> None:
         """Replace a key; object stores do so in one step, so that doing it again is harmless."""
-        await ask_async(lambda: self._store.set(key, value))
+        await with_retries_async(lambda: self._store.set(key, value))
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         """Write a key unless there is one."""
-        await ask_async(lambda: self._store.set_if_not_exists(key, value))
+        await with_retries_async(lambda: self._store.set_if_not_exists(key, value))
 
     async def _set_many(self, values: Iterable[tuple[str, Buffer]]) -> None:
         await asyncio.gather(*(self.set(key, value) for key, value in values))
 
     async def delete(self, key: str) -> None:
         """Delete a key."""
-        await ask_async(lambda: self._store.delete(key))
+        await with_retries_async(lambda: self._store.delete(key))
 
     async def delete_dir(self, prefix: str) -> None:
         """Delete everything below a prefix."""
-        await ask_async(lambda: self._store.delete_dir(prefix))
+        await with_retries_async(lambda: self._store.delete_dir(prefix))
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
         """Yield the names below a prefix."""
@@ -104,9 +100,9 @@ class PatientStore(WrapperStore[FsspecStore]):
         async def names() -> list[str]:
             return [name async for name in self._store.list_dir(prefix)]
 
-        for name in await ask_async(names):
+        for name in await with_retries_async(names):
             yield name
 
     async def exists(self, key: str) -> bool:
         """Return whether there is a key."""
-        return await ask_async(lambda: self._store.exists(key))
+        return await with_retries_async(lambda: self._store.exists(key))

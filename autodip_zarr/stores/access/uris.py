@@ -41,6 +41,11 @@ def split_uri(uri: str) -> tuple[str, str]:
     return parent, name
 
 
+def join_uri(uri: str, key: str) -> str:
+    """Return the path or URI of what lies below another, by its key there; ``""`` is the place itself."""
+    return f"{uri.rstrip('/')}/{key}" if key else uri
+
+
 def has_parent(uri: str) -> bool:
     """Return whether anything lies above a path or URI: not above ``/``, a bucket or a host."""
     parent, name = split_uri(uri)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autodip_zarr.errors import SourceError, TargetError
+from autodip_zarr.stores.access.errors import target_read_errors
 from autodip_zarr.stores.access.place import Place, open_place
-from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, safe_key
+from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, join_uri, safe_key
 from autodip_zarr.stores.tiff.ome_subset import count_images, subset_ome_xml
 from autodip_zarr.stores.zarr.checksums import CHECKSUMS, CONTAINER, checksum, manifest
 from autodip_zarr.stores.zarr.documents import group_documents, with_ome, write_documents
@@ -106,7 +107,7 @@ def write_plate_layout(
     TargetError
         Something else is there, or it cannot be written.
     """
-    place = open_place(f"{root_uri.rstrip('/')}/{layout.prefix}".rstrip("/"))
+    place = open_place(join_uri(root_uri, layout.prefix))
     _refuse_foreign(place)
     wanted = {field.removeprefix(f"{layout.prefix}/") if layout.prefix else field for field in fields}
     wanted |= set(_present(place, layout.series))
@@ -199,10 +200,8 @@ def _ome_documents(zarr_format: ZarrFormat, series: Sequence[str], ome_xml: str 
 
 def _listed(place: Place) -> list[str]:
     """Return the images that an earlier run listed and that are still there."""
-    try:
+    with target_read_errors():
         ome = read_node(place, "OME")
-    except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
     series = ome.ome.get("series") if ome is not None else None
     return _present(place, [str(path) for path in series]) if isinstance(series, list) else []
 
@@ -220,10 +219,8 @@ def _present(place: Place, paths: Sequence[str]) -> list[str]:
 
 
 def _refuse_foreign(place: Place) -> None:
-    try:
+    with target_read_errors():
         node = read_node(place, "")
-    except SourceError as error:
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
     if node is not None and not node.is_result:
         hint = "choose another target; only what this program wrote is ever replaced"
         raise TargetError(place.where(""), "holds something else already", "nothing there", hint)

@@ -1,4 +1,4 @@
-"""Compare everything that a result stores with its checksums, and put back what they keep a copy of."""
+"""Compare everything that a result stores with its checksums."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from autodip_zarr.domain import Block, TargetSpec
+from autodip_zarr.domain import Block
 from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, has_parent, split_uri
-from autodip_zarr.stores.result.record import FAILURES, RECORD, check_record_shape
-from autodip_zarr.stores.result.write import PRISTINE, lower_level_documents, target_documents
+from autodip_zarr.stores.result.keys import PRISTINE, RECORD, ROOT_DOCUMENTS
+from autodip_zarr.stores.result.record import check_record_shape
 from autodip_zarr.stores.zarr.checksums import (
     CHECKSUMS,
     CONTAINER,
@@ -22,14 +22,11 @@ from autodip_zarr.stores.zarr.checksums import (
     RESULT,
     Checksum,
     block_name,
-    checksum,
-    manifest,
     manifest_key,
     object_problem,
     read_manifest,
 )
-from autodip_zarr.stores.zarr.documents import write_documents
-from autodip_zarr.stores.zarr.nodes import join, parse_json, read_node
+from autodip_zarr.stores.zarr.nodes import parse_json, read_node
 
 Known = dict[str, Checksum | None]
 """What is known of objects, by key."""
@@ -37,8 +34,6 @@ Known = dict[str, Checksum | None]
 Look = Callable[[Callable[[str], str | None], Iterable[str]], Iterable[str | None]]
 """Calls a function on each of many keys, and yields the answers in their order."""
 
-_ROOT = ("zarr.json", ".zattrs")
-_GROUPS = (RESULT_ATTRIBUTE, FAILURES, CHECKSUMS)
 _CONTAINER_DEPTH = 3
 
 
@@ -112,7 +107,7 @@ def kept_attributes(uri: str) -> dict[str, Any] | None:
             known = read_manifest(place, name)
         except TargetError:
             continue
-        for key in _ROOT:
+        for key in ROOT_DOCUMENTS:
             kept = known.get(key)
             if kept is not None and kept.content is not None:
                 return _attribute_in(kept.content, key, place)
@@ -150,8 +145,8 @@ def check_documents(uri: str, look: Look = map) -> Checked:
     layout = _manifest(place, LAYOUT, damages)
     own = _own_attribute(place)
     result: Known = {} if own.get("status") == "running" else _manifest(place, RESULT, damages)
-    root = {key: known for key, known in layout.items() if key in _ROOT}
-    known = {key: one for key, one in layout.items() if key not in _ROOT} | result
+    root = {key: known for key, known in layout.items() if key in ROOT_DOCUMENTS}
+    known = {key: one for key, one in layout.items() if key not in ROOT_DOCUMENTS} | result
     known |= _registration(place, damages)
     damages += _damages(place, known, look)
     for name in (key for key in result if key.startswith(f"{CHECKSUMS}/")):
@@ -273,47 +268,3 @@ def check_block(uri: str, block: Block) -> tuple[Damage, ...]:
         for key, problem, one in problems
         if problem is not None
     )
-
-
-def restore(uri: str, damages: Sequence[Damage]) -> tuple[Damage, ...]:
-    """Put back every object of which a copy is kept, and return what is damaged still.
-
-    Raises
-    ------
-    TargetError
-        It cannot be written.
-    """
-    place = open_place(uri)
-    for damage in damages:
-        if damage.content is not None:
-            place.write(damage.key, damage.content)
-    return tuple(damage for damage in damages if damage.content is None)
-
-
-def renew_layout(spec: TargetSpec) -> None:
-    """Write the manifest of the first documents of a result anew from what is there, where it was lost.
-
-    Documents of groups and of lower levels that are lost as well are written again; of other arrays nobody
-    knows any more how their pixels are stored.
-
-    Raises
-    ------
-    TargetError
-        The document of such an array is lost as well.
-    """
-    place = open_place(spec.uri)
-    objects: Known = {}
-    renewed = {join(key, name) for key in _GROUPS for name in ("zarr.json", ".zgroup", ".zattrs")}
-    renewed |= lower_level_documents(spec).keys()
-    for key, fresh in target_documents(spec, {}).items():
-        if key == manifest_key(LAYOUT):
-            continue
-        content = place.read(key)
-        if content is None and key in renewed:
-            place.write(key, fresh)
-            content = fresh
-        if content is None:
-            hint = "use another --output, or --overwrite to start afresh"
-            raise TargetError(place.where(key), "is missing, and so are the checksums", "either", hint)
-        objects[key] = checksum(content, keep=True)
-    write_documents(place, manifest(LAYOUT, objects))

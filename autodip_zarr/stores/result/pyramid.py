@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.domain import TargetSpec
-from autodip_zarr.stores.access.place import Place, open_place, target_errors
+from autodip_zarr.stores.access.errors import target_write_errors
+from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
-from autodip_zarr.stores.result.record import RECORD_FIELDS, forget_failures, read_record
-from autodip_zarr.stores.result.write import omero, replace_region, result_node
+from autodip_zarr.stores.result.blocks import replace_region
+from autodip_zarr.stores.result.failures import forget_failures
+from autodip_zarr.stores.result.ome_attributes import omero
+from autodip_zarr.stores.result.ownership import result_node
+from autodip_zarr.stores.result.record import RECORD_FIELDS, read_record
 from autodip_zarr.stores.zarr.checksums import (
     OBJECTS_IN_A_PART,
     RESULT,
@@ -66,7 +70,7 @@ def finish_target(
     place = open_place(spec.uri)
     node = result_node(place)
     record = read_record(spec.uri)
-    with target_errors(spec.uri):
+    with target_write_errors(spec.uri):
         objects, windows = _write_levels(place, spec, record, may_write)
     kept = forget_failures(place, record)
     ome = {**node.ome, "omero": omero(spec, windows)}
@@ -94,7 +98,7 @@ def _write_levels(
     """
     import zarr  # noqa: PLC0415
 
-    from autodip_zarr.stores.zarr.guarded_store import NotingStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.checksumming_store import ChecksummingStore  # noqa: PLC0415 - imports zarr
 
     names = [axis.name for axis in spec.axes]
     parts: dict[str, Checksum | None] = {}
@@ -102,20 +106,20 @@ def _write_levels(
         place.zarr_store(read_only=True) as source,
         place.zarr_store(read_only=False, replaces=True) as target,
     ):
-        noting = NotingStore(target)
+        checksumming = ChecksummingStore(target)
         paths = [level.path for level in spec.levels]
         arrays = [zarr.open_array(source, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
         for fine, path in zip(arrays[:-1], paths[1:], strict=True):
-            coarse = zarr.open_array(noting, path=path, mode="r+", zarr_format=spec.zarr_format)
+            coarse = zarr.open_array(checksumming, path=path, mode="r+", zarr_format=spec.zarr_format)
             for region, means in downscaled(fine, coarse, names):
                 may_write()
                 replace_region(place, coarse, region, means)
-                if spec.checksums and len(noting.written) >= OBJECTS_IN_A_PART:
-                    part = manifest(f"levels-{len(parts)}", noting.written)
+                if spec.checksums and len(checksumming.written) >= OBJECTS_IN_A_PART:
+                    part = manifest(f"levels-{len(parts)}", checksumming.written)
                     write_documents(place, part)
                     parts |= {key: checksum(content) for key, content in part.items()}
-                    noting.written.clear()
-        return {**parts, **noting.written}, _windows(arrays[-1], names, record)
+                    checksumming.written.clear()
+        return {**parts, **checksumming.written}, _windows(arrays[-1], names, record)
 
 
 def are_levels_right(spec: TargetSpec) -> bool:
@@ -125,16 +129,16 @@ def are_levels_right(spec: TargetSpec) -> bool:
     """
     import zarr  # noqa: PLC0415
 
-    from autodip_zarr.stores.zarr.guarded_store import WholeStore  # noqa: PLC0415 - imports zarr
+    from autodip_zarr.stores.zarr.guarded_store import GuardedStore  # noqa: PLC0415 - imports zarr
 
     names = [axis.name for axis in spec.axes]
     paths = [level.path for level in spec.levels]
     try:
         with open_place(spec.uri).zarr_store(read_only=True) as store:
-            whole = WholeStore(store)
-            arrays = [zarr.open_array(whole, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
+            guarded = GuardedStore(store)
+            arrays = [zarr.open_array(guarded, path=p, mode="r", zarr_format=spec.zarr_format) for p in paths]
             for array in arrays:
-                whole.expect(array)
+                guarded.expect(array)
             return all(
                 np.array_equal(coarse[region], means, equal_nan=means.dtype.kind == "f")
                 for fine, coarse in itertools.pairwise(arrays)

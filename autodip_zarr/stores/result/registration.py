@@ -6,21 +6,28 @@ import base64
 import binascii
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from autodip_zarr.errors import SourceError, TargetError
-from autodip_zarr.stores.access.place import METADATA_LIMIT, Place, open_place
-from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, safe_key, split_uri
-from autodip_zarr.stores.result.record import FAILURES, RECORD
-from autodip_zarr.stores.result.write import PRISTINE, delete_result, result_node
+from autodip_zarr.errors import TargetError
+from autodip_zarr.stores.access.errors import METADATA_LIMIT, target_read_errors
+from autodip_zarr.stores.access.place import Place, open_place
+from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, join_uri, safe_key, split_uri
+from autodip_zarr.stores.result.keys import FAILURES, PRISTINE, RECORD
+from autodip_zarr.stores.result.ownership import delete_result, result_node
+from autodip_zarr.stores.result.source_documents import (
+    enter_in_consolidated,
+    enter_in_well,
+    other_results,
+    take_out,
+)
 from autodip_zarr.stores.zarr.checksums import CHECKSUMS, REGISTRATION, checksum, manifest
 from autodip_zarr.stores.zarr.documents import dump_json, group_documents, write_documents
 from autodip_zarr.stores.zarr.nodes import Json, Node, group_above, join, parse_json, read_node
 
 _DOCUMENTS = ("zarr.json", ".zattrs", ".zmetadata")
-_CONSOLIDATED = "consolidated_metadata"
+
 _LOCK = ".autodip-zarr.lock"
 
 
@@ -73,7 +80,7 @@ def register_well_image(
     entry: Json = {"path": split_uri(image_path)[1]}
     if acquisition is not None:
         entry["acquisition"] = acquisition
-    _register(_result(f"{source_root.rstrip('/')}/{image_path}", entry), turns)
+    _register(_result(join_uri(source_root, image_path), entry), turns)
 
 
 def register_nested_image(source_root: str, image_path: str, turns: Turns = nullcontext) -> None:
@@ -95,11 +102,11 @@ def register_nested_image(source_root: str, image_path: str, turns: Turns = null
     TargetError
         There is no such result, or a document cannot be read or written.
     """
-    _register(_result(f"{source_root.rstrip('/')}/{image_path}", None), turns)
+    _register(_result(join_uri(source_root, image_path), None), turns)
 
 
 def renew_registration(uri: str) -> None:
-    """Write the checksums of what a result keeps of its source store anew, where they were lost.
+    """Write the checksums of what a result keeps of its source store again, where they were lost.
 
     Raises
     ------
@@ -146,11 +153,9 @@ def _result(uri: str, well_entry: Json | None) -> _Result:
     place = open_place(uri)
     node = result_node(place)
     root, key = place, ""
-    try:
+    with target_read_errors():
         while (found := group_above(root)) is not None:
             root, key = found[0], join(found[1], key)
-    except SourceError as error:
-        raise _as_target_error(error) from error
     parts = key.split("/") if key else []
     below = ["/".join(parts[count:]) for count in range(len(parts))]
     places = [root, *(root.child("/".join(parts[:count])) for count in range(1, len(parts)))]
@@ -159,11 +164,9 @@ def _result(uri: str, well_entry: Json | None) -> _Result:
 
 
 def _register(result: _Result, turns: Turns) -> None:
-    try:
+    with target_read_errors():
         if next(_changes(result), None) is None:
             return
-    except SourceError as error:
-        raise _as_target_error(error) from error
     with turns(_lock_of(result)):
         _enter(result)
 
@@ -174,12 +177,10 @@ def _lock_of(result: _Result) -> str:
 
 
 def _enter(result: _Result) -> None:
-    try:
+    with target_read_errors():
         changes = dict(_changes(result))
         known = _pristine(result)
         pristine = {key: known.get(key) or _earlier(result, key) or old for key, (old, _) in changes.items()}
-    except SourceError as error:
-        raise _as_target_error(error) from error
     if not changes:
         return
     # the original bytes are safe before the first document of the source changes
@@ -191,10 +192,6 @@ def _enter(result: _Result) -> None:
     for key, (_, new) in changes.items():
         place, name = _document(result, key)
         place.write(name, dump_json(new))
-
-
-def _as_target_error(error: SourceError) -> TargetError:
-    return TargetError(error.where, error.found, error.expected, error.hint)
 
 
 def _changes(result: _Result) -> Iterator[tuple[str, tuple[bytes, Json]]]:
@@ -211,8 +208,8 @@ def _changes(result: _Result) -> Iterator[tuple[str, tuple[bytes, Json]]]:
             document = parse_json(content, place.where(name))
             changed: Json = json.loads(json.dumps(document))
             if level == 0 and result.well_entry is not None and name != ".zmetadata":
-                _enter_in_well(changed if name == ".zattrs" else changed.get("attributes"), result.well_entry)
-            _enter_in_consolidated(changed, below, members, result.well_entry)
+                enter_in_well(changed if name == ".zattrs" else changed.get("attributes"), result.well_entry)
+            enter_in_consolidated(changed, below, members, result.well_entry)
             if changed != document:
                 yield "../" * (level + 1) + name, (content, changed)
 
@@ -237,86 +234,16 @@ def _member_documents(result: _Result) -> dict[str, Json]:
     return documents
 
 
-def _entries(document: Json) -> Json | None:
-    """Return the entries of consolidated metadata of either format, ``None`` where there is none."""
-    inner = document.get(_CONSOLIDATED)
-    entries = inner.get("metadata") if isinstance(inner, dict) else None
-    if entries is None and "zarr_consolidated_format" in document:
-        entries = document.get("metadata")
-    return entries if isinstance(entries, dict) else None
-
-
-def _well_images(attributes: object) -> list[object] | None:
-    """Return the list of images in the attributes of a well."""
-    if not isinstance(attributes, dict):
-        return None
-    inner = attributes.get("ome")
-    well = (inner if isinstance(inner, dict) else attributes).get("well")
-    images = well.get("images") if isinstance(well, dict) else None
-    return images if isinstance(images, list) else None
-
-
-def _enter_in_well(attributes: object, entry: Json) -> None:
-    images = _well_images(attributes)
-    if images is not None and all(_path(image) != entry["path"] for image in images):
-        images.append(dict(entry))
-
-
-def _path(image: object) -> object:
-    return image.get("path") if isinstance(image, dict) else None
-
-
-def _well_attributes(entries: Json, below: str) -> object:
-    """Return the attributes of the well above a result, as consolidated metadata repeats them."""
-    well = split_uri(below)[0]
-    if join(well, ".zattrs") in entries:
-        return entries[join(well, ".zattrs")]
-    node = entries.get(well)
-    return node.get("attributes") if isinstance(node, dict) else None
-
-
-def _enter_in_consolidated(
-    document: Json, below: str, members: Mapping[str, Json], entry: Json | None
-) -> None:
-    entries = _entries(document)
-    if entries is None:
-        return
-    known = entries | {join(below, key): content for key, content in members.items()}
-    entries.clear()
-    # zarr-python reads consolidated metadata only where the members of a group follow one another
-    entries.update((key, known[key]) for key in sorted(known, key=lambda key: key.split("/")))
-    if entry is not None:
-        _enter_in_well(_well_attributes(entries, below), entry)
-
-
-def _take_out(document: Json, below: str) -> None:
-    """Remove whatever names a result from a document."""
-    name = split_uri(below)[1]
-    lists = []
-    if name == below:
-        lists += [_well_images(document), _well_images(document.get("attributes"))]
-    entries = _entries(document)
-    if entries is not None:
-        for key in [key for key in entries if f"{key}/".startswith(f"{below}/")]:
-            del entries[key]
-        lists.append(_well_images(_well_attributes(entries, below)))
-    for images in lists:
-        if images is not None:
-            images[:] = [image for image in images if _path(image) != name]
-
-
 def _restore(result: _Result, key: str, pristine: bytes) -> None:
     place, name = _document(result, key)
     below = result.above[key.count("../") - 1][1]
-    try:
+    with target_read_errors():
         content = place.read(name)
         if content is None:
             return
         document = parse_json(content, place.where(name))
-        _take_out(document, below)
+        take_out(document, below)
         original = parse_json(pristine, place.where(name))
-    except SourceError as error:
-        raise _as_target_error(error) from error
     place.write(name, pristine if document == original else dump_json(document))
 
 
@@ -330,10 +257,8 @@ def _document(result: _Result, key: str) -> tuple[Place, str]:
 
 
 def _packed(result: _Result) -> Json:
-    try:
+    with target_read_errors():
         node = read_node(result.place, PRISTINE)
-    except SourceError as error:
-        raise _as_target_error(error) from error
     files = node.attributes.get("files") if node is not None else None
     return files if isinstance(files, dict) else {}
 
@@ -360,7 +285,7 @@ def _earlier(result: _Result, key: str) -> bytes | None:
     place, name = _document(result, key)
     content = place.read(name)
     document = parse_json(content, place.where(name)) if content is not None else {}
-    for other in _others(document, result.above[climbs - 1][1]):
+    for other in other_results(document, result.above[climbs - 1][1]):
         found = _result_below(place, other)
         if found is None:
             continue
@@ -373,17 +298,3 @@ def _earlier(result: _Result, key: str) -> bytes | None:
 def _result_below(place: Place, key: str) -> _Result | None:
     node = read_node(place, key)
     return _Result(place.child(key), node, (), None) if node is not None and node.is_result else None
-
-
-def _others(document: Json, below: str) -> Iterator[str]:
-    """Yield the keys of other results that a document names."""
-    images = _well_images(document) or _well_images(document.get("attributes")) or []
-    for image in images:
-        path = _path(image)
-        if isinstance(path, str) and path != below and "/" not in path and path not in ("", ".", ".."):
-            yield path
-    for key, entry in (_entries(document) or {}).items():
-        attributes = entry.get("attributes", entry) if isinstance(entry, dict) else {}
-        path = key.removesuffix("/.zattrs")
-        if path != below and isinstance(attributes, dict) and RESULT_ATTRIBUTE in attributes:
-            yield safe_key(path, key)

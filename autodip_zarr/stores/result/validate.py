@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from autodip_zarr.errors import TargetError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.messages import words
+from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import open_place
 
 
@@ -42,6 +42,6 @@ def model_problems(uri: str) -> list[str]:
         except MemoryError:
             raise
         except Exception as error:  # zarr and the models meet broken documents with errors of every kind
-            found = f"cannot be opened: {words(error)}"
+            found = f"cannot be opened: {error_message(error)}"
             raise TargetError(public_uri(uri), found, "an OME-Zarr image") from error
     return []

@@ -1,10 +1,10 @@
-"""TIFF files and multi-file sets: opening them, and where each plane lies."""
+"""TIFF files and multi-file sets: opened without following file names, and read as far as the headers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -12,35 +12,23 @@ from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import AutodipError, HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import open_regular
+from autodip_zarr.stores.access.errors import METADATA_LIMIT
 from autodip_zarr.stores.access.filesystems import open_remote_file
-from autodip_zarr.stores.access.messages import words
-from autodip_zarr.stores.access.place import METADATA_LIMIT, Place, open_place
+from autodip_zarr.stores.access.messages import error_message
+from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import is_remote, local_path, split_uri
-from autodip_zarr.stores.tiff.ome_xml import OmeFile, PageRun, TiffImage, is_ome_xml, parse_ome
+from autodip_zarr.stores.tiff.images import OmeFile, PageRun, TiffSource
+from autodip_zarr.stores.tiff.ome_xml import is_ome_xml, parse_ome
+from autodip_zarr.stores.tiff.plain import plain_source
 from autodip_zarr.stores.zarr.texts import read_text
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 """Names of TIFF files that may be images end so."""
 
 _BLOCK_BYTES = 1024 * 1024
+
 _PLAIN_ONLY: dict[str, Any] = {"is_ome": False, "is_mmstack": False, "is_ndtiff": False, "_multifile": False}
 """Keeps tifffile from following file names found in the header: they are resolved, and confined, here."""
-
-
-@dataclass(frozen=True)
-class TiffSource:
-    """A TIFF file, or the multi-file set that it belongs to."""
-
-    images: tuple[TiffImage, ...]
-    """Images, in the order of the header."""
-    text: str | None
-    """OME-XML header; ``None`` for a plain TIFF."""
-    text_source: str
-    """File that the header was read from."""
-    members: frozenset[str]
-    """Paths or URIs of the other files of the set."""
-    refusal: str | None = None
-    """Why a plain TIFF is not taken for an image."""
 
 
 def is_tiff_name(name: str) -> bool:
@@ -49,14 +37,14 @@ def is_tiff_name(name: str) -> bool:
 
 
 @contextmanager
-def open_tiff(uri: str, stamp: Fingerprint | None = None) -> Iterator[Any]:
+def open_tiff(uri: str, fingerprint: Fingerprint | None = None) -> Iterator[Any]:
     """Open one TIFF file, local or remote, without following what its header names.
 
     Parameters
     ----------
     uri : str
         Path or URI.
-    stamp : Fingerprint, optional
+    fingerprint : Fingerprint, optional
         Its state, where that is known: a server is not asked for its size again.
 
     Raises
@@ -70,7 +58,9 @@ def open_tiff(uri: str, stamp: Fingerprint | None = None) -> Iterator[Any]:
         if is_remote(uri):
             # small blocks: pages are read here and there, not from end to end
             with (
-                open_remote_file(uri, _BLOCK_BYTES, None if stamp is None else stamp.size_bytes) as file,
+                open_remote_file(
+                    uri, _BLOCK_BYTES, None if fingerprint is None else fingerprint.size_bytes
+                ) as file,
                 tifffile.TiffFile(file, **_PLAIN_ONLY) as tif,
             ):
                 yield tif
@@ -82,7 +72,7 @@ def open_tiff(uri: str, stamp: Fingerprint | None = None) -> Iterator[Any]:
     except MemoryError:
         raise
     except Exception as error:  # tifffile meets broken files with errors of every kind
-        raise SourceError(public_uri(uri), f"cannot be read as TIFF: {words(error)}") from error
+        raise SourceError(public_uri(uri), f"cannot be read as TIFF: {error_message(error)}") from error
 
 
 def member_uri(uri: str, name: str) -> str:
@@ -96,14 +86,14 @@ def tiff_place(uri: str) -> tuple[Place, str]:
     return open_place(parent or "/"), name
 
 
-def read_tiff_source(uri: str, stamp: Fingerprint | None = None) -> TiffSource:
+def read_tiff_source(uri: str, fingerprint: Fingerprint | None = None) -> TiffSource:
     """Return the images of a TIFF file or of the set it belongs to, without reading a pixel.
 
     Parameters
     ----------
     uri : str
         Path or URI.
-    stamp : Fingerprint, optional
+    fingerprint : Fingerprint, optional
         State of the file, where that is known.
 
     Raises
@@ -113,24 +103,24 @@ def read_tiff_source(uri: str, stamp: Fingerprint | None = None) -> TiffSource:
     SourceError
         The file is missing, cannot be read or is no TIFF file.
     """
-    first = _first_page(uri, stamp or tiff_stamp(uri))
+    first = _first_page(uri, fingerprint or tiff_fingerprint(uri))
     return first if isinstance(first, TiffSource) else _from_header(uri, first)
 
 
-def tiff_stamp(uri: str) -> Fingerprint | None:
+def tiff_fingerprint(uri: str) -> Fingerprint | None:
     """Return the state of a file, ``None`` where there is none."""
     place, name = tiff_place(uri)
     return place.stat(name)
 
 
 @lru_cache(maxsize=16)
-def _first_page(uri: str, stamp: Fingerprint | None) -> TiffSource | str:
+def _first_page(uri: str, fingerprint: Fingerprint | None) -> TiffSource | str:
     """Return the OME-XML of a file, or the images of a file that has none; unchanged files are read once."""
-    with open_tiff(uri, stamp) as tif:
+    with open_tiff(uri, fingerprint) as tif:
         if not tif.pages:
             raise HeaderError(public_uri(uri), "has no page", "an image")
         text = _description(tif.pages[0], uri)
-        return text if is_ome_xml(text) else _plain(tif, uri)
+        return text if is_ome_xml(text) else plain_source(tif, uri)
 
 
 def _description(page: Any, uri: str) -> str:  # noqa: ANN401
@@ -159,12 +149,12 @@ def _companion(uri: str, name: str) -> tuple[str, str]:
     """Return the real header of a ``BinaryOnly`` file and where it stands."""
     place, _ = tiff_place(uri)
     where = place.where(name)
-    stamp = place.stat(name)
-    if stamp is None:
+    fingerprint = place.stat(name)
+    if fingerprint is None:
         raise HeaderError(where, "is missing", f"the file with the header of {public_uri(uri)}")
     if not is_tiff_name(name):
         return (read_text(place, name) or "").strip("\x00 \r\n\t"), where
-    first = _first_page(member_uri(uri, name), stamp)
+    first = _first_page(member_uri(uri, name), fingerprint)
     if isinstance(first, TiffSource):
         raise HeaderError(where, "has no OME-XML", f"the header of {public_uri(uri)}")
     return first, where
@@ -206,59 +196,3 @@ def _own_file_only(text: str, where: str, own_name: str) -> OmeFile:
 def _map_runs(header: OmeFile, change: Callable[[PageRun], PageRun]) -> OmeFile:
     images = tuple(replace(image, runs=tuple(change(run) for run in image.runs)) for image in header.images)
     return OmeFile(header.uuid, None, images)
-
-
-def _plain(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
-    """Return the images of a TIFF file without OME-XML, as far as they are grayscale."""
-    images: list[TiffImage] = []
-    refusal = None
-    for series in tif.series:
-        image = _plain_image(series)
-        if isinstance(image, str):
-            refusal = refusal or image
-        else:
-            images.append(image)
-    return TiffSource(
-        tuple(images), None, public_uri(uri), frozenset(), None if images else refusal or "no image"
-    )
-
-
-def _plain_image(series: Any) -> TiffImage | str:  # noqa: ANN401
-    """Return one series of planes, or why it is not taken."""
-    page = series.keyframe
-    if page.samplesperpixel != 1 or int(page.photometric) not in (0, 1):
-        return "a colour image without OME metadata"
-    if page.imagedepth != 1 or page.bitspersample == 1 or page.dtype is None or page.dtype.kind not in "uif":
-        return f"no grayscale image (pixel type {page.dtype}, {page.bitspersample} bits)"
-    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
-    if axes[-3:] == "YXS":
-        axes, shape = axes[:-1], shape[:-1]
-    if axes[-2:] != "YX":
-        return f"axes {axes} whose pages are no planes"
-    leading: list[tuple[str, int]] = []
-    sizes = {"t": 1, "c": 1, "z": 1, "y": int(shape[-2]), "x": int(shape[-1])}
-    for letter, size in zip(axes[:-2], shape[:-2], strict=True):
-        name = letter.lower()
-        free = [axis for axis in ("z", "t", "c") if axis.upper() not in axes and axis not in dict(leading)]
-        if name not in ("t", "c", "z"):
-            if size == 1:
-                continue
-            if not free:
-                return f"more axes than time, channel and depth: {axes}"
-            name = free[0]
-        leading.append((name, int(size)))
-        sizes[name] = int(size)
-    order = tuple(name for name, _ in leading) + tuple(n for n in "tcz" if n not in dict(leading))
-    first = series[0]
-    offset = series.dataoffset if series.is_truncated else None
-    runs = [PageRun(0, None, first.index, None)]
-    if offset is None and len(series) > 1:
-        runs = _page_runs([page.index for page in series])
-    return TiffImage(None, sizes, order, 1, {}, (), tuple(runs), offset)
-
-
-def _page_runs(pages: list[int]) -> list[PageRun]:
-    """Return runs of consecutive pages."""
-    starts = [i for i in range(len(pages)) if i == 0 or pages[i] != pages[i - 1] + 1]
-    ends = [*starts[1:], len(pages)]
-    return [PageRun(start, end - start, pages[start], None) for start, end in zip(starts, ends, strict=True)]

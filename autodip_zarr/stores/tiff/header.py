@@ -11,14 +11,19 @@ import numpy as np
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level, MetadataText
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.tiff.files import member_uri, open_tiff, read_tiff_source, tiff_place, tiff_stamp
-from autodip_zarr.stores.tiff.ome_xml import TiffImage
+from autodip_zarr.stores.tiff.files import (
+    member_uri,
+    open_tiff,
+    read_tiff_source,
+    tiff_fingerprint,
+    tiff_place,
+)
+from autodip_zarr.stores.tiff.images import TiffImage
+from autodip_zarr.stores.zarr.axes import AXIS_TYPES
 from autodip_zarr.stores.zarr.limits import check_sizes
 
 AXES = ("t", "c", "z", "y", "x")
 """Axes of a TIFF image, as it is presented."""
-
-_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 
 
 def read_tiff_header(ref: ImageRef) -> Header:
@@ -31,8 +36,8 @@ def read_tiff_header(ref: ImageRef) -> Header:
     SourceError
         The file is missing, cannot be read or is no TIFF file.
     """
-    stamp = tiff_stamp(ref.uri)
-    source = read_tiff_source(ref.uri, stamp)
+    fingerprint = tiff_fingerprint(ref.uri)
+    source = read_tiff_source(ref.uri, fingerprint)
     where = public_uri(ref.uri)
     number = ref.image_index
     if not 0 <= number < len(source.images):
@@ -40,7 +45,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
     image = source.images[number]
     check_sizes(image.sizes, f"{where}: Image[{number}]/Pixels")
     warnings: list[str] = []
-    with _first_file((ref.uri, stamp), image, warnings) as tif:
+    with _first_file((ref.uri, fingerprint), image, warnings) as tif:
         file, page_number, _ = image.locate(0, 0, 0)
         page = _page(tif, page_number if not warnings else 0, member_uri(ref.uri, file) if file else ref.uri)
         image = agreed(image, page, f"{where}: Image[{number}]/Pixels")
@@ -50,7 +55,9 @@ def read_tiff_header(ref: ImageRef) -> Header:
     return Header(
         ref=ref,
         name=image.name or None,
-        axes=tuple(Axis(axis, _TYPES[axis], image.pixel_sizes.get(axis, (1.0, None))[1]) for axis in AXES),
+        axes=tuple(
+            Axis(axis, AXIS_TYPES[axis], image.pixel_sizes.get(axis, (1.0, None))[1]) for axis in AXES
+        ),
         levels=tuple(_level(image, index, shape, shapes[0]) for index, shape in enumerate(shapes)),
         dtype=dtype,
         chunk=chunk,
@@ -58,7 +65,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
         zarr_format=None,
         ome_version=None,
         texts=texts,
-        fingerprint=_fingerprint(stamp, source.text),
+        fingerprint=_fingerprint(fingerprint, source.text),
         warnings=tuple(warnings),
     )
 
@@ -93,10 +100,10 @@ def agreed(image: TiffImage, page: Any, where: str) -> TiffImage:  # noqa: ANN40
 
 def _first_file(named: tuple[str, Fingerprint | None], image: TiffImage, warnings: list[str]) -> Any:  # noqa: ANN401
     """Open the file with the first plane, or the named one, whose state is known, where that is missing."""
-    uri, stamp = named
+    uri, fingerprint = named
     file, _, _ = image.locate(0, 0, 0)
     if file is None:
-        return open_tiff(uri, stamp)
+        return open_tiff(uri, fingerprint)
     place, _ = tiff_place(uri)
     if place.stat(file) is None:
         warnings.append(f"{place.where(file)}: is missing, and holds planes of this image")
@@ -143,7 +150,7 @@ def _channels(image: TiffImage) -> tuple[ChannelDisplay, ...]:
     return (*image.channels[:count], *[blank] * (count - len(image.channels)))
 
 
-def _fingerprint(stamp: Fingerprint | None, text: str | None) -> Fingerprint:
-    stamp = stamp or Fingerprint(None, None, None, None)
+def _fingerprint(fingerprint: Fingerprint | None, text: str | None) -> Fingerprint:
+    fingerprint = fingerprint or Fingerprint(None, None, None, None)
     checksum = None if text is None else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-    return replace(stamp, checksum=checksum)
+    return replace(fingerprint, checksum=checksum)

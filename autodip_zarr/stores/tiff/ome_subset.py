@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from autodip_zarr.metadata.documents.xml_tree import undeclared
-from autodip_zarr.stores.tiff.ome_xml import local_name, parse_root
+from autodip_zarr.metadata.documents.xml_tree import children, document_element, parse_ome_xml
 
 
 def count_images(ome_xml: str) -> int:
@@ -19,7 +18,7 @@ def count_images(ome_xml: str) -> int:
     HeaderError
         It is broken or hostile.
     """
-    return sum(local_name(element) == "Image" for element in parse_root(ome_xml, "OME-XML"))
+    return len(list(children(parse_ome_xml(ome_xml, "OME-XML"), "Image")))
 
 
 def subset_ome_xml(ome_xml: str, indices: Sequence[int]) -> str:
@@ -41,8 +40,9 @@ def subset_ome_xml(ome_xml: str, indices: Sequence[int]) -> str:
         return ome_xml
     from xml.parsers.expat import ParserCreate  # noqa: PLC0415  # the text was checked just above
 
-    text = undeclared(ome_xml)  # as it was checked: broken declarations are common
-    declaration, content = ome_xml[: len(ome_xml) - len(text)], text.encode()
+    text = document_element(ome_xml)  # as it was checked: broken declarations are common
+    before, _, after = ome_xml.partition(text)
+    content = text.encode()
     spans = _Spans(frozenset(indices))
     parser: Any = ParserCreate(encoding="utf-8", namespace_separator="}")
     parser.StartElementHandler = lambda name, attributes: spans.start(
@@ -54,7 +54,7 @@ def subset_ome_xml(ome_xml: str, indices: Sequence[int]) -> str:
     for start, end in sorted(spans.cuts()):
         kept += content[position:start]
         position = end
-    return declaration + bytes(kept + content[position:]).decode()
+    return before + bytes(kept + content[position:]).decode() + after
 
 
 @dataclass

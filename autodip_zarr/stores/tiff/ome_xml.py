@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from autodip_zarr.domain import ChannelDisplay
-from autodip_zarr.errors import HeaderError, PixelError
-from autodip_zarr.metadata.documents.xml_tree import parse_xml, undeclared
+from autodip_zarr.errors import HeaderError
+from autodip_zarr.metadata.documents.xml_tree import children, parse_ome_xml
 from autodip_zarr.stores.access.uris import safe_key
+from autodip_zarr.stores.tiff.images import OmeFile, PageRun, TiffImage
 
 UNITS = {
     "\u00b5m": "micrometer",
@@ -37,99 +37,13 @@ UNITS = {
 """OME symbols of length and time, and the UDUNITS names that OME-Zarr wants."""
 
 _OME_ROOT = re.compile(r"<([A-Za-z_][\w.-]*:)?OME[\s>]")
+
 _PLANE_AXES = ("Z", "C", "T")
-
-
-@dataclass(frozen=True)
-class PageRun:
-    """Consecutive planes that lie in consecutive pages."""
-
-    first: int
-    """Number of the first plane in the order of the leading axes."""
-    count: int | None
-    """Planes; ``None`` for all that follow."""
-    ifd: int
-    """Page of the first plane."""
-    file: str | None
-    """Name of the member file, relative to the folder; ``None`` for the file itself."""
-
-
-@dataclass(frozen=True)
-class TiffImage:
-    """One image of a TIFF file or multi-file set."""
-
-    name: str | None
-    """Name in the header."""
-    sizes: Mapping[str, int]
-    """Size along each of ``t c z y x``; ``c`` counts the samples of colour pixels singly."""
-    leading: tuple[str, ...]
-    """``t``, ``c`` and ``z`` in the order of the planes, slowest first."""
-    samples: int
-    """Samples in one pixel of a page."""
-    pixel_sizes: Mapping[str, tuple[float, str | None]]
-    """Physical size and unit along the axes that have one."""
-    channels: tuple[ChannelDisplay, ...]
-    """Names and colours; may be shorter than the channel axis."""
-    runs: tuple[PageRun, ...]
-    """Where the planes are, sorted by their first plane."""
-    offset: int | None = None
-    """Byte at which all planes follow one another without pages of their own (big ImageJ files)."""
-
-    def locate(self, t: int, c: int, z: int) -> tuple[str | None, int, int]:
-        """Return (member file, page, sample in its pixels) of a plane.
-
-        Raises
-        ------
-        PixelError
-            The header names no page for it.
-        """
-        position, number = {"t": t, "c": c // self.samples, "z": z}, 0
-        for axis in self.leading:
-            size = self.sizes[axis] // (self.samples if axis == "c" else 1)
-            number = number * size + position[axis]
-        at = bisect.bisect_right(self.runs, number, key=lambda run: run.first) - 1
-        if at < 0 or number - self.runs[at].first >= (self.runs[at].count or math.inf):
-            raise PixelError(
-                f"plane t={t} c={c} z={z}", "the header names no page for it", "a TiffData element"
-            )
-        run = self.runs[at]
-        return run.file, run.ifd + number - run.first, c % self.samples
-
-
-@dataclass(frozen=True)
-class OmeFile:
-    """What the OME-XML of one TIFF file says about files and images."""
-
-    uuid: str | None
-    """Identifier of the file itself."""
-    metadata_file: str | None
-    """Name of the file with the real header, where this one is ``BinaryOnly``."""
-    images: tuple[TiffImage, ...]
-    """Images, in the order of the header."""
-
-    @property
-    def members(self) -> frozenset[str]:
-        """Return the names of all other files that the images lie in."""
-        return frozenset(run.file for image in self.images for run in image.runs if run.file is not None)
 
 
 def is_ome_xml(text: str) -> bool:
     """Return whether a TIFF description looks like OME-XML."""
     return _OME_ROOT.search(text[:8192]) is not None
-
-
-def parse_root(text: str, where: str) -> Element:
-    """Return the root of an OME-XML document, without following entities.
-
-    Raises
-    ------
-    HeaderError
-        It is broken or hostile.
-    """
-    root = parse_xml(undeclared(text), where)
-    if local_name(root) != "OME":
-        raise HeaderError(where, f"found the element {local_name(root)!r:.100}", "an OME element")
-    return root
 
 
 def parse_ome(text: str, where: str, own_name: str | None) -> OmeFile:
@@ -149,25 +63,20 @@ def parse_ome(text: str, where: str, own_name: str | None) -> OmeFile:
     HeaderError
         It is broken or hostile, or names files outside the folder.
     """
-    root = parse_root(text, where)
+    root = parse_ome_xml(text, where)
     uuid = root.get("UUID")
-    for element in root:
-        if local_name(element) == "BinaryOnly":
-            name = safe_key(element.get("MetadataFile"), f"{where}: BinaryOnly/@MetadataFile")
-            return OmeFile(uuid, name, ())
-    elements = [element for element in root if local_name(element) == "Image"]
+    binary_only = next(children(root, "BinaryOnly"), None)
+    if binary_only is not None:
+        name = safe_key(binary_only.get("MetadataFile"), f"{where}: BinaryOnly/@MetadataFile")
+        return OmeFile(uuid, name, ())
     own = frozenset(name for name in (uuid, own_name) if name is not None)
-    images = tuple(_image(element, f"{where}: Image[{i}]", own) for i, element in enumerate(elements))
+    elements = enumerate(children(root, "Image"))
+    images = tuple(_image(element, f"{where}: Image[{i}]", own) for i, element in elements)
     return OmeFile(uuid, None, images)
 
 
-def local_name(element: Element) -> str:
-    """Return the name of an element without its namespace."""
-    return str(element.tag).rpartition("}")[2]
-
-
 def _image(element: Element, where: str, own: frozenset[str]) -> TiffImage:
-    pixels = next((child for child in element if local_name(child) == "Pixels"), None)
+    pixels = next(children(element, "Pixels"), None)
     if pixels is None:
         raise HeaderError(where, "has no Pixels", "one Pixels element")
     where = f"{where}/Pixels"
@@ -178,7 +87,7 @@ def _image(element: Element, where: str, own: frozenset[str]) -> TiffImage:
             f"{where}/@DimensionOrder", f"found {order!r:.50}", "'XYZCT' or another order of Z, C, T"
         )
     leading = tuple(axis.lower() for axis in reversed(order[2:]))
-    elements = [child for child in pixels if local_name(child) == "Channel"]
+    elements = list(children(pixels, "Channel"))
     samples = _count(elements[0], "SamplesPerPixel", where, default=1) if elements else 1
     if sizes["c"] % samples:
         raise HeaderError(
@@ -199,7 +108,7 @@ def _image(element: Element, where: str, own: frozenset[str]) -> TiffImage:
 
 def _runs(pixels: Element, image: TiffImage, where: str, own: frozenset[str]) -> list[PageRun]:
     runs: list[PageRun] = []
-    for index, data in enumerate(child for child in pixels if local_name(child) == "TiffData"):
+    for index, data in enumerate(children(pixels, "TiffData")):
         place = f"{where}/TiffData[{index}]"
         first = 0
         for axis in image.leading:
@@ -215,13 +124,11 @@ def _runs(pixels: Element, image: TiffImage, where: str, own: frozenset[str]) ->
 
 
 def _member(data: Element, where: str, own: frozenset[str]) -> str | None:
-    for uuid in data:
-        if local_name(uuid) == "UUID":
-            name, text = uuid.get("FileName"), (uuid.text or "").strip()
-            if name is None or not own.isdisjoint((text, name)):
-                return None
-            return safe_key(name, f"{where}/UUID/@FileName")
-    return None
+    uuid = next(children(data, "UUID"), None)
+    name, text = (None, "") if uuid is None else (uuid.get("FileName"), (uuid.text or "").strip())
+    if name is None or not own.isdisjoint((text, name)):
+        return None
+    return safe_key(name, f"{where}/UUID/@FileName")
 
 
 def _pixel_sizes(pixels: Element) -> dict[str, tuple[float, str | None]]:

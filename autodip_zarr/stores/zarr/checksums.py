@@ -13,8 +13,10 @@ from typing import Any, Final
 from autodip_zarr.domain import Block
 from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
-from autodip_zarr.stores.access.messages import words
-from autodip_zarr.stores.access.place import METADATA_LIMIT, LocalPlace, Place
+from autodip_zarr.stores.access.errors import METADATA_LIMIT, target_read_errors
+from autodip_zarr.stores.access.local_place import LocalPlace
+from autodip_zarr.stores.access.messages import error_message
+from autodip_zarr.stores.access.place import Place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, safe_key
 from autodip_zarr.stores.zarr.documents import dump_json
 from autodip_zarr.stores.zarr.nodes import Json, as_object, parse_json
@@ -140,11 +142,9 @@ def parse_manifest(content: bytes, name: str, where: str) -> dict[str, Checksum 
         raise TargetError(where, "was changed since it was written: is no JSON object any more") from error
     if not is_same or document.get("manifest") != name or document.get("algorithm") != _ALGORITHM:
         raise TargetError(where, "was changed since it was written: its own checksum does not fit")
-    try:
+    with target_read_errors():  # its checksum fits, but this program did not write it
         objects = as_object(document.get("objects"), f"{where}: objects")
         return {safe_key(key, f"{where}: objects"): _known(value, where) for key, value in objects.items()}
-    except HeaderError as error:  # its checksum fits, but this program did not write it
-        raise TargetError(error.where, error.found, error.expected, error.hint) from error
 
 
 def _known(value: object, where: str) -> Checksum | None:
@@ -205,7 +205,7 @@ def _found(place: Place, key: str, known: Checksum | None) -> Checksum | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise SourceError(place.where(key), f"cannot be read: {words(error)}") from error
+        raise SourceError(place.where(key), f"cannot be read: {error_message(error)}") from error
 
 
 def _read(place: Place, key: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Stores of zarr that refuse empty or huge objects, note checksums of what is written, or hold it back."""
+"""A store of zarr that refuses empty and huge objects, and chunks under another name than expected."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from zarr.abc.store import ByteRequest, RangeByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
+from autodip_zarr.stores.access.errors import METADATA_LIMIT
 from autodip_zarr.stores.access.local_stores import ArchiveStore, FolderStore
-from autodip_zarr.stores.access.place import METADATA_LIMIT
 from autodip_zarr.stores.access.retrying_store import DOCUMENTS
 from autodip_zarr.stores.access.uris import split_uri
-from autodip_zarr.stores.zarr.checksums import Checksum, checksum
 from autodip_zarr.stores.zarr.limits import most_stored_bytes
 
 _CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
 
 
-class WholeStore(WrapperStore[Store]):
+class GuardedStore(WrapperStore[Store]):
     """Refuses chunks that zarr would take for missing, and those far larger than their pixels.
 
     For reading only. A chunk or shard of no bytes is none; and one that is missing may lie under the name
@@ -103,51 +102,3 @@ def other_name(chunk: str) -> str | None:
 def _check(key: str, size: int, most: int) -> None:
     if size > most:
         raise ValueError(f"{key} has more than {most:,} bytes, which is more than its pixels can need")
-
-
-class NotingStore(WrapperStore[Store]):
-    """Notes the checksum of every object that is written through it.
-
-    Parameters
-    ----------
-    store : Store
-        Where the bytes go.
-    """
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.written: dict[str, Checksum | None] = {}
-        """What was written since, by key; ``None`` for what was deleted."""
-
-    async def set(self, key: str, value: Buffer) -> None:
-        """Write an object and note its checksum."""
-        self.written[key] = checksum(value.as_numpy_array())
-        await self._store.set(key, value)
-
-    async def delete(self, key: str) -> None:
-        """Delete an object and note that it is gone."""
-        self.written[key] = None
-        await self._store.delete(key)
-
-
-class HoldingStore(WrapperStore[Store]):
-    """Reads from a store and holds what is written to it, so that its checksum is known before it is written.
-
-    Parameters
-    ----------
-    store : Store
-        Where is read; nothing is written there.
-    """
-
-    def __init__(self, store: Store) -> None:
-        super().__init__(store)
-        self.held: dict[str, bytes | None] = {}
-        """What was to be written, by key; ``None`` for what was to be deleted."""
-
-    async def set(self, key: str, value: Buffer) -> None:
-        """Hold an object."""
-        self.held[key] = value.to_bytes()
-
-    async def delete(self, key: str) -> None:
-        """Hold that an object is to be deleted."""
-        self.held[key] = None

@@ -5,35 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import safe_key
-from autodip_zarr.stores.zarr.limits import check_chunk, check_sizes
+from autodip_zarr.stores.zarr.arrays import ArrayInfo, array_info
+from autodip_zarr.stores.zarr.axes import AXIS_TYPES
+from autodip_zarr.stores.zarr.limits import check_sizes
 from autodip_zarr.stores.zarr.nodes import Json, Node, as_object, as_objects, join, read_node, read_nodes
 from autodip_zarr.stores.zarr.texts import metadata_texts
 
-_TYPES = {"t": "time", "c": "channel", "z": "space", "y": "space", "x": "space"}
 _BY_TYPE = {"time": "t", "channel": "c"}
+
 _LEVELS = 64
-_NUMBER_TYPE = re.compile(r"[<>|=]?[buifc]\d{1,2}|bool|u?int\d{1,2}|(float|complex)\d{2,3}")
-
-
-@dataclass(frozen=True)
-class ArrayInfo:
-    """What the metadata document of an array says."""
-
-    shape: tuple[int, ...]
-    """Size along each dimension."""
-    dtype: str
-    """Numpy name of the pixel type in native byte order."""
-    chunk: tuple[int, ...]
-    """Unit that is read at once: the chunk inside the shard, where there are shards."""
 
 
 @dataclass(frozen=True)
@@ -120,52 +106,6 @@ def _arrays(place: Place, node: Node, paths: list[str]) -> list[ArrayInfo]:
     return arrays
 
 
-def array_info(node: Node, where: str) -> ArrayInfo:
-    """Return shape, pixel type and chunk of an array.
-
-    Raises
-    ------
-    HeaderError
-        The document is broken, or the pixels are no numbers.
-    """
-    shape = _sizes(node.document.get("shape"), f"{where}: shape", least=0)
-    if node.zarr_format == 2:
-        chunk, kind = node.document.get("chunks"), node.document.get("dtype")
-    else:
-        grid = as_object(node.document.get("chunk_grid"), f"{where}: chunk_grid")
-        chunk = as_object(grid.get("configuration"), f"{where}: chunk_grid.configuration").get("chunk_shape")
-        kind = node.document.get("data_type")
-        codecs = node.document.get("codecs")
-        for codec in codecs if isinstance(codecs, list) else []:
-            if isinstance(codec, dict) and codec.get("name") == "sharding_indexed":
-                inner = as_object(
-                    codec.get("configuration"), f"{where}: codecs.sharding_indexed.configuration"
-                )
-                chunk = inner.get("chunk_shape")
-    chunks = _sizes(chunk, f"{where}: chunk shape", least=1)
-    if len(chunks) != len(shape):
-        raise HeaderError(f"{where}: chunk shape", f"found {list(chunks)}", f"{len(shape)} numbers")
-    dtype = _dtype(kind, where)
-    check_chunk(chunks, dtype, f"{where}: chunk shape")
-    return ArrayInfo(shape, dtype, tuple(min(c, max(s, 1)) for c, s in zip(chunks, shape, strict=True)))
-
-
-def _sizes(value: object, where: str, least: int) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(item) is int and item >= least for item in value):
-        raise HeaderError(where, f"found {value!r:.100}", f"a list of integers of at least {least}")
-    return tuple(value)
-
-
-def _dtype(kind: object, where: str) -> str:
-    try:
-        dtype = np.dtype(kind) if isinstance(kind, str) and _NUMBER_TYPE.fullmatch(kind) else None
-    except (TypeError, ValueError):
-        dtype = None
-    if dtype is None:
-        raise HeaderError(f"{where}: data type", f"found {kind!r:.100}", "a number type")
-    return dtype.newbyteorder("=").name
-
-
 def _check_arrays(arrays: list[ArrayInfo], axes: tuple[Axis, ...], where: str) -> None:
     first = arrays[0]
     if 0 in first.shape:
@@ -180,7 +120,7 @@ def _check_arrays(arrays: list[ArrayInfo], axes: tuple[Axis, ...], where: str) -
             found, most = f"found the shape {list(array.shape)}", list(first.shape)
             raise HeaderError(f"{where}.datasets[{index}]", found, f"no more than the full resolution {most}")
     for axis, size in zip(axes, first.shape, strict=True):
-        if axis.name not in _TYPES and size > 1:
+        if axis.name not in AXIS_TYPES and size > 1:
             found = f"found the axis {axis.name!r:.50} of size {size}"
             raise HeaderError(f"{where}.axes", found, "t, c, z, y and x, or size 1")
 
@@ -206,7 +146,7 @@ def _axes(image: Json, ndim: int, where: str, warnings: list[str]) -> tuple[Axis
         usual = _usual_name(name, kind, axes)
         if usual != name:
             warnings.append(f"{where}[{index}]: axis {name!r:.50} is taken as {usual!r}")
-        kind = kind if isinstance(kind, str) else _TYPES.get(usual)
+        kind = kind if isinstance(kind, str) else AXIS_TYPES.get(usual)
         axes.append(Axis(usual, kind, unit if isinstance(unit, str) and unit else None))
     names = [axis.name for axis in axes]
     if len(names) != ndim or len(set(names)) != len(names) or not {"y", "x"} <= set(names):
@@ -217,7 +157,7 @@ def _axes(image: Json, ndim: int, where: str, warnings: list[str]) -> tuple[Axis
 
 
 def _usual_name(name: str, kind: object, before: list[Axis]) -> str:
-    if name.lower() in _TYPES:
+    if name.lower() in AXIS_TYPES:
         return name.lower()
     usual = _BY_TYPE.get(kind) if isinstance(kind, str) else None
     return usual if usual is not None and usual not in [axis.name for axis in before] else name
@@ -293,10 +233,10 @@ def _fingerprint(place: Place, node: Node) -> Fingerprint:
         content = json.dumps(own, sort_keys=True).encode()
         return Fingerprint(len(content), None, None, _checksum(content))
     content = node.content
-    stamp = place.stat(node.document_key)
-    if stamp is None:
+    fingerprint = place.stat(node.document_key)
+    if fingerprint is None:
         return Fingerprint(len(content), None, None, _checksum(content))
-    return replace(stamp, size_bytes=len(content), checksum=_checksum(content))
+    return replace(fingerprint, size_bytes=len(content), checksum=_checksum(content))
 
 
 def _checksum(content: bytes) -> str:

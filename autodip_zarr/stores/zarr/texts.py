@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from autodip_zarr.domain import Fingerprint, ImageRef, MetadataText
 from autodip_zarr.errors import SourceError
-from autodip_zarr.stores.access.filesystems import is_unanswered
 from autodip_zarr.stores.access.place import Place, open_place
+from autodip_zarr.stores.access.server_errors import is_unanswered
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, has_parent, split_uri
 from autodip_zarr.stores.zarr.nodes import Json, Node, join, read_node
 
@@ -73,12 +73,14 @@ def read_text(place: Place, key: str) -> str | None:
     SourceError
         It cannot be read.
     """
-    stamp = place.stat(key)  # one header of a whole plate may be large: it is not fetched for each field
-    return None if stamp is None else _read_cached(place, key, stamp)
+    fingerprint = place.stat(
+        key
+    )  # one header of a whole plate may be large: it is not fetched for each field
+    return None if fingerprint is None else _read_cached(place, key, fingerprint)
 
 
 @lru_cache(maxsize=8)
-def _read_cached(place: Place, key: str, _stamp: Fingerprint) -> str | None:
+def _read_cached(place: Place, key: str, _fingerprint: Fingerprint) -> str | None:
     content = place.read(key)
     return None if content is None else _decoded(content)
 
