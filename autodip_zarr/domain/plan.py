@@ -117,7 +117,7 @@ class Totals:
     bytes_out: int = 0
     """Size of the pixels that are written, uncompressed, all resolution levels; 0 without a destination."""
     groups: tuple[GroupTotal, ...] = ()
-    """One a calibration group, the dearest first."""
+    """One a calibration group, the most costly first."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Channels and images that are not to be done, by reason up to its first semicolon, commonest first."""
     errors: int = 0
