@@ -25,7 +25,7 @@ BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([\w.]+)`:\n\n```(?:csv|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FITTING = {"demo", "denoise", "evaluate", "plan", "preview"}
 OFFLINE = {**os.environ, "https_proxy": "http://127.0.0.1:9"}  # weights of LPIPS are not downloaded
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -161,6 +161,14 @@ def test_modules_and_paths_that_a_page_names_are_there(page: Path) -> None:
     missing = [one for one in found if not any((base / one).exists() for base in (ROOT, PACKAGE))]
     missing += [f"autodip_zarr{one}" for one in NAME.findall(text) if not is_named_rightly(one)]
     assert sorted(missing) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_targets_of_make_that_a_page_names_are_there(page: Path) -> None:
+    for target in re.findall(
+        r"`make ([a-z]+)`|^make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        check_other(["make", "".join(target)])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
