@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -19,11 +20,12 @@ from .samples import write_archive, write_pairs
 from .stores.builders import write_plate
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "autodip_zarr"
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([\w.]+)`:\n\n```(?:csv|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FITTING = {"demo", "denoise", "evaluate", "plan", "preview"}
 OFFLINE = {**os.environ, "https_proxy": "http://127.0.0.1:9"}  # weights of LPIPS are not downloaded
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
@@ -128,6 +130,45 @@ def test_the_command_line_reference_is_current() -> None:
     page = (ROOT / "docs/reference/command-line.md").read_text(encoding="utf-8")
     assert page == generate.command_line_page(), "run python docs/generate.py"
     assert all(f"`autodip-zarr {name}`" in page for name in command_line.commands)
+
+
+NAME = re.compile(r"\bautodip_zarr((?:\.[A-Za-z_]\w*)+)")
+PATH = re.compile(
+    r"(?<![\w./-])(?:(?:autodip_zarr|benchmarks|calibration|docs|examples|tests)/[\w./-]*"
+    r"|[\w./-]+/[\w-]+\.py\b|[\w-]+\.py\b)"
+)
+
+
+def is_named_rightly(dotted: str) -> bool:
+    """Whether ``.x.y`` is a module of the package, or a name in one."""
+    module, names = "autodip_zarr", dotted.strip(".").split(".")
+    while names and importlib.util.find_spec(f"{module}.{names[0]}") is not None:
+        module = f"{module}.{names.pop(0)}"
+        if not hasattr(importlib.import_module(module), "__path__"):
+            break
+    found: object = importlib.import_module(module)
+    for name in names:
+        if not hasattr(found, name):
+            return False
+        found = getattr(found, name)
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_modules_and_paths_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    found = {one.rstrip(".") for one in PATH.findall(text)}
+    missing = [one for one in found if not any((base / one).exists() for base in (ROOT, PACKAGE))]
+    missing += [f"autodip_zarr{one}" for one in NAME.findall(text) if not is_named_rightly(one)]
+    assert sorted(missing) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_targets_of_make_that_a_page_names_are_there(page: Path) -> None:
+    for target in re.findall(
+        r"`make ([a-z]+)`|^make ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        check_other(["make", "".join(target)])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

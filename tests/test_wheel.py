@@ -25,7 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_tables_vocabulary_and_notices_are_in_it(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-        for name in ("calibration/tables/published.json", "metadata/vocabulary.toml", "py.typed"):
+        for name in ("calibration/tables/published.json", "metadata/vocabulary/vocabulary.toml", "py.typed"):
             assert f"autodip_zarr/{name}" in names
         notices = [name for name in names if name.endswith("NOTICE.md")]
         assert notices

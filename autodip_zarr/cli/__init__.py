@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import click
 
-from autodip_zarr.cli import measure, results, sources, work
+from autodip_zarr.cli.commands import demo, denoise, evaluate, inspect, plan, preview, remove, report, verify
 from autodip_zarr.cli.exits import Group
 
 _COMMANDS = (
-    sources.plan,
-    work.denoise,
-    sources.inspect,
-    results.verify,
-    sources.preview,
-    measure.evaluate,
-    results.report,
-    results.remove,
-    work.demo,
+    demo.demo,
+    denoise.denoise,
+    evaluate.evaluate,
+    inspect.inspect,
+    plan.plan,
+    preview.preview,
+    remove.remove,
+    report.report,
+    verify.verify,
 )
 
 

@@ -17,10 +17,10 @@ from autodip_zarr.metadata.clues import Clue, Trust, resolve
 from autodip_zarr.metadata.documents.annotations import ChannelNames, pair_clues, remark_clues
 from autodip_zarr.metadata.documents.json_texts import JsonPairs, read_json_text
 from autodip_zarr.metadata.documents.ome_clues import channel_clues, name_clues
+from autodip_zarr.metadata.documents.ome_plates import field_in_header
 from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
 from autodip_zarr.metadata.documents.schema import complaints
 from autodip_zarr.metadata.patterns import NamePattern
-from autodip_zarr.metadata.plates import field_in_header
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 
 BESIDE = ("ro-crate-json", "zarr-attributes-json")

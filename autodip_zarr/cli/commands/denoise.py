@@ -1,4 +1,4 @@
-"""Commands that do the work: denoise, and demo on a simulated archive."""
+"""The command denoise: the work itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from autodip_zarr.cli import options
 from autodip_zarr.cli.exits import EXIT_INCOMPLETE, EXIT_USAGE, exit_code_of
 from autodip_zarr.cli.options import OverwritingCommand, choices
-from autodip_zarr.cli.printing import print_json, say, say_skipped, show
+from autodip_zarr.cli.printing import print_json, say, say_skipped
 from autodip_zarr.run.choices import Machine
 
 
@@ -92,19 +92,3 @@ def denoise(
         print_json(summary_document(summary))
     code = exit_code_of(summary.skipped, found=bool(summary.images))
     sys.exit(code if code == EXIT_USAGE or summary.is_complete else EXIT_INCOMPLETE)
-
-
-@click.command()
-@click.option("--output", default="autodip-demo", show_default=True, metavar="DIR", help="Folder to work in.")
-@options.workers
-@click.option("--table", default="published", show_default=True, help="Calibration table: a name or a path.")
-def demo(output: str, workers: int | None, table: str) -> None:
-    """Simulate a small archive, denoise it, and show what came of it."""
-    from autodip_zarr.demo import run_demo  # noqa: PLC0415
-    from autodip_zarr.report.progress import watching  # noqa: PLC0415
-
-    with watching(sys.stderr) as watch:
-        outcome = run_demo(output, Machine(workers=workers), watch, table)
-    show(*outcome.table())
-    for label, path in outcome.paths():
-        show(f"{label}: {path}")

@@ -1,4 +1,4 @@
-"""The command that measures methods against clean images: evaluate."""
+"""The command evaluate: methods measured against clean images."""
 
 from __future__ import annotations
 

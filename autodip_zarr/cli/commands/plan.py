@@ -1,0 +1,40 @@
+"""The command plan: what a run would do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from autodip_zarr.cli import options
+from autodip_zarr.cli.exits import exit_code
+from autodip_zarr.cli.options import OverwritingCommand, choices
+from autodip_zarr.cli.printing import print_part, say_warnings, show
+
+
+@click.command(cls=OverwritingCommand)
+@options.sources
+@options.planning
+@options.destination
+@options.device
+@options.as_json
+def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
+    """Print what would be done, without reading a pixel."""
+    from autodip_zarr.report.plans import plan_json, plan_lines  # noqa: PLC0415
+    from autodip_zarr.run.planning.plan import Planning  # noqa: PLC0415
+    from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
+
+    planning = Planning(sources, choices(arguments), settle_device(device))
+    if as_json:
+        for part in plan_json(planning):
+            print_part(part)
+        say_warnings(planning.warnings())
+    else:
+        for line in plan_lines(planning):
+            show(line)
+    totals = planning.totals()
+    found = totals.images + totals.complete + totals.left > 0
+    left_out = totals.errors + sum(totals.skipped.values())
+    sys.exit(exit_code(found=found, errors=totals.errors + totals.left, skipped=left_out))

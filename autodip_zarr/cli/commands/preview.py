@@ -1,0 +1,48 @@
+"""The command preview: one plane, noisy and denoised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from autodip_zarr.cli import options
+from autodip_zarr.cli.options import choices
+from autodip_zarr.cli.printing import show
+
+
+@click.command()
+@click.argument("source", metavar="SOURCE")
+@click.option(
+    "--channel",
+    "--channels",
+    "channel",
+    default="0",
+    show_default=True,
+    metavar="LIST",
+    help="Channel, by name or index; the first of several.",
+)
+@click.option(
+    "--t", "at_t", default="0", show_default=True, metavar="LIST", help="Time point; the first of several."
+)
+@click.option(
+    "--z", "at_z", metavar="LIST", help="Depth; the middle one of several.  [default: the middle one]"
+)
+@options.places
+@click.option("--crop", metavar="Y,X,HEIGHT,WIDTH", help="Part of the plane, in pixels.")
+@click.option("--picture", default="preview.png", show_default=True, help="PNG to write.")
+@options.knowledge
+@options.method
+@options.stop
+@options.device
+def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None:  # noqa: ANN401
+    """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""
+    from autodip_zarr.report.pictures import before_and_after, compose  # noqa: PLC0415
+    from autodip_zarr.report.tables import preview_lines  # noqa: PLC0415
+    from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
+    from autodip_zarr.run.trials.preview import PlaneChoice, preview_plane  # noqa: PLC0415
+
+    where = PlaneChoice(arguments["channel"], arguments["at_t"], arguments["at_z"], arguments["crop"])
+    result = preview_plane(source, where, choices({**arguments, "any_contrast": True}), settle_device(device))
+    compose([before_and_after(result.noisy, result.denoised)]).save(picture)
+    show(*preview_lines(result), f"picture: {picture}")
