@@ -1,4 +1,4 @@
-"""Plans, previews and what became of runs as tables for a terminal."""
+"""Tables for a terminal: the lines of any table, of previews, and of what became of runs."""
 
 from __future__ import annotations
 

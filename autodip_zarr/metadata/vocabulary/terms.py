@@ -1,4 +1,4 @@
-"""The vocabulary: what the words of headers mean, as data."""
+"""Terms and their spellings, and which of them a text of a header names."""
 
 from __future__ import annotations
 
