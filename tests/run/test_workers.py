@@ -98,6 +98,22 @@ def test_calls_that_kill_or_hang_are_given_up_and_all_others_are_made() -> None:
     assert sum("no answer for 4 s; what it had is tried again" in line for line in told) >= 2
     assert sum("died or lost its connection" in line and "tried again" in line for line in told) >= 2
     assert sum("what it had is given up" in line for line in told) == 3
+    assert sum(line.startswith("MemoryError; ") for line in told) >= 2
+
+
+def test_workers_that_dask_forgets_come_again() -> None:
+    answers: dict[int, object] = {}
+
+    def done(call: Call, answer: object) -> Iterable[Call]:
+        answers[call.argument] = answer
+        return ()
+
+    calls = [Call(kill_own_process, -1), *(Call(square, number) for number in range(20))]
+    at_once = {"distributed.deploy.lost-worker-timeout": "1ms"}  # as if each start took longer than Dask waits
+    with connect(Machine("cpu", workers=2)) as client, dask.config.set(at_once):
+        drive(client, iter(calls), done, Terms("cpu", None, str, start_limit_s=120.0))
+    assert [answers[number] for number in range(20)] == [number * number for number in range(20)]
+    assert isinstance(answers[-1], WorkerError)
 
 
 def test_a_worker_that_hangs_when_it_is_done_holds_up_nobody_and_is_found() -> None:

@@ -209,14 +209,18 @@ def hand_over_credentials(client: Client) -> None:
 
 
 def revive(client: Client) -> None:
-    """Start worker processes of this machine again that ended and that Dask failed to start anew.
+    """Start worker processes of this machine again that ended and that Dask failed to start again.
 
-    On a busy machine a start takes longer than Dask waits for it, and it does not try twice.
+    On a busy machine a start takes longer than Dask waits for it, and it does not try twice: it forgets a
+    worker that was away for too long, which the cluster then lacks.
     """
     from distributed import Nanny  # noqa: PLC0415 - half a second, not needed for planning
 
     if client.cluster is None:
         return
+    wanted = client.cluster.worker_spec
+    if len(client.cluster.workers) < len(wanted) and all(one["cls"] is Nanny for one in wanted.values()):
+        client.cluster.scale(len(wanted))
     for nanny in list(client.cluster.workers.values()):
         if isinstance(nanny, Nanny) and not nanny.is_alive():
             with suppress(Exception):  # whatever went wrong, it is tried again later

@@ -222,10 +222,11 @@ class _Drive:
     def _lose(self, calls: Sequence[Call], error: Exception) -> None:
         """Have calls tried again whose worker was lost, and say so once; give up those often lost."""
         given_up = [call for call in calls if not self.dispatcher.lose(call)]
+        said = str(error) or type(error).__name__
         if len(given_up) < len(calls):
-            self.terms.tell(f"{error}; what it had is tried again")
+            self.terms.tell(f"{said}; what it had is tried again")
         if given_up:
-            self.terms.tell(f"{error}; what it had is given up")
+            self.terms.tell(f"{said}; what it had is given up")
         for call in given_up:
             self.dispatcher.follow(self.done(call, error))
 
