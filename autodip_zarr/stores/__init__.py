@@ -14,16 +14,22 @@ What the rest of the program uses is named here. Inside, each package builds on 
 from __future__ import annotations
 
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.links import refuse_link
+from autodip_zarr.stores.access.local.links import refuse_link
 from autodip_zarr.stores.pictures import encode_png, read_image, walk_pictures, write_image
 from autodip_zarr.stores.read import read_each_plane, read_header, read_planes
-from autodip_zarr.stores.result.blocks import read_block, write_block, write_uncertainty
-from autodip_zarr.stores.result.collection import (
+from autodip_zarr.stores.result.around.collection import (
     PlateLayout,
     read_plate,
     write_bf2raw_layout,
     write_plate_layout,
 )
+from autodip_zarr.stores.result.around.registration import (
+    register_nested_image,
+    register_well_image,
+    remove_target,
+    renew_registration,
+)
+from autodip_zarr.stores.result.blocks import read_block, write_block, write_uncertainty
 from autodip_zarr.stores.result.create import create_target
 from autodip_zarr.stores.result.failures import Failure, read_failures, write_failures
 from autodip_zarr.stores.result.integrity import (
@@ -52,12 +58,6 @@ from autodip_zarr.stores.result.record import (
     read_record,
     read_rows,
     write_record,
-)
-from autodip_zarr.stores.result.registration import (
-    register_nested_image,
-    register_well_image,
-    remove_target,
-    renew_registration,
 )
 from autodip_zarr.stores.result.repair import renew_layout, renew_lower_levels, renew_missing, restore
 from autodip_zarr.stores.tiff.write import write_ome_tiff

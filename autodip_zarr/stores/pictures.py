@@ -15,7 +15,7 @@ from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, Image
 from autodip_zarr.errors import PixelError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.access.errors import target_write_errors
-from autodip_zarr.stores.access.local_place import LocalPlace
+from autodip_zarr.stores.access.local.local_place import LocalPlace
 from autodip_zarr.stores.access.place import open_place
 from autodip_zarr.stores.tiff.files import is_tiff_name, open_tiff
 

@@ -10,14 +10,14 @@ from autodip_zarr.domain import ImageRef, Skipped
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.credentials import conceal
-from autodip_zarr.stores.access.local_place import LocalPlace
+from autodip_zarr.stores.access.local.local_place import LocalPlace
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, join_uri, split_uri
 from autodip_zarr.stores.tiff.files import is_tiff_name, read_tiff_source
-from autodip_zarr.stores.zarr.found_images import Found, ZarrWalk, lost_result, skipped
+from autodip_zarr.stores.zarr.images.found_images import Found, ZarrWalk, lost_result, skipped
+from autodip_zarr.stores.zarr.images.walk import walk_zarr
 from autodip_zarr.stores.zarr.nodes import Node, group_above, join, read_node
-from autodip_zarr.stores.zarr.walk import walk_zarr
 
 _NO_IMAGE = "an OME-Zarr image, plate or collection, an OME-TIFF file, or a folder of these"
 

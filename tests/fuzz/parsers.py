@@ -22,7 +22,7 @@ from autodip_zarr.metadata import ImagePlace, Terms, load_vocabulary, read_mappi
 from autodip_zarr.metadata.acquisition import read_acquisition, read_ome_xml
 from autodip_zarr.metadata.documents.json_texts import read_json_text
 from autodip_zarr.provenance import differences, public_uri
-from autodip_zarr.run.results.locking import parse_holder
+from autodip_zarr.run.locks.locking import parse_holder
 from autodip_zarr.run.results.verify import verify_target
 from autodip_zarr.run.scheduling.cluster_file import read_cluster
 from autodip_zarr.run.sources.crops import parse_crop

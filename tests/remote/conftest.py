@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from distributed import LocalCluster
 
 from autodip_zarr.cli import main
-from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE
+from autodip_zarr.stores.access.remote.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE
 
 from ..run.results import Run
 from .servers import BUCKET, KEY, SECRET, Proxy, proxy_of, s3_server

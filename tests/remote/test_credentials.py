@@ -17,7 +17,7 @@ from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.stores import walk
 from autodip_zarr.stores.access import credentials
 from autodip_zarr.stores.access.credentials import conceal, kept, query_of
-from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE
+from autodip_zarr.stores.access.remote.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE
 from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..run.results import Run, planes

@@ -22,8 +22,13 @@ from autodip_zarr.stores import (
     walk,
     write_file,
 )
-from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE, TIMEOUT_VARIABLE, RetryPolicy, with_retries
-from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE, is_unanswered
+from autodip_zarr.stores.access.remote.retry import (
+    ATTEMPTS_VARIABLE,
+    TIMEOUT_VARIABLE,
+    RetryPolicy,
+    with_retries,
+)
+from autodip_zarr.stores.access.remote.server_errors import REFUSED_VARIABLE, is_unanswered
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..run.results import Run, planes, statuses

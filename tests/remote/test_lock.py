@@ -11,9 +11,9 @@ import time
 import pytest
 
 from autodip_zarr.errors import TargetError
-from autodip_zarr.run.results import locking
-from autodip_zarr.run.results.fencing import Fence
-from autodip_zarr.run.results.locking import Locks, lock_uri, read_holder
+from autodip_zarr.run.locks import locking
+from autodip_zarr.run.locks.fencing import Fence
+from autodip_zarr.run.locks.locking import Locks, lock_uri, read_holder
 from autodip_zarr.stores import create_file, read_file, seconds_unchanged, write_file
 
 from ..run.test_lock import HOLD

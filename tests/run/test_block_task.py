@@ -13,7 +13,7 @@ from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
 from autodip_zarr.domain import Block, ImageRef
 from autodip_zarr.errors import FitError
 from autodip_zarr.run.execution.block_task import BlockTask, process_block, run_block_again
-from autodip_zarr.run.results.locking import Locks
+from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.stores import RECORD_FIELDS, read_failures, read_header, read_record, walk
 from autodip_zarr.stores.sample import write_sample_zarr
 

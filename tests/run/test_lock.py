@@ -21,9 +21,9 @@ from click.testing import CliRunner
 
 from autodip_zarr.cli import main
 from autodip_zarr.errors import TargetError
-from autodip_zarr.run.results import fencing as fences
-from autodip_zarr.run.results.fencing import Fence
-from autodip_zarr.run.results.locking import (
+from autodip_zarr.run.locks import fencing as fences
+from autodip_zarr.run.locks.fencing import Fence
+from autodip_zarr.run.locks.locking import (
     SILENCE_SECONDS,
     Holder,
     Locks,
@@ -41,7 +41,7 @@ from .results import Run, planes, statuses
 
 HOLD = (
     "import sys, time\n"
-    "from autodip_zarr.run.results.locking import Locks\n"
+    "from autodip_zarr.run.locks.locking import Locks\n"
     "with Locks() as locks:\n"
     "    print(locks.acquire(sys.argv[1]), flush=True)\n"
     "    time.sleep(600)\n"
@@ -325,7 +325,7 @@ def test_overwriting_keeps_the_lock(tmp_path: Path, run: Run) -> None:
 
 REGISTER = (
     "import sys\n"
-    "from autodip_zarr.run.results.locking import turn\n"
+    "from autodip_zarr.run.locks.locking import turn\n"
     "from autodip_zarr.stores import register_well_image\n"
     "sys.stdin.readline()\n"
     "for image in sys.argv[2:]:\n"

@@ -111,7 +111,7 @@ def test_workers_that_dask_forgets_come_again() -> None:
     calls = [Call(kill_own_process, -1), *(Call(square, number) for number in range(20))]
     at_once = {"distributed.deploy.lost-worker-timeout": "1ms"}  # as if a start took longer
     with connect(Machine("cpu", workers=2)) as client, dask.config.set(at_once):
-        drive(client, iter(calls), done, Terms("cpu", None, str, start_limit_s=120.0))
+        drive(client, iter(calls), done, Terms("cpu", None, print, start_limit_s=120.0))
     assert [answers[number] for number in range(20)] == [number * number for number in range(20)]
     assert isinstance(answers[-1], WorkerError)
 

@@ -32,7 +32,7 @@ from autodip_zarr.stores import (
     write_failures,
     write_file,
 )
-from autodip_zarr.stores.access.retry import ATTEMPTS_VARIABLE
+from autodip_zarr.stores.access.remote.retry import ATTEMPTS_VARIABLE
 from autodip_zarr.stores.sample import write_sample_zarr
 
 from ..samples import make_sample

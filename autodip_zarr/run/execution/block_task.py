@@ -14,8 +14,8 @@ from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
 from autodip_zarr.errors import FitError, PixelError, TargetError
 from autodip_zarr.run.execution.fit_thread import in_fit_thread
 from autodip_zarr.run.execution.statistics import describe, rounding_std
+from autodip_zarr.run.locks.fencing import Fence
 from autodip_zarr.run.method import Denoise, fit_prior
-from autodip_zarr.run.results.fencing import Fence
 from autodip_zarr.run.results.integrity import is_whole
 from autodip_zarr.run.scheduling.machine import peak_bytes
 from autodip_zarr.stores import (

@@ -12,9 +12,9 @@ from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.execution.run import How, Run
 from autodip_zarr.run.execution.summary import Progress, Summary, Watch, ignore
+from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.plan import make_plan
-from autodip_zarr.run.results.locking import Locks
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S

@@ -13,9 +13,9 @@ from autodip_zarr.domain import Header, ImageRef, TargetSpec
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import attribute, public_uri, with_treatments
 from autodip_zarr.run.execution.run_document import run_document
-from autodip_zarr.run.results.fencing import Fence
+from autodip_zarr.run.locks.fencing import Fence
+from autodip_zarr.run.locks.locking import turn
 from autodip_zarr.run.results.ledger import count_failed, treatments
-from autodip_zarr.run.results.locking import turn
 from autodip_zarr.run.results.quality import record_warnings
 from autodip_zarr.run.results.software import reads_and_writes
 from autodip_zarr.stores import (

@@ -15,8 +15,8 @@ from autodip_zarr.run.choices import DestinationChoices
 from autodip_zarr.run.execution.block_task import BlockTask
 from autodip_zarr.run.execution.finishing import register
 from autodip_zarr.run.execution.run_document import as_begun, run_document
+from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.results.ledger import blocks_to_do
-from autodip_zarr.run.results.locking import Locks
 from autodip_zarr.run.results.repair import repair, restore_documents
 from autodip_zarr.run.results.reuse import complaint, decide
 from autodip_zarr.run.results.software import changes_pixels

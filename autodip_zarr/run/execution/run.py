@@ -25,10 +25,10 @@ from autodip_zarr.run.execution.containers import Containers
 from autodip_zarr.run.execution.finishing import Finished, FinishTask, finish, register
 from autodip_zarr.run.execution.image_job import ImageJob, ImageResult, ImageStatus, begin, settle
 from autodip_zarr.run.execution.summary import Pace, Progress, Watch
+from autodip_zarr.run.locks.fencing import Fence
+from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import Method
 from autodip_zarr.run.planning.memory import block_bytes, least_bytes
-from autodip_zarr.run.results.fencing import Fence
-from autodip_zarr.run.results.locking import Locks
 from autodip_zarr.run.scheduling.connect import worker_memory
 from autodip_zarr.run.scheduling.dispatch import Call
 from autodip_zarr.run.scheduling.machine import resolve_device

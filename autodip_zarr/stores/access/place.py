@@ -11,10 +11,10 @@ from autodip_zarr.errors import AutodipError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.credentials import conceal
 from autodip_zarr.stores.access.errors import unreadable
-from autodip_zarr.stores.access.filesystems import open_file_system, open_remote_file
-from autodip_zarr.stores.access.local_place import LocalPlace
+from autodip_zarr.stores.access.local.local_place import LocalPlace
 from autodip_zarr.stores.access.messages import error_message
-from autodip_zarr.stores.access.remote_place import RemotePlace
+from autodip_zarr.stores.access.remote.filesystems import open_file_system, open_remote_file
+from autodip_zarr.stores.access.remote.remote_place import RemotePlace
 from autodip_zarr.stores.access.uris import is_remote, is_zip, local_path, split_uri
 
 _ARCHIVE_BLOCK_BYTES = 256 * 1024
@@ -61,7 +61,7 @@ def _open_zip(path: str) -> RemotePlace:
 def _archive(path: str, fingerprint: Fingerprint | None) -> Any:  # noqa: ANN401
     from zipfile import BadZipFile  # noqa: PLC0415
 
-    from autodip_zarr.stores.access.archive import ArchiveFileSystem  # noqa: PLC0415
+    from autodip_zarr.stores.access.local.archive import ArchiveFileSystem  # noqa: PLC0415
 
     size = None if fingerprint is None else fingerprint.size_bytes
     content = open_remote_file(path, _ARCHIVE_BLOCK_BYTES, size) if is_remote(path) else path

@@ -13,14 +13,14 @@ from autodip_zarr.errors import AutodipError, HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.access.errors import METADATA_LIMIT
-from autodip_zarr.stores.access.filesystems import open_remote_file
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
+from autodip_zarr.stores.access.remote.filesystems import open_remote_file
 from autodip_zarr.stores.access.uris import is_remote, local_path, split_uri
 from autodip_zarr.stores.tiff.images import OmeFile, PageRun, TiffSource
 from autodip_zarr.stores.tiff.ome_xml import is_ome_xml, parse_ome
 from autodip_zarr.stores.tiff.plain import plain_source
-from autodip_zarr.stores.zarr.texts import read_text
+from autodip_zarr.stores.zarr.images.texts import read_text
 
 TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 """Names of TIFF files that may be images end so."""

@@ -14,7 +14,7 @@ from autodip_zarr.domain import Block
 from autodip_zarr.errors import HeaderError, SourceError, TargetError
 from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.access.errors import METADATA_LIMIT, target_read_errors
-from autodip_zarr.stores.access.local_place import LocalPlace
+from autodip_zarr.stores.access.local.local_place import LocalPlace
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, safe_key

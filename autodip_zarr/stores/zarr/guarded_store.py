@@ -13,8 +13,8 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import WrapperStore
 
 from autodip_zarr.stores.access.errors import METADATA_LIMIT
-from autodip_zarr.stores.access.local_stores import ArchiveStore, FolderStore
-from autodip_zarr.stores.access.retrying_store import DOCUMENTS
+from autodip_zarr.stores.access.local.local_stores import ArchiveStore, FolderStore
+from autodip_zarr.stores.access.remote.retrying_store import DOCUMENTS
 from autodip_zarr.stores.access.uris import split_uri
 from autodip_zarr.stores.zarr.limits import most_stored_bytes
 

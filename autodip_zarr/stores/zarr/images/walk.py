@@ -7,7 +7,7 @@ from dataclasses import replace
 from autodip_zarr.domain import Skipped
 from autodip_zarr.errors import SourceError
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE
-from autodip_zarr.stores.zarr.found_images import (
+from autodip_zarr.stores.zarr.images.found_images import (
     Found,
     ZarrWalk,
     image_of_group,
@@ -20,8 +20,8 @@ from autodip_zarr.stores.zarr.found_images import (
     lost_result,
     skipped,
 )
+from autodip_zarr.stores.zarr.images.plates import fields_of_plate, fields_of_wells
 from autodip_zarr.stores.zarr.nodes import Node, join, read_node
-from autodip_zarr.stores.zarr.plates import fields_of_plate, fields_of_wells
 
 _DEPTH = 32
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from autodip_zarr.errors import TargetError
-from autodip_zarr.run.results.locking import BEAT_SECONDS, SILENCE_SECONDS, lock_uri, parse_holder
+from autodip_zarr.run.locks.locking import BEAT_SECONDS, SILENCE_SECONDS, lock_uri, parse_holder
 from autodip_zarr.stores import read_file
 
 _LATE_BEAT_SECONDS = 1.5 * BEAT_SECONDS

@@ -12,9 +12,13 @@ from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.errors import METADATA_LIMIT, checked_size, target_write_errors, unreadable
-from autodip_zarr.stores.access.filesystems import open_file_system
-from autodip_zarr.stores.access.retry import RetryPolicy, with_retries
-from autodip_zarr.stores.access.server_errors import is_empty_object, is_refused_as_missing, transient_cause
+from autodip_zarr.stores.access.remote.filesystems import open_file_system
+from autodip_zarr.stores.access.remote.retry import RetryPolicy, with_retries
+from autodip_zarr.stores.access.remote.server_errors import (
+    is_empty_object,
+    is_refused_as_missing,
+    transient_cause,
+)
 from autodip_zarr.stores.access.uris import is_remote, join_uri, split_uri
 
 _FEW_BYTES = 1024 * 1024
@@ -188,8 +192,8 @@ class RemotePlace:
         from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper  # noqa: PLC0415
         from zarr.storage import FsspecStore  # noqa: PLC0415
 
-        from autodip_zarr.stores.access.local_stores import ArchiveStore  # noqa: PLC0415 - imports zarr
-        from autodip_zarr.stores.access.retrying_store import RetryingStore  # noqa: PLC0415 - imports zarr
+        from autodip_zarr.stores.access.local.local_stores import ArchiveStore  # noqa: PLC0415 - imports zarr
+        from autodip_zarr.stores.access.remote.retrying_store import RetryingStore  # noqa: PLC0415 - imports zarr
 
         if not self.is_archive:
             fs, root = open_file_system(self.uri, asynchronous=True)

@@ -9,7 +9,7 @@ from functools import lru_cache
 from autodip_zarr.domain import Fingerprint, ImageRef, MetadataText
 from autodip_zarr.errors import SourceError
 from autodip_zarr.stores.access.place import Place, open_place
-from autodip_zarr.stores.access.server_errors import is_unanswered
+from autodip_zarr.stores.access.remote.server_errors import is_unanswered
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, has_parent, split_uri
 from autodip_zarr.stores.zarr.nodes import Json, Node, join, read_node
 

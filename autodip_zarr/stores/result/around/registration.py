@@ -14,14 +14,14 @@ from autodip_zarr.errors import TargetError
 from autodip_zarr.stores.access.errors import METADATA_LIMIT, target_read_errors
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, join_uri, safe_key, split_uri
-from autodip_zarr.stores.result.keys import FAILURES, PRISTINE, RECORD
-from autodip_zarr.stores.result.ownership import delete_result, result_node
-from autodip_zarr.stores.result.source_documents import (
+from autodip_zarr.stores.result.around.source_documents import (
     enter_in_consolidated,
     enter_in_well,
     other_results,
     take_out,
 )
+from autodip_zarr.stores.result.keys import FAILURES, PRISTINE, RECORD
+from autodip_zarr.stores.result.ownership import delete_result, result_node
 from autodip_zarr.stores.zarr.checksums import CHECKSUMS, REGISTRATION, checksum, manifest
 from autodip_zarr.stores.zarr.documents import dump_json, group_documents, write_documents
 from autodip_zarr.stores.zarr.nodes import Json, Node, group_above, join, parse_json, read_node

@@ -12,7 +12,7 @@ from zarr.core.buffer import Buffer, BufferPrototype, default_buffer_prototype
 from zarr.storage import LocalStore, ZipStore
 
 from autodip_zarr.regular_files import open_regular
-from autodip_zarr.stores.access.links import refuse_link_on_the_way
+from autodip_zarr.stores.access.local.links import refuse_link_on_the_way
 
 
 class FolderStore(LocalStore):

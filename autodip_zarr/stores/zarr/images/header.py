@@ -11,11 +11,11 @@ from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, Image
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import safe_key
-from autodip_zarr.stores.zarr.arrays import ArrayInfo, array_info
 from autodip_zarr.stores.zarr.axes import AXIS_TYPES
+from autodip_zarr.stores.zarr.images.arrays import ArrayInfo, array_info
+from autodip_zarr.stores.zarr.images.texts import metadata_texts
 from autodip_zarr.stores.zarr.limits import check_sizes
 from autodip_zarr.stores.zarr.nodes import Json, Node, as_object, as_objects, join, read_node, read_nodes
-from autodip_zarr.stores.zarr.texts import metadata_texts
 
 _BY_TYPE = {"time": "t", "channel": "c"}
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 from autodip_zarr.activity import ACTIVITY
 from autodip_zarr.errors import OptionError
 from autodip_zarr.stores.access.messages import error_message
-from autodip_zarr.stores.access.server_errors import NoAnswerError, transient_cause
+from autodip_zarr.stores.access.remote.server_errors import NoAnswerError, transient_cause
 
 Answer = TypeVar("Answer")
 

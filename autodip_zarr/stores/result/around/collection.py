@@ -12,8 +12,8 @@ from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, join_uri, safe_key
 from autodip_zarr.stores.tiff.ome_subset import count_images, subset_ome_xml
 from autodip_zarr.stores.zarr.checksums import CHECKSUMS, CONTAINER, checksum, manifest
 from autodip_zarr.stores.zarr.documents import group_documents, with_ome, write_documents
+from autodip_zarr.stores.zarr.images.texts import OME_XML, read_text
 from autodip_zarr.stores.zarr.nodes import Json, Node, ZarrFormat, as_object, as_objects, join, read_node
-from autodip_zarr.stores.zarr.texts import OME_XML, read_text
 
 _LAYOUT: Json = {"bioformats2raw.layout": 3}
 

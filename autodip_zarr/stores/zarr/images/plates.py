@@ -8,7 +8,7 @@ from itertools import islice
 from autodip_zarr.domain import FieldOfPlate, Skipped
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.stores.access.uris import safe_key
-from autodip_zarr.stores.zarr.found_images import (
+from autodip_zarr.stores.zarr.images.found_images import (
     NESTED_RESULT,
     Found,
     ZarrWalk,

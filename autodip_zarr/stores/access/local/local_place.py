@@ -19,7 +19,7 @@ from autodip_zarr.domain import Fingerprint
 from autodip_zarr.errors import SourceError
 from autodip_zarr.regular_files import open_regular
 from autodip_zarr.stores.access.errors import METADATA_LIMIT, checked_size, target_write_errors
-from autodip_zarr.stores.access.links import refuse_link_on_the_way
+from autodip_zarr.stores.access.local.links import refuse_link_on_the_way
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.uris import join_uri
 
@@ -154,7 +154,7 @@ class LocalPlace:
     @contextmanager
     def zarr_store(self, *, read_only: bool, replaces: bool = False) -> Iterator[Any]:  # noqa: ARG002
         """Open this folder as a store of zarr; see `RemotePlace`."""
-        from autodip_zarr.stores.access.local_stores import FolderStore  # noqa: PLC0415 - imports zarr
+        from autodip_zarr.stores.access.local.local_stores import FolderStore  # noqa: PLC0415 - imports zarr
 
         yield FolderStore(self.uri, read_only=read_only)
 

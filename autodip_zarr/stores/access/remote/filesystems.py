@@ -6,7 +6,7 @@ from typing import Any
 
 from autodip_zarr.errors import SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.access.retry import RetryPolicy, with_retries
+from autodip_zarr.stores.access.remote.retry import RetryPolicy, with_retries
 
 
 def open_file_system(uri: str, *, asynchronous: bool = False) -> tuple[Any, str]:
@@ -29,7 +29,7 @@ def open_file_system(uri: str, *, asynchronous: bool = False) -> tuple[Any, str]
     if asynchronous and options:  # file systems without options here are synchronous ones
         options["asynchronous"] = True
     if protocol in ("http", "https"):
-        from autodip_zarr.stores.access.web import WebFileSystem  # noqa: PLC0415 - imports aiohttp
+        from autodip_zarr.stores.access.remote.web import WebFileSystem  # noqa: PLC0415 - imports aiohttp
 
         web = WebFileSystem(**options)
         return web, web._strip_protocol(uri)

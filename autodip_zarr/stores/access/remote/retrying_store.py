@@ -10,8 +10,12 @@ from zarr.abc.store import ByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, WrapperStore
 
-from autodip_zarr.stores.access.retry import with_retries_async
-from autodip_zarr.stores.access.server_errors import REFUSED_VARIABLE, is_missing_chunk, is_refused_as_missing
+from autodip_zarr.stores.access.remote.retry import with_retries_async
+from autodip_zarr.stores.access.remote.server_errors import (
+    REFUSED_VARIABLE,
+    is_missing_chunk,
+    is_refused_as_missing,
+)
 from autodip_zarr.stores.access.uris import split_uri
 
 DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}

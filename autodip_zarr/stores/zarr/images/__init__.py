@@ -1,0 +1,1 @@
+"""Images in Zarr hierarchies: found, their headers and their planes."""
