@@ -1,8 +1,8 @@
 """Install with the lowest versions that pyproject.toml allows, and the newest, and run a part of the tests.
 
 One environment for each kind and each Python that is found, in a folder that is kept: a second call is quick.
-Which versions these are is uv's to say (``--resolution lowest-direct`` and ``highest``). torch is always the one
-of constraints.txt, since others bring gigabytes; torchvision is left out, since nothing imports it.
+Which versions these are is uv's to say (``--resolution lowest-direct`` and ``highest``). torch is always the
+one of constraints.txt, since others bring gigabytes; torchvision is left out, since nothing imports it.
 
     python tests/versions/legs.py [--folder build/legs] [--pythons 3.11 3.12 3.13] [--kinds lowest newest]
 """
@@ -55,7 +55,16 @@ def torch_of_constraints() -> str:
 
 def versions(uv: Path, python: str, kind: str) -> str:
     """Return what is to be installed beside torch, one ``name==version`` a line."""
-    command = [uv, "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--extra", "test"]
+    command: list[str | Path] = [
+        uv,
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-annotate",
+        "--no-header",
+        "--extra",
+        "test",
+    ]
     command += ["--resolution", RESOLUTIONS[kind], "--python-version", python, "--constraint", "-"]
     command.append(ROOT / "pyproject.toml")
     found = subprocess.run(
@@ -75,7 +84,7 @@ def install(uv: Path, python: str, kind: str, folder: Path) -> Path:
         return interpreter
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run([f"python{python}", "-m", "venv", place], check=True)
-    pip = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, torch_of_constraints()], check=True)
     (place / "asked.txt").write_text(wanted)
     subprocess.run([*pip, "--no-deps", "-r", place / "asked.txt", "-e", ROOT], check=True)
