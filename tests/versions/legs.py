@@ -15,6 +15,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
@@ -47,10 +49,16 @@ def is_there(python: str) -> bool:
         return False
 
 
-def torch_of_constraints() -> str:
-    """Return the line of constraints.txt about torch."""
+def pinned(names: Collection[str]) -> list[str]:
+    """Return the lines of constraints.txt about some packages."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    return next(line for line in lines if line.startswith("torch=="))
+    return [line for line in lines if line.partition("==")[0] in names]
+
+
+def test_tools() -> set[str]:
+    """Return the packages that the tests alone need, of which old versions are of no interest."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    return {re.split(r"[\[>=]", one)[0] for one in project["optional-dependencies"]["test"]}
 
 
 def versions(uv: Path, python: str, kind: str) -> str:
@@ -67,9 +75,8 @@ def versions(uv: Path, python: str, kind: str) -> str:
     ]
     command += ["--resolution", RESOLUTIONS[kind], "--python-version", python, "--constraint", "-"]
     command.append(ROOT / "pyproject.toml")
-    found = subprocess.run(
-        command, input=torch_of_constraints(), capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    fixed = "\n".join(pinned({"torch", *test_tools()} if kind == "lowest" else {"torch"}))
+    found = subprocess.run(command, input=fixed, capture_output=True, text=True, check=False, cwd=ROOT)
     if found.returncode:
         sys.exit(f"python{python}, {kind}: {found.stderr}")
     return "\n".join(line for line in found.stdout.splitlines() if not OF_TORCH.match(line)) + "\n"
@@ -85,7 +92,7 @@ def install(uv: Path, python: str, kind: str, folder: Path) -> Path:
     shutil.rmtree(place, ignore_errors=True)
     subprocess.run([f"python{python}", "-m", "venv", place], check=True)
     pip: list[str | Path] = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, torch_of_constraints()], check=True)
+    subprocess.run([*pip, *pinned({"torch"})], check=True)
     (place / "asked.txt").write_text(wanted)
     subprocess.run([*pip, "--no-deps", "-r", place / "asked.txt", "-e", ROOT], check=True)
     stamp.write_text(wanted)
