@@ -147,7 +147,9 @@ def with_treatments(recipe: Document, treatments: Sequence[Treatment]) -> Docume
     return {**recipe, "channels": channels}
 
 
-def attribute(status: Literal["running", "complete", "partial"], recipe: Document, run: Document) -> Document:
+def autodip_attribute(
+    status: Literal["running", "complete", "partial"], recipe: Document, run: Document
+) -> Document:
     """Return the ``autodip`` attribute of a result.
 
     Parameters

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autodip_zarr.dip.architecture import INPUT_CHANNELS, Architecture
 from autodip_zarr.dip.fitting.fit import Fit, Tile
 from autodip_zarr.dip.fitting.graphs import SWITCH
-from autodip_zarr.dip.fitting.tile_pool import MOST_AT_ONCE, Kind, Slot, TileJob, room_for
+from autodip_zarr.dip.fitting.tile_pool import MOST_AT_ONCE, NetworkKind, Slot, TileJob, room_for
 from autodip_zarr.dip.network import plain as network
 from autodip_zarr.dip.planes.denoise import denoise_plane
 from autodip_zarr.dip.planes.job import FitJob
@@ -160,7 +160,7 @@ def standard(config: DipConfig, precision: str) -> SettledFit:
 def engine_step(job: Timing) -> tuple[int, Step]:
     """Make the first steps of this engine, and return how many planes take turns and the step of all."""
     more = job.iterations + 100  # than are made
-    kind = Kind(replace(standard(job.config, job.precision), steps=0), SHAPE, job.device)
+    kind = NetworkKind(replace(standard(job.config, job.precision), steps=0), SHAPE, job.device)
     image = noisy_plane().numpy()
     running: list[tuple[Slot, Generator[None, None, Fit]]] = []
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
-from autodip_zarr.calibration.table import FIELDS, Entry, Table
+from autodip_zarr.calibration.table import GROUP_FIELDS, Entry, Table
 from autodip_zarr.domain import ChannelMetadata, Match
 from autodip_zarr.errors import OptionError
 
@@ -38,8 +38,10 @@ class MatchOptions:
 
     def __post_init__(self) -> None:
         for tier in self.tiers:
-            if tier != GLOBAL and not set(tier.split("+")) <= set(FIELDS):
-                raise OptionError("tiers", repr(tier), f"{', '.join(FIELDS)} joined by '+', or 'global'")
+            if tier != GLOBAL and not set(tier.split("+")) <= set(GROUP_FIELDS):
+                raise OptionError(
+                    "tiers", repr(tier), f"{', '.join(GROUP_FIELDS)} joined by '+', or 'global'"
+                )
         if self.tiers.count(GLOBAL) != 1 or self.tiers[-1] != GLOBAL:
             raise OptionError(
                 "tiers", repr(self.tiers), "an order whose last tier, and only that, is 'global'"
@@ -84,7 +86,7 @@ def find_match(channel: ChannelMetadata, table: Table, options: MatchOptions) ->
     metric = options.metric or table.default_metric
     if metric not in table.metrics:
         raise OptionError("metric", repr(metric), f"one of {', '.join(table.metrics)}")
-    terms = {name: getattr(channel, name) for name in FIELDS}
+    terms = {name: getattr(channel, name) for name in GROUP_FIELDS}
     failed: list[str] = []
     for tier in options.tiers:
         fields = () if tier == GLOBAL else tuple(tier.split("+"))

@@ -12,15 +12,15 @@ from autodip_zarr.domain import DipConfig, TableId, Width
 from autodip_zarr.errors import TableError
 from autodip_zarr.regular_files import read_regular
 
-__all__ = ["FIELDS", "Calibrated", "Entry", "Table", "load_table", "tables_folder"]
+__all__ = ["GROUP_FIELDS", "Calibrated", "Entry", "Table", "load_table", "tables_folder"]
 
 FORMAT = "autodip-zarr calibration table"
 FORMAT_VERSION = 1
-FIELDS = ("microscope", "specimen", "organism")
+GROUP_FIELDS = ("microscope", "specimen", "organism")
 """Fields of a channel by which a table may group."""
 
 MAX_BYTES = 4_000_000
-MAX_DEPTH = 10  # an ascending width that ends at 512 has one channel left at depth 10
+MAX_NETWORK_DEPTH = 10  # an ascending width that ends at 512 has one channel left at depth 10
 MAX_WIDTH = 1024
 MAX_SKIP = 128
 MAX_ITERATIONS = 100_000
@@ -255,7 +255,7 @@ class _Reader:
     def config(self, value: object, field: str) -> DipConfig:
         value = self.keys(value, field, CONFIG_KEYS)
         return DipConfig(
-            depth=self.number(value["depth"], f"{field}.depth", range(1, MAX_DEPTH + 1)),
+            depth=self.number(value["depth"], f"{field}.depth", range(1, MAX_NETWORK_DEPTH + 1)),
             width=self.width(value["width"], f"{field}.width"),
             skip=self.number(value["skip"], f"{field}.skip", range(MAX_SKIP + 1)),
             iterations=self.number(value["iterations"], f"{field}.iterations", range(1, MAX_ITERATIONS + 1)),
@@ -265,8 +265,10 @@ class _Reader:
         if not isinstance(value, dict):
             raise TableError(self.at(field), f"{type(value).__name__}", "an object")
         for key in value:
-            if key not in FIELDS:
-                raise TableError(self.at(field), f"an unknown key {key!r}", f"one of {', '.join(FIELDS)}")
+            if key not in GROUP_FIELDS:
+                raise TableError(
+                    self.at(field), f"an unknown key {key!r}", f"one of {', '.join(GROUP_FIELDS)}"
+                )
         return {key: self.text(term, f"{field}.{key}") for key, term in value.items()}
 
     def entries(self, value: object) -> tuple[Entry, ...]:

@@ -77,7 +77,7 @@ def say_warnings(warnings: Sequence[str]) -> None:
         say(f"warning: {warning}")
 
 
-def write_file(option: str, path: str, text: str) -> None:
+def write_named_file(option: str, path: str, text: str) -> None:
     """Write the file that an option named; raise OptionError if it cannot be written."""
     try:
         Path(path).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

@@ -14,8 +14,8 @@ from autodip_zarr.domain import (
     PixelSize,
 )
 from autodip_zarr.metadata.clues import Clue, Trust, resolve
-from autodip_zarr.metadata.documents.annotations import ChannelNames, pair_clues, remark_clues
-from autodip_zarr.metadata.documents.json_texts import JsonPairs, read_json_text
+from autodip_zarr.metadata.documents.annotations import ChannelNames, key_value_clues, remark_clues
+from autodip_zarr.metadata.documents.json_texts import JsonKeyValues, read_json_text
 from autodip_zarr.metadata.documents.ome_clues import channel_clues, name_clues
 from autodip_zarr.metadata.documents.ome_plates import field_in_header
 from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
@@ -129,7 +129,7 @@ class _Sources:
     """What the store knows."""
     image: _Image | None
     """The image in the OME-XML."""
-    beside: tuple[JsonPairs, ...]
+    beside: tuple[JsonKeyValues, ...]
     """JSON documents beside it."""
     patterns: tuple[NamePattern, ...]
     """Patterns of names."""
@@ -186,9 +186,9 @@ def _channel(index: int, count: int, sources: _Sources, vocabulary: Vocabulary) 
     if image is not None:
         clues += channel_clues(image.document, image.node, element, names, vocabulary)
     for document in sources.beside:
-        for pair, of_channel in document.pairs:
+        for key_value, of_channel in document.key_values:
             if of_channel in {None, index}:
-                clues += pair_clues(pair, names, vocabulary)
+                clues += key_value_clues(key_value, names, vocabulary)
         for remark, source in document.remarks:
             clues += remark_clues(remark, source)
     own = element.get("Name") if element else None

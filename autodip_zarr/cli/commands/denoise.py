@@ -61,7 +61,7 @@ def denoise(
 
     The same command again goes on where it stopped, and does nothing where all is done.
     """
-    from autodip_zarr.report.documents import run_document, skipped_document, summary_document  # noqa: PLC0415
+    from autodip_zarr.report.documents import run_numbers, skipped_document, summary_document  # noqa: PLC0415
     from autodip_zarr.report.progress import JsonLines, watching  # noqa: PLC0415
     from autodip_zarr.report.tables import summary_lines  # noqa: PLC0415
     from autodip_zarr.run.execution.denoise import denoise as run  # noqa: PLC0415
@@ -82,7 +82,7 @@ def denoise(
         summary = run(sources, choices(arguments), machine, lines)
         for skipped in skipped_document(summary.skipped):
             lines.write({"event": "skipped", **skipped})
-        lines.write({"event": "finished", **run_document(summary)})
+        lines.write({"event": "finished", **run_numbers(summary)})
     else:
         with watching(sys.stderr) as watch:
             summary = run(sources, choices(arguments), machine, watch)

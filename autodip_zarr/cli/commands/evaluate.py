@@ -11,7 +11,7 @@ import click
 from autodip_zarr.cli import options
 from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE, interrupted_code
 from autodip_zarr.cli.options import choices
-from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_file
+from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_named_file
 
 
 @click.command()
@@ -76,7 +76,7 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
         say("interrupted; this is what was measured so far")
     say_skipped(report.skipped)
     if page is not None:
-        write_file("--page", page, report.page())
+        write_named_file("--page", page, report.page())
         say(f"page: {page}")
     if as_json:
         print_json(report.document())

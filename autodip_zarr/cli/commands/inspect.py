@@ -11,7 +11,7 @@ import click
 from autodip_zarr.cli import options
 from autodip_zarr.cli.exits import exit_code_of
 from autodip_zarr.cli.options import choices
-from autodip_zarr.cli.printing import print_json, say, say_skipped, say_warnings, show, write_file
+from autodip_zarr.cli.printing import print_json, say, say_skipped, say_warnings, show, write_named_file
 
 
 @click.command()
@@ -49,7 +49,7 @@ def inspect(
             images.append(item)
     inspection = Inspection(tuple(images), tuple(skipped), inspector.warnings())
     if table_path is not None:
-        write_file("--table", table_path, table.text())
+        write_named_file("--table", table_path, table.text())
     if as_json:
         print_json(inspection_document(inspection))
     elif table_path is None and images:

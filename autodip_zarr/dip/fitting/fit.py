@@ -121,11 +121,11 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
         See :func:`fit_tile`, also for the errors.
     """
     fit, architecture = prior.fit, prior.fit.architecture
-    padded, inner = pad(tile.image, architecture)
+    padded, inner = pad_tile(tile.image, architecture)
     target = torch.from_numpy(padded).to(prior.z.device)  # (Y', X')
     mask = None
     if tile.usable is not None:
-        mask = torch.from_numpy(pad(tile.usable, architecture)[0]).to(prior.z.device)
+        mask = torch.from_numpy(pad_tile(tile.usable, architecture)[0]).to(prior.z.device)
     prior.set_target(target, mask)
     if tile.weights is not None:
         prior.load(tile.weights)
@@ -163,7 +163,9 @@ def diverged(loss: float) -> FitError:
     return FitError("fit", f"diverged, last loss {loss}", "finite numbers", "try another --seed")
 
 
-def pad(tile: NDArray[_Value], architecture: Architecture) -> tuple[NDArray[_Value], tuple[slice, slice]]:
+def pad_tile(
+    tile: NDArray[_Value], architecture: Architecture
+) -> tuple[NDArray[_Value], tuple[slice, slice]]:
     """Pad a tile by reflection to a size that the network can take.
 
     The padding may exceed the side, which is then reflected again; a side of one pixel is repeated.
@@ -188,7 +190,7 @@ def pad(tile: NDArray[_Value], architecture: Architecture) -> tuple[NDArray[_Val
 
 
 def prepare(fit: SettledFit, shape: tuple[int, int], seed: int, device: str) -> Prior:
-    """Make a fresh network for an image of a size that it can take; see :func:`pad`."""
+    """Make a fresh network for an image of a size that it can take; see :func:`pad_tile`."""
     on_card = torch.device(device).type == "cuda"
     if on_card:
         set_up_card(fit, device)

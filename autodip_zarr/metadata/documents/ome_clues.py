@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from autodip_zarr.metadata.clues import Clue, Trust
-from autodip_zarr.metadata.documents.annotations import ChannelNames, Pair, pair_clues, remark_clues
+from autodip_zarr.metadata.documents.annotations import ChannelNames, KeyValue, key_value_clues, remark_clues
 from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument
-from autodip_zarr.metadata.documents.originals import original_pairs, pairs_for
+from autodip_zarr.metadata.documents.originals import key_values_for, original_key_values
 from autodip_zarr.metadata.documents.xml_tree import children, local_name, text_of
 from autodip_zarr.metadata.units import length_um, wavelength_nm
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
@@ -56,14 +56,16 @@ def channel_clues(
             value = channel.get(name)
             if value is not None:
                 yield from name_clues(value, channel.at(name), trust, vocabulary)
-        for pair in _pairs(document, channel, of_channel=True):
-            yield from pair_clues(pair, names, vocabulary)
-    for pair in pairs_for(original_pairs(document, vocabulary), node.index, names.index, names.count):
-        yield from pair_clues(pair, names, vocabulary)
+        for key_value in _key_values(document, channel, of_channel=True):
+            yield from key_value_clues(key_value, names, vocabulary)
+    for key_value in key_values_for(
+        original_key_values(document, vocabulary), node.index, names.index, names.count
+    ):
+        yield from key_value_clues(key_value, names, vocabulary)
     yield from _reagent_clues(document, node, names)
-    pairs, remarks = _of_image(document, node)
-    for pair in pairs:
-        yield from pair_clues(pair, names, vocabulary)
+    key_values, remarks = _of_image(document, node)
+    for key_value in key_values:
+        yield from key_value_clues(key_value, names, vocabulary)
     for text, source in remarks:
         yield from remark_clues(text, source)
     for instrument in _instruments(document, node):
@@ -243,29 +245,33 @@ def _annotations(document: OmeDocument, place: Located) -> Iterator[Located]:
             yield found
 
 
-def _pairs(document: OmeDocument, place: Located, *, of_channel: bool) -> Iterator[Pair]:
+def _key_values(document: OmeDocument, place: Located, *, of_channel: bool) -> Iterator[KeyValue]:
     """Yield the key-value pairs of the map annotations that an element refers to."""
     for annotation in _annotations(document, place):
         if local_name(annotation.element) != "MapAnnotation":
             continue
-        for pair in (
+        for key_value in (
             *children(annotation.element, "Value", "M"),
             *children(annotation.element, "Value", "Map", "M"),
         ):
-            key = pair.get("K")
-            if key and pair.text and pair.text.strip():
+            key = key_value.get("K")
+            if key and key_value.text and key_value.text.strip():
                 source = f"{annotation.path}/Value/M[@K={key!r}]"
                 trust = Trust.CURATED if of_channel else Trust.ANNOTATION
-                yield Pair(key, pair.text.strip(), source, of_channel, int(trust))
+                yield KeyValue(key, key_value.text.strip(), source, of_channel, int(trust))
 
 
 @lru_cache(maxsize=2)
-def _of_image(document: OmeDocument, node: ImageNode) -> tuple[tuple[Pair, ...], tuple[tuple[str, str], ...]]:
-    """Return pairs and remarks of an image, its well and its plate, which all its channels share."""
+def _of_image(
+    document: OmeDocument, node: ImageNode
+) -> tuple[tuple[KeyValue, ...], tuple[tuple[str, str], ...]]:
+    """Return key_values and remarks of an image, its well and its plate, which all its channels share."""
     places = (node.image, *((node.pixels,) if node.pixels else ()), *_well(document, node))
-    pairs = (pair for place in places for pair in _pairs(document, place, of_channel=False))
+    key_values = (
+        key_value for place in places for key_value in _key_values(document, place, of_channel=False)
+    )
     remarks = (remark for place in places for remark in _remarks(document, place))
-    return tuple(pairs), tuple(remarks)
+    return tuple(key_values), tuple(remarks)
 
 
 def _remarks(document: OmeDocument, place: Located) -> Iterator[tuple[str, str]]:
