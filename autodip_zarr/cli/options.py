@@ -113,8 +113,8 @@ max_cost = click.option(
     "--max-cost",
     type=float,
     metavar="COST",
-    help="Largest cost of a plane (1 = original prior on 512x512): dearer channels get the configuration of a"
-    " cheaper metric, or are skipped.",
+    help="Largest cost of a plane (1 = original prior on 512x512): costlier channels get the configuration of"
+    " a cheaper metric, or are skipped.",
 )
 selection = _options(
     places,
@@ -141,7 +141,7 @@ destination = _options(
         flag_value="all",
         default="never",
         metavar="[changed|all]",
-        help="Start results afresh: those whose source has changed since, or all; alone, all.",
+        help="Start results over: those whose source has changed since, or all; alone, all.",
     ),
 )
 

@@ -236,7 +236,7 @@ def set_up_card(fit: SettledFit, device: str) -> None:
         )
     torch.backends.cudnn.allow_tf32 = fit.precision != "float32"
     torch.backends.cudnn.deterministic = fit.deterministic
-    torch.backends.cudnn.benchmark = not fit.deterministic  # may choose otherwise in each process
+    torch.backends.cudnn.benchmark = not fit.deterministic  # may choose differently in each process
 
 
 @dataclass

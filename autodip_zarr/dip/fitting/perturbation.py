@@ -1,4 +1,4 @@
-"""Noise that is added to the input of a fit, anew at each iteration, without drawing it anew."""
+"""Noise that is added to the input of a fit, new at each iteration, without being drawn again."""
 
 from __future__ import annotations
 

@@ -259,7 +259,7 @@ def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | Fit
 def _fit_on(
     jobs: Sequence[TileJob], job: FitJob, networks: Sequence[_Network], warm: WarmStart
 ) -> list[_Outcome]:
-    """Fit the tiles of a plane on from those of its neighbour, and afresh where there is none or that fails.
+    """Fit the tiles of a plane on from those of its neighbour, from the start where that is not possible.
 
     Raises
     ------

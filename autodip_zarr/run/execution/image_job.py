@@ -157,7 +157,7 @@ def begin(image: ImagePlan, choices: DestinationChoices, locks: Locks) -> ImageJ
     Raises
     ------
     TargetError
-        If there is a result that was made otherwise, something that is not a result, or another run that
+        If there is a result that was made differently, something that is not a result, or another run that
         writes there.
     """
     if image.target is None:
@@ -254,8 +254,8 @@ def _refuse_other_software(uri: str, recorded: Mapping[str, Any], recipe: Mappin
     """
     other = differences(dict(recorded), {**recipe, "source": recorded.get("source")}, software=True)
     if other:
-        found = f"is damaged, and what was lost was made otherwise ({'; '.join(other)})"
-        hint = "install what made it, or start afresh with --overwrite"
+        found = f"is damaged, and what was lost was made differently ({'; '.join(other)})"
+        hint = "install what made it, or start over with --overwrite"
         raise TargetError(uri, found, "the software that made it", hint)
 
 
@@ -281,7 +281,7 @@ def _decision(image: ImagePlan, uri: str, choices: DestinationChoices) -> Decisi
     Raises
     ------
     TargetError
-        If it is no result, or one that was made otherwise and is not to be overwritten.
+        If it is no result, or one that was made differently and is not to be overwritten.
     """
     existing: Mapping[str, Any] | None = kept_attributes(uri) if choices.repair else None
     if existing is None:
@@ -306,7 +306,7 @@ def _own_attributes(uri: str) -> Mapping[str, Any] | None:
 def _status(
     image: ImagePlan, uri: str, choices: DestinationChoices
 ) -> Literal["absent", "again", "unfinished", "complete"]:
-    """Say what is to be done with what is there: create it, start it afresh, continue it, or leave it.
+    """Say what is to be done with what is there: create it, start it over, continue it, or leave it.
 
     Raises
     ------

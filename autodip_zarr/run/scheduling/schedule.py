@@ -32,7 +32,7 @@ _LOOK_EVERY_S: Final = 1.0
 _REVIVE_EVERY_S: Final = 20.0
 _TELL_ALONE_S: Final = 20.0
 _RESTART_WITHIN_S: Final = 300.0
-"""How long a worker may take to start anew: Dask drops one for ever that is later, as on a busy machine."""
+"""How long a worker may take to start again: Dask drops one for ever that is later, as on a busy machine."""
 
 
 @dataclass(frozen=True)

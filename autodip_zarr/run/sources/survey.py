@@ -68,7 +68,7 @@ class Survey:
         return is_chosen_place(plate, self._choices.wells, self._choices.fields)
 
     def use(self, lines: frozenset[int]) -> None:
-        """Count an image that was read otherwise, about which some lines of the mapping spoke."""
+        """Count an image that was read differently, about which some lines of the mapping spoke."""
         self._lines |= lines
         self._inside += 1
 
