@@ -12,7 +12,7 @@ from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, Treatment
 Document = dict[str, Any]
 """A JSON object."""
 
-SCHEMA: Final = 1
+_SCHEMA: Final = 1
 """Version of the layout of the ``autodip`` attribute."""
 
 _INCIDENTAL: Final = frozenset({"treatment", "uri", "modified"})
@@ -161,7 +161,7 @@ def autodip_attribute(
     run : dict
         What is incidental: times, device, counts.
     """
-    return {"schema": SCHEMA, "status": status, "recipe": recipe, "run": run}
+    return {"schema": _SCHEMA, "status": status, "recipe": recipe, "run": run}
 
 
 def differences(old: Document, new: Document, *, software: bool) -> list[str]:

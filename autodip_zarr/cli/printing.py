@@ -12,7 +12,7 @@ import click
 
 from autodip_zarr.errors import OptionError, OutputError
 
-EXIT_UNREAD: Final = 141
+_EXIT_UNREAD: Final = 141
 """What a shell gives for a program whose reader has seen enough, as in ``| head``."""
 
 
@@ -47,7 +47,7 @@ def _print(text: str) -> None:
         click.echo(text, nl=False)
     except BrokenPipeError:  # the reader has seen enough
         drop(sys.stdout)
-        sys.exit(EXIT_UNREAD)
+        sys.exit(_EXIT_UNREAD)
     except OSError as error:
         drop(sys.stdout)
         raise OutputError("standard output", f"cannot be written: {error.strerror}") from error

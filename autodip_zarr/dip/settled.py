@@ -9,7 +9,7 @@ from typing import Final
 from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.domain import DipConfig, Recipe, WarmStart
 
-CALIBRATED_SIDE_PX: Final = 512
+_CALIBRATED_SIDE_PX: Final = 512
 """Side of the fields on which the transferred numbers were found."""
 
 AUTO_TIMES: Final = 2
@@ -195,4 +195,4 @@ def _is_perturbed(config: DipConfig, recipe: Recipe) -> bool:
 
 
 def _relative_side(shape: tuple[int, int]) -> float:
-    return math.sqrt(shape[0] * shape[1]) / CALIBRATED_SIDE_PX
+    return math.sqrt(shape[0] * shape[1]) / _CALIBRATED_SIDE_PX

@@ -23,11 +23,11 @@ from autodip_zarr.metadata.documents.schema import complaints
 from autodip_zarr.metadata.patterns import NamePattern
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 
-BESIDE = ("ro-crate-json", "zarr-attributes-json")
+_BESIDE = ("ro-crate-json", "zarr-attributes-json")
 
 __all__ = ["read_acquisition", "read_ome_xml"]
 
-LABEL_TRUST = int(Trust.LABEL) - 2
+_LABEL_TRUST = int(Trust.LABEL) - 2
 """Display labels can be edited in a viewer; they are believed after the header's own names."""
 
 
@@ -57,7 +57,7 @@ def read_acquisition(
     """
     count = header.size("c")
     document = next((one for one in (_of_text(text, header) for text in header.texts) if one), None)
-    beside = [read_json_text(one, vocabulary) for one in header.texts if one.kind in BESIDE]
+    beside = [read_json_text(one, vocabulary) for one in header.texts if one.kind in _BESIDE]
     warnings = [warning for one in beside for warning in one.warnings]
     if document is not None:
         warnings += document.warnings(count)
@@ -194,7 +194,7 @@ def _channel(index: int, count: int, sources: _Sources, vocabulary: Vocabulary) 
     own = element.get("Name") if element else None
     if label and label != own:
         source = f"{header.ref.source}#channels[{index}].label"
-        clues += name_clues(label, source, LABEL_TRUST, vocabulary)
+        clues += name_clues(label, source, _LABEL_TRUST, vocabulary)
     for pattern in sources.patterns:
         clues += pattern.clues(header.ref.source, index)
     return resolve(index, own or label, clues, vocabulary)

@@ -12,8 +12,8 @@ from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact
 
 __all__ = ["KeyValue", "key_value_clues", "remark_clues"]
 
-ENTRY = re.compile(r"[;\n]|,(?![^()]*\))|\s\|\s")
-NAME_AND_LABEL = re.compile(r"^\s*([^:=]+?)\s*(?:[:=]|->)\s*(.+?)\s*$")
+_ENTRY = re.compile(r"[;\n]|,(?![^()]*\))|\s\|\s")
+_NAME_AND_LABEL = re.compile(r"^\s*([^:=]+?)\s*(?:[:=]|->)\s*(.+?)\s*$")
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,10 @@ def _label_of(key_value: KeyValue, channel: ChannelNames) -> str | None:
     """Return the part of a value that speaks about a channel, as in ``DAPI:nuclei;GFP:tubulin``."""
     if key_value.of_channel or channel.count == 1:
         return key_value.value
-    entries = [one.strip() for one in ENTRY.split(key_value.value[:MAX_TEXT]) if one.strip()]
+    entries = [one.strip() for one in _ENTRY.split(key_value.value[:MAX_TEXT]) if one.strip()]
     names = {compact(name) for name in channel.names}
     for entry in entries:
-        named = NAME_AND_LABEL.match(entry)
+        named = _NAME_AND_LABEL.match(entry)
         if named and names & {compact(named.group(1)), compact(named.group(2))}:
             return entry
     return entries[channel.index] if len(entries) == channel.count else None

@@ -15,13 +15,13 @@ from autodip_zarr.metadata.vocabulary.words import compact
 
 __all__ = ["JsonKeyValues", "read_json_text"]
 
-MAX_CHARACTERS = 32_000_000
-MAX_VALUES = 200_000
-LAYOUT_KEYS = frozenset(
+_MAX_CHARACTERS = 32_000_000
+_MAX_VALUES = 200_000
+_LAYOUT_KEYS = frozenset(
     {"multiscales", "omero", "plate", "well", "labels", "image-label", "autodip", "@context"}
 )
 """Keys whose content describes the layout of the store, or is read elsewhere."""
-FREE_NAMES = ("name", "termCode", "identifier", "description")
+_FREE_NAMES = ("name", "termCode", "identifier", "description")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_json_text(text: MetadataText, vocabulary: Vocabulary) -> JsonKeyValues:
     vocabulary : Vocabulary
         Which keys speak about what.
     """
-    if len(text.content) > MAX_CHARACTERS:
+    if len(text.content) > _MAX_CHARACTERS:
         return JsonKeyValues(
             (), (), (f"{text.source}: {len(text.content)} characters are too many; ignored",)
         )
@@ -66,12 +66,12 @@ def _key_values(
 ) -> Iterator[tuple[KeyValue, int | None]]:
     """Yield the key_values of a tree; items of ``channels`` speak about the channel of its position."""
     if isinstance(value, list):
-        for index, one in enumerate(value[:MAX_VALUES]):
+        for index, one in enumerate(value[:_MAX_VALUES]):
             position = index if path.endswith(("/channels", "/channel")) else channel
             yield from _key_values(one, f"{path}[{index}]", vocabulary, position)
     elif isinstance(value, Mapping):
         for key, one in value.items():
-            if key in LAYOUT_KEYS:
+            if key in _LAYOUT_KEYS:
                 continue
             if vocabulary.key_field(key) is not None:
                 for written in _texts(one):
@@ -92,7 +92,7 @@ def _texts(value: object) -> Iterator[str]:
     elif isinstance(value, int) and not isinstance(value, bool):
         yield str(value)
     elif isinstance(value, list):
-        for one in value[:MAX_VALUES]:
+        for one in value[:_MAX_VALUES]:
             if not isinstance(one, list):
                 yield from _texts(one)
     elif isinstance(value, Mapping) and isinstance(value.get("@id"), str):
@@ -104,7 +104,7 @@ def _crate(document: object, source: str, vocabulary: Vocabulary) -> JsonKeyValu
     graph = document.get("@graph") if isinstance(document, Mapping) else None
     if not isinstance(graph, list):
         return JsonKeyValues((), (), (f"{source}: no '@graph' in the RO-Crate; ignored",))
-    entities = [one for one in graph[:MAX_VALUES] if isinstance(one, Mapping)]
+    entities = [one for one in graph[:_MAX_VALUES] if isinstance(one, Mapping)]
     index = {one["@id"]: one for one in entities if isinstance(one.get("@id"), str)}
     key_values: list[tuple[KeyValue, int | None]] = []
     remarks: list[tuple[str, str]] = []
@@ -124,7 +124,7 @@ def _of_entity(
         if "fbbi" in compact(written):
             yield KeyValue("imaging method", written, f"{path}/@type")
     for key, value in entity.items():
-        if key in LAYOUT_KEYS or vocabulary.key_field(key) is None:
+        if key in _LAYOUT_KEYS or vocabulary.key_field(key) is None:
             continue
         for written in _texts(value):
             for meant in _resolved(written, index):
@@ -139,7 +139,7 @@ def _resolved(written: str, index: Mapping[str, Mapping[str, object]]) -> Iterat
         return
     if "fbbi" in compact(written) or "tax" in compact(written):
         yield written
-    for key in FREE_NAMES:
+    for key in _FREE_NAMES:
         for one in _texts(entity.get(key)):
             if one not in index:
                 yield one

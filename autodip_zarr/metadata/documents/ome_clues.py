@@ -16,14 +16,14 @@ from autodip_zarr.metadata.vocabulary.words import compact
 
 __all__ = ["channel_clues", "name_clues"]
 
-CLOSED_PINHOLE_UM = (1.0, 400.0)
+_CLOSED_PINHOLE_UM = (1.0, 400.0)
 """Pinholes wider than this are open, as in two-photon microscopes with descanned detectors."""
 
-CAMERAS = frozenset({"ccd", "intensifiedccd", "emccd", "cmos", "ebccd", "scmos"})
-POINT_DETECTORS = frozenset({"pmt", "apd", "photodiode", "lifetimeimaging", "correlationspectroscopy"})
-SHORTEST_DYE = 3
+_CAMERAS = frozenset({"ccd", "intensifiedccd", "emccd", "cmos", "ebccd", "scmos"})
+_POINT_DETECTORS = frozenset({"pmt", "apd", "photodiode", "lifetimeimaging", "correlationspectroscopy"})
+_SHORTEST_DYE = 3
 
-INFRARED_NM = 690.0
+_INFRARED_NM = 690.0
 """Excitation above this, with a shorter emission, takes two photons or more."""
 
 
@@ -128,7 +128,7 @@ def _pinhole_um(channel: Located) -> float | None:
     """Return the diameter of a closed pinhole, or ``None``."""
     size_um = length_um(channel.get("PinholeSize"), channel.get("PinholeSizeUnit"))
     return (
-        size_um if size_um is not None and CLOSED_PINHOLE_UM[0] <= size_um <= CLOSED_PINHOLE_UM[1] else None
+        size_um if size_um is not None and _CLOSED_PINHOLE_UM[0] <= size_um <= _CLOSED_PINHOLE_UM[1] else None
     )
 
 
@@ -140,9 +140,9 @@ def _detector_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
         if detector is None or kind is None:
             continue
         against: tuple[str, ...] = ()
-        if compact(kind) in CAMERAS:
+        if compact(kind) in _CAMERAS:
             against = ("confocal", "twophoton", "sted")
-        elif compact(kind) in POINT_DETECTORS:
+        elif compact(kind) in _POINT_DETECTORS:
             against = ("widefield", "spinning_disk", "tirf", "light_sheet")
         if against:
             yield Clue("microscope", kind, detector.at("Type"), Trust.PROSE, "value", None, against=against)
@@ -162,7 +162,7 @@ def _physics_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
     text, source, emission_nm = emission
     yield Clue("contrast", text, source, Trust.IMPLIED, "value", "fluorescence")
     excitation = _wavelength(channel, "ExcitationWavelength", "ExWave") or _laser(document, channel)
-    if excitation is not None and excitation[2] > INFRARED_NM and emission_nm < excitation[2]:
+    if excitation is not None and excitation[2] > _INFRARED_NM and emission_nm < excitation[2]:
         raw = f"excitation {excitation[0]}, emission {text}"
         yield Clue("microscope", raw, excitation[1], Trust.PHYSICS, "value", "twophoton")
 
@@ -225,7 +225,7 @@ def _reagent_clues(document: OmeDocument, node: ImageNode, names: ChannelNames) 
 
     Most reagents are treatments, not stains, so a reagent is taken only where it names the channel's dye.
     """
-    dyes = [compact(name) for name in names.names if len(compact(name)) >= SHORTEST_DYE]
+    dyes = [compact(name) for name in names.names if len(compact(name)) >= _SHORTEST_DYE]
     for place in _well(document, node):
         for reference in place.find("ReagentRef"):
             reagent = document.by_id.get(reference.get("ID") or "")

@@ -17,12 +17,12 @@ from autodip_zarr.metadata.vocabulary.words import MAX_TEXT
 
 __all__ = ["Original", "key_values_for", "original_key_values"]
 
-MAX_LEAVES = 200_000
-SERIES = re.compile(r"^(?:Series|Image)[ _](\d{1,9})[ :_|]+(.+)$", re.IGNORECASE)
-NUMBERED = re.compile(r"^(.*?)\s*#\s*(\d{1,9})$")
-OF_THE_STAND = ("model", "organism", "cell_line")
+_MAX_LEAVES = 200_000
+_SERIES = re.compile(r"^(?:Series|Image)[ _](\d{1,9})[ :_|]+(.+)$", re.IGNORECASE)
+_NUMBERED = re.compile(r"^(.*?)\s*#\s*(\d{1,9})$")
+_OF_THE_STAND = ("model", "organism", "cell_line")
 """Fields that are not numbered by channel."""
-OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b", re.IGNORECASE)
+_OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def original_key_values(document: OmeDocument, vocabulary: Vocabulary) -> tuple[
     for key, value, source in _leaves(document):
         original = _original(key, value, source)
         field = vocabulary.key_field(original.key_value.key)
-        if field in OF_THE_STAND:
+        if field in _OF_THE_STAND:
             original = replace(original, channel=None)
         if field is not None and value.strip():
             found.append(original)
@@ -88,11 +88,11 @@ def _original(key: str, value: str, source: str) -> Original:
     """Take a key apart: ``Series 0 Information|Image|Channel|Fluor #2`` is the dye of the second channel."""
     image = channel = None
     key = key[:MAX_TEXT]  # no key of a vendor comes near; some expressions would be slow on longer ones
-    series = SERIES.match(key)
+    series = _SERIES.match(key)
     if series:
         image, key = int(series.group(1)), series.group(2)
-    of_channel = OF_CHANNEL.search(key)
-    numbered = NUMBERED.match(key)
+    of_channel = _OF_CHANNEL.search(key)
+    numbered = _NUMBERED.match(key)
     if numbered:
         key, channel = numbered.group(1), int(numbered.group(2)) - 1
     elif of_channel:
@@ -111,7 +111,7 @@ def _leaves(document: OmeDocument) -> Iterator[tuple[str, str, str]]:
                 for leaf in _in_value(value):
                     yield leaf
                     count += 1
-                    if count >= MAX_LEAVES:
+                    if count >= _MAX_LEAVES:
                         return
     for attributes in (*document.root.find("CustomAttributes"), *_in_images(document)):
         for child in attributes.element:

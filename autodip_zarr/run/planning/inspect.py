@@ -135,7 +135,7 @@ class Inspector:
                 self._tour.leave_out()
 
 
-def inspect_sources(sources: Sequence[str], choices: Choices | None = None) -> Inspection:
+def _inspect_sources(sources: Sequence[str], choices: Choices | None = None) -> Inspection:
     """Read the metadata of files, folders, URIs, and bare OME-XML files.
 
     Parameters

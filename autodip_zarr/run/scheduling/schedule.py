@@ -83,7 +83,7 @@ def _offer(worker: Mapping[str, Any]) -> Offer:
     return Offer(int(worker["nthreads"]), memory, worker.get("metrics", {}).get(_METRIC))
 
 
-def call_on_worker(function: Callable[[Any], Any], argument: Any) -> Any:  # noqa: ANN401
+def _call_on_worker(function: Callable[[Any], Any], argument: Any) -> Any:  # noqa: ANN401
     """Make a call, and have this worker tell from now on what it counts of its steps."""
     from distributed import get_worker  # noqa: PLC0415 - half a second, not needed for planning
 
@@ -205,7 +205,7 @@ class _Drive:
     def _submit(self, address: str, call: Call) -> None:
         resources = {"GPU": GPU_SHARE} if self.conditions.device.startswith("cuda") else None
         future = self.client.submit(
-            call_on_worker, call.function, call.argument, pure=False, workers=[address], resources=resources
+            _call_on_worker, call.function, call.argument, pure=False, workers=[address], resources=resources
         )
         self.running[future] = address, call
         self.loop.add_callback(self._fetch, future)
