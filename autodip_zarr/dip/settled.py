@@ -147,7 +147,7 @@ def _steps(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
     (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. What counts is the
     field that is fitted: deep networks pad small ones. Larger fields keep the count; narrow networks take as
     many steps on any field, since they learn slowly on all, and so do perturbed ones of depth 7 and more.
-    The measurements behind all of this are in docs/explanation/quality.md.
+    The measurements behind all of this are in docs/explanation/how-settings-were-found.md.
     """
     raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
     if _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe)):

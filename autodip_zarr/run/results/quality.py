@@ -19,7 +19,7 @@ Simulated photon-limited planes: at 0.06 the error of the denoised plane grew by
 _OVERSHOOT: Final = 1.15
 """Restlessness of a fit at its end, over its calmest, above which its stop was probably late.
 
-Measured on real images: docs/explanation/quality.md.
+Measured on real images: docs/explanation/how-settings-were-found.md.
 """
 
 
