@@ -39,7 +39,7 @@ class SettledFit:
     averaging: float | None
     """Decay per step of the exponential average of the outputs; ``None`` takes the last output."""
     loss: str
-    """Distance to the noisy image that is minimised: ``mse``, ``l1``, ``poisson`` or ``ssim``."""
+    """Distance to the noisy image that is minimised; the names are in ``dip.fitting.losses.LOSSES``."""
     tv_weight: float
     """Weight of the total variation of the output in what is minimised."""
     stops_itself: bool
