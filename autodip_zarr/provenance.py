@@ -12,7 +12,7 @@ from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, Treatment
 Document = dict[str, Any]
 """A JSON object."""
 
-SCHEMA: Final = 1
+_SCHEMA: Final = 1
 """Version of the layout of the ``autodip`` attribute."""
 
 _INCIDENTAL: Final = frozenset({"treatment", "uri", "modified"})
@@ -147,7 +147,9 @@ def with_treatments(recipe: Document, treatments: Sequence[Treatment]) -> Docume
     return {**recipe, "channels": channels}
 
 
-def attribute(status: Literal["running", "complete", "partial"], recipe: Document, run: Document) -> Document:
+def autodip_attribute(
+    status: Literal["running", "complete", "partial"], recipe: Document, run: Document
+) -> Document:
     """Return the ``autodip`` attribute of a result.
 
     Parameters
@@ -159,7 +161,7 @@ def attribute(status: Literal["running", "complete", "partial"], recipe: Documen
     run : dict
         What is incidental: times, device, counts.
     """
-    return {"schema": SCHEMA, "status": status, "recipe": recipe, "run": run}
+    return {"schema": _SCHEMA, "status": status, "recipe": recipe, "run": run}
 
 
 def differences(old: Document, new: Document, *, software: bool) -> list[str]:

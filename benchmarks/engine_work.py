@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from autodip_zarr.dip.architecture import INPUT_CHANNELS, Architecture
 from autodip_zarr.dip.fitting.fit import Fit, Tile
 from autodip_zarr.dip.fitting.graphs import SWITCH
-from autodip_zarr.dip.fitting.tile_pool import MOST_AT_ONCE, Kind, Slot, TileJob, room_for
-from autodip_zarr.dip.network import plain as network
+from autodip_zarr.dip.fitting.tile_pool import MOST_AT_ONCE, NetworkKind, Slot, TileJob, room_for
+from autodip_zarr.dip.network.plain import forward, initial_parameters
 from autodip_zarr.dip.planes.denoise import denoise_plane
 from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import preset_recipe
@@ -134,7 +134,7 @@ def plain_step(job: Timing) -> tuple[int, Step]:
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = job.precision == "tf32"
     torch.backends.cudnn.benchmark = True
     generator = torch.Generator().manual_seed(0)
-    start = network.initial_parameters(Architecture.of(job.config), generator)
+    start = initial_parameters(Architecture.of(job.config), generator)
     parameters = [p.to(job.device).requires_grad_() for p in start]
     z = (torch.rand(1, INPUT_CHANNELS, *SHAPE, generator=generator) * 0.1).to(job.device)
     adam = torch.optim.Adam(parameters, lr=0.01)
@@ -142,9 +142,7 @@ def plain_step(job: Timing) -> tuple[int, Step]:
 
     def step() -> None:
         adam.zero_grad()
-        loss = torch.nn.functional.mse_loss(
-            network.forward(z, parameters, Architecture.of(job.config)), target
-        )
+        loss = torch.nn.functional.mse_loss(forward(z, parameters, Architecture.of(job.config)), target)
         loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
 
@@ -160,7 +158,7 @@ def standard(config: DipConfig, precision: str) -> SettledFit:
 def engine_step(job: Timing) -> tuple[int, Step]:
     """Make the first steps of this engine, and return how many planes take turns and the step of all."""
     more = job.iterations + 100  # than are made
-    kind = Kind(replace(standard(job.config, job.precision), steps=0), SHAPE, job.device)
+    kind = NetworkKind(replace(standard(job.config, job.precision), steps=0), SHAPE, job.device)
     image = noisy_plane().numpy()
     running: list[tuple[Slot, Generator[None, None, Fit]]] = []
 

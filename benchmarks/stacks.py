@@ -193,7 +193,7 @@ def report(scene: Scene, way: str, own: Fitted, on: Fitted) -> str:
     levels = [scores(scene, images) for images in (scene.noisy, own.images, on.images)]
     cells.append(", ".join(f"{level.mean():.2f}" for level in levels))
     if not warm:
-        return "; ".join([*cells, "all begin afresh"])
+        return "; ".join([*cells, "all begin from the start"])
     gain = (levels[2] - levels[1])[warm]
     least = int(np.median(on.iterations[warm]))
     cells.append(f"{gain.mean():+.2f}, {gain.min():+.2f}")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from autodip_zarr.dip.fitting.fit import CHECK_EVERY, pad, prepare
+from autodip_zarr.dip.fitting.fit import CHECK_EVERY, pad_tile, prepare
 from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
 from autodip_zarr.dip.planes.scaling import scale_and_stabilise
 from autodip_zarr.dip.planes.tiles import tile_seed
@@ -67,7 +67,7 @@ def follow(noisy: Plane, clean: Plane, config: DipConfig, seed: int) -> Curve:
     fit = settle(config, recipe, shape)
     count = fit.steps
     scaled = scale_and_stabilise(noisy, recipe.scaling, recipe.stabilisation)
-    padded, inner = pad(scaled.image, fit.architecture)
+    padded, inner = pad_tile(scaled.image, fit.architecture)
     most = AUTO_TIMES * nearest(count)
     size = (padded.shape[0], padded.shape[1])
     prior = prepare(replace(fit, steps=most), size, tile_seed(seed, 0), "cpu")

@@ -166,6 +166,16 @@ def test_modules_and_paths_that_a_page_names_are_there(page: Path) -> None:
     assert sorted(missing) == []
 
 
+def test_names_of_the_glossary_live_where_it_says() -> None:
+    page = (ROOT / "docs/reference/glossary.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+)\.py` \((`\w+`(?:, `\w+`)*)\)", page)
+    assert len(named) > 60
+    for path, names in named:
+        module = importlib.import_module("autodip_zarr." + path.replace("/", "."))
+        here = [name for name in re.findall(r"\w+", names) if hasattr(module, name)]
+        assert here == re.findall(r"\w+", names), f"{path} has {here} of {names}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_targets_of_make_that_a_page_names_are_there(page: Path) -> None:
     for target in re.findall(

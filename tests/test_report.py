@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.report import html
+from autodip_zarr.report.html import figure, heading, page, pictures, table, text, warning_list
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
 
 from .pages import check_page
@@ -184,22 +184,22 @@ def test_a_page_that_cannot_be_written_is_said(denoised: Path, tmp_path: Path) -
 @given(st.text(), st.text())
 def test_any_text_is_shown_and_never_markup(one: str, other: str) -> None:
     parts = [
-        html.heading(one),
-        html.warnings([other]),
-        html.table((one, "b"), [(other, one)]),
-        html.pictures([html.figure(one, b"png")]),
+        heading(one),
+        warning_list([other]),
+        table((one, "b"), [(other, one)]),
+        pictures([figure(one, b"png")]),
     ]
-    text, pictures = check_page(html.page(other, parts))
-    assert pictures == 1
+    written_text, count = check_page(page(other, parts))
+    assert count == 1
     for shown in (one, other):
         visible = "".join(char if char.isprintable() else " " for char in shown).split()
-        assert all(word in text for word in visible if "\N{REPLACEMENT CHARACTER}" not in word)
+        assert all(word in written_text for word in visible if "\N{REPLACEMENT CHARACTER}" not in word)
 
 
 def test_numbers_stand_to_the_right_and_texts_to_the_left() -> None:
-    page = html.page("t", [html.table(("a", "b"), [("1.5", "2 DAPI"), (None, "3")])])
-    assert '<td class="number">1.5</td><td>2 DAPI</td>' in page
-    assert html.warnings([]) == ""
-    assert "... and 4 more" in html.warnings(range(204))
-    assert len(html.text("<" * 1_000_000)) < 10_000
-    assert html.text("a\x00\u202eb") == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b"
+    made = page("t", [table(("a", "b"), [("1.5", "2 DAPI"), (None, "3")])])
+    assert '<td class="number">1.5</td><td>2 DAPI</td>' in made
+    assert warning_list([]) == ""
+    assert "... and 4 more" in warning_list(range(204))
+    assert len(text("<" * 1_000_000)) < 10_000
+    assert text("a\x00\u202eb") == "a\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}b"

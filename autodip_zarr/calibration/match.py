@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 
-from autodip_zarr.calibration.table import FIELDS, Entry, Table
+from autodip_zarr.calibration.table import GROUP_FIELDS, Entry, Table
 from autodip_zarr.domain import ChannelMetadata, Match
 from autodip_zarr.errors import OptionError
 
-__all__ = ["DEFAULT_TIERS", "MatchOptions", "find_match"]
+__all__ = ["MatchOptions", "find_match"]
 
-GLOBAL = "global"
-DEFAULT_TIERS = ("microscope+specimen", "microscope", GLOBAL)
+_GLOBAL = "global"
+_DEFAULT_TIERS = ("microscope+specimen", "microscope", _GLOBAL)
 """The order of the paper."""
 
 
@@ -29,7 +29,7 @@ class MatchOptions:
 
     metric: str | None = None
     """Metric by which the table chose; ``None`` for the table's default."""
-    tiers: tuple[str, ...] = DEFAULT_TIERS
+    tiers: tuple[str, ...] = _DEFAULT_TIERS
     """Fields that must agree, joined by ``+``, best first; the last is ``global``."""
     relations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Terms that a term may be replaced by where it is not calibrated itself, nearest first."""
@@ -38,9 +38,11 @@ class MatchOptions:
 
     def __post_init__(self) -> None:
         for tier in self.tiers:
-            if tier != GLOBAL and not set(tier.split("+")) <= set(FIELDS):
-                raise OptionError("tiers", repr(tier), f"{', '.join(FIELDS)} joined by '+', or 'global'")
-        if self.tiers.count(GLOBAL) != 1 or self.tiers[-1] != GLOBAL:
+            if tier != _GLOBAL and not set(tier.split("+")) <= set(GROUP_FIELDS):
+                raise OptionError(
+                    "tiers", repr(tier), f"{', '.join(GROUP_FIELDS)} joined by '+', or 'global'"
+                )
+        if self.tiers.count(_GLOBAL) != 1 or self.tiers[-1] != _GLOBAL:
             raise OptionError(
                 "tiers", repr(self.tiers), "an order whose last tier, and only that, is 'global'"
             )
@@ -84,10 +86,10 @@ def find_match(channel: ChannelMetadata, table: Table, options: MatchOptions) ->
     metric = options.metric or table.default_metric
     if metric not in table.metrics:
         raise OptionError("metric", repr(metric), f"one of {', '.join(table.metrics)}")
-    terms = {name: getattr(channel, name) for name in FIELDS}
+    terms = {name: getattr(channel, name) for name in GROUP_FIELDS}
     failed: list[str] = []
     for tier in options.tiers:
-        fields = () if tier == GLOBAL else tuple(tier.split("+"))
+        fields = () if tier == _GLOBAL else tuple(tier.split("+"))
         found = _find(table, metric, _candidates(fields, terms, options))
         if found is None:
             failed.append(tier)

@@ -12,20 +12,20 @@ from autodip_zarr.domain import DipConfig, TableId, Width
 from autodip_zarr.errors import TableError
 from autodip_zarr.regular_files import read_regular
 
-__all__ = ["FIELDS", "Calibrated", "Entry", "Table", "load_table", "tables_folder"]
+__all__ = ["GROUP_FIELDS", "Calibrated", "Entry", "Table", "load_table", "tables_folder"]
 
-FORMAT = "autodip-zarr calibration table"
-FORMAT_VERSION = 1
-FIELDS = ("microscope", "specimen", "organism")
+_FORMAT = "autodip-zarr calibration table"
+_FORMAT_VERSION = 1
+GROUP_FIELDS = ("microscope", "specimen", "organism")
 """Fields of a channel by which a table may group."""
 
-MAX_BYTES = 4_000_000
-MAX_DEPTH = 10  # an ascending width that ends at 512 has one channel left at depth 10
-MAX_WIDTH = 1024
-MAX_SKIP = 128
-MAX_ITERATIONS = 100_000
+_MAX_BYTES = 4_000_000
+_MAX_NETWORK_DEPTH = 10  # an ascending width that ends at 512 has one channel left at depth 10
+_MAX_WIDTH = 1024
+_MAX_SKIP = 128
+_MAX_ITERATIONS = 100_000
 
-TABLE_KEYS = (
+_TABLE_KEYS = (
     "format",
     "format_version",
     "name",
@@ -38,10 +38,10 @@ TABLE_KEYS = (
     "original_dip",
     "entries",
 )
-SOURCE_KEYS = ("method", "reference", "authors", "licence", "notice")
-CALIBRATED_KEYS = ("who", "when", "on", "with")
-CONFIG_KEYS = ("depth", "width", "skip", "iterations")
-ENTRY_KEYS = ("metric", "group", *CONFIG_KEYS, "images")
+_SOURCE_KEYS = ("method", "reference", "authors", "licence", "notice")
+_CALIBRATED_KEYS = ("who", "when", "on", "with")
+_CONFIG_KEYS = ("depth", "width", "skip", "iterations")
+_ENTRY_KEYS = ("metric", "group", *_CONFIG_KEYS, "images")
 
 
 @dataclass(frozen=True)
@@ -137,8 +137,8 @@ def load_table(name_or_path: str = "published") -> Table:
         raise TableError(
             str(path), f"cannot be read ({error.strerror})", "a calibration table", hint
         ) from error
-    if len(content) > MAX_BYTES:
-        raise TableError(str(path), f"{len(content)} bytes", f"at most {MAX_BYTES} bytes")
+    if len(content) > _MAX_BYTES:
+        raise TableError(str(path), f"{len(content)} bytes", f"at most {_MAX_BYTES} bytes")
     return parse_table(content, str(path))
 
 
@@ -162,15 +162,15 @@ def parse_table(content: bytes, where: str) -> Table:
     except (ValueError, RecursionError) as error:
         raise TableError(where, f"no JSON ({error})", "a JSON object in UTF-8") from error
     reader = _Reader(where)
-    document = reader.keys(content_object, "", TABLE_KEYS)
-    reader.equal(document["format"], "format", FORMAT)
-    reader.equal(document["format_version"], "format_version", FORMAT_VERSION)
+    document = reader.keys(content_object, "", _TABLE_KEYS)
+    reader.equal(document["format"], "format", _FORMAT)
+    reader.equal(document["format_version"], "format_version", _FORMAT_VERSION)
     reader.config(document["original_dip"], "original_dip")
     entries = reader.entries(document["entries"])
     default = reader.text(document["default_metric"], "default_metric")
     if default not in {entry.metric for entry in entries}:
         raise TableError(f"{where}: default_metric", repr(default), "a metric that has entries")
-    calibrated = reader.texts(document["calibrated"], "calibrated", CALIBRATED_KEYS)
+    calibrated = reader.texts(document["calibrated"], "calibrated", _CALIBRATED_KEYS)
     return Table(
         id=TableId(
             name=reader.text(document["name"], "name"),
@@ -178,8 +178,8 @@ def parse_table(content: bytes, where: str) -> Table:
             sha256=hashlib.sha256(content).hexdigest(),
         ),
         description=reader.text(document["description"], "description"),
-        source=reader.texts(document["source"], "source", SOURCE_KEYS),
-        calibrated=Calibrated(*(calibrated[key] for key in CALIBRATED_KEYS)),
+        source=reader.texts(document["source"], "source", _SOURCE_KEYS),
+        calibrated=Calibrated(*(calibrated[key] for key in _CALIBRATED_KEYS)),
         field_px=reader.number(document["field_px"], "field_px", range(16, 65536)),
         default_metric=default,
         entries=entries,
@@ -248,25 +248,27 @@ class _Reader:
     def width(self, value: object, field: str) -> Width:
         if value == "asc":
             return "asc"
-        if not isinstance(value, int) or isinstance(value, bool) or value not in range(1, MAX_WIDTH + 1):
-            raise TableError(self.at(field), repr(value), f"an integer from 1 to {MAX_WIDTH}, or 'asc'")
+        if not isinstance(value, int) or isinstance(value, bool) or value not in range(1, _MAX_WIDTH + 1):
+            raise TableError(self.at(field), repr(value), f"an integer from 1 to {_MAX_WIDTH}, or 'asc'")
         return value
 
     def config(self, value: object, field: str) -> DipConfig:
-        value = self.keys(value, field, CONFIG_KEYS)
+        value = self.keys(value, field, _CONFIG_KEYS)
         return DipConfig(
-            depth=self.number(value["depth"], f"{field}.depth", range(1, MAX_DEPTH + 1)),
+            depth=self.number(value["depth"], f"{field}.depth", range(1, _MAX_NETWORK_DEPTH + 1)),
             width=self.width(value["width"], f"{field}.width"),
-            skip=self.number(value["skip"], f"{field}.skip", range(MAX_SKIP + 1)),
-            iterations=self.number(value["iterations"], f"{field}.iterations", range(1, MAX_ITERATIONS + 1)),
+            skip=self.number(value["skip"], f"{field}.skip", range(_MAX_SKIP + 1)),
+            iterations=self.number(value["iterations"], f"{field}.iterations", range(1, _MAX_ITERATIONS + 1)),
         )
 
     def group(self, value: object, field: str) -> dict[str, str]:
         if not isinstance(value, dict):
             raise TableError(self.at(field), f"{type(value).__name__}", "an object")
         for key in value:
-            if key not in FIELDS:
-                raise TableError(self.at(field), f"an unknown key {key!r}", f"one of {', '.join(FIELDS)}")
+            if key not in GROUP_FIELDS:
+                raise TableError(
+                    self.at(field), f"an unknown key {key!r}", f"one of {', '.join(GROUP_FIELDS)}"
+                )
         return {key: self.text(term, f"{field}.{key}") for key, term in value.items()}
 
     def entries(self, value: object) -> tuple[Entry, ...]:
@@ -276,8 +278,8 @@ class _Reader:
         found = []
         for index, item in enumerate(value):
             field = f"entries[{index}]"
-            one = self.keys(item, field, ENTRY_KEYS)
-            config = self.config({key: one[key] for key in CONFIG_KEYS}, field)
+            one = self.keys(item, field, _ENTRY_KEYS)
+            config = self.config({key: one[key] for key in _CONFIG_KEYS}, field)
             metric = self.text(one["metric"], f"{field}.metric")
             group = self.group(one["group"], f"{field}.group")
             key = (metric, frozenset(group.items()))

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import click
 
-from autodip_zarr.cli.commands import demo, denoise, evaluate, inspect, plan, preview, remove, report, verify
+from autodip_zarr.cli.commands.demo import demo
+from autodip_zarr.cli.commands.denoise import denoise
+from autodip_zarr.cli.commands.evaluate import evaluate
+from autodip_zarr.cli.commands.inspect import inspect
+from autodip_zarr.cli.commands.plan import plan
+from autodip_zarr.cli.commands.preview import preview
+from autodip_zarr.cli.commands.remove import remove
+from autodip_zarr.cli.commands.report import report
+from autodip_zarr.cli.commands.verify import verify
 from autodip_zarr.cli.exits import Group
 
-_COMMANDS = (
-    demo.demo,
-    denoise.denoise,
-    evaluate.evaluate,
-    inspect.inspect,
-    plan.plan,
-    preview.preview,
-    remove.remove,
-    report.report,
-    verify.verify,
-)
+_COMMANDS = (demo, denoise, evaluate, inspect, plan, preview, remove, report, verify)
 
 
 @click.group(

@@ -25,23 +25,25 @@ def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
     return decorate
 
 
-sources = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
-workers = click.option(
+sources_argument = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+workers_option = click.option(
     "--workers",
     type=click.IntRange(1),
     help="Local worker processes.  [default: one a core, as memory allows]",
 )
-device = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
+device_option = click.option("--device", default="auto", show_default=True, help="cpu, cuda, or auto.")
 
-knowledge = _options(
+knowledge_options = _options(
     click.option("--microscope", metavar="TERM", help="Imaging modality of all channels, e.g. confocal."),
     click.option("--specimen", metavar="TERM", help="Labelled structure of all channels, e.g. nucleus."),
     click.option("--mapping", metavar="FILE", help="CSV of corrections by path and channel."),
     click.option("--patterns", metavar="FILE", help="TOML of what file and folder names mean; a guess."),
     click.option("--vocabulary", metavar="FILE", help="TOML of terms of your own."),
 )
-transfer = _options(
+transfer_options = _options(
     click.option(
         "--metric",
         metavar="NAME",
@@ -51,7 +53,7 @@ transfer = _options(
         "--table", default="published", show_default=True, help="Calibration table: a name or a path."
     ),
 )
-fit = _options(
+fit_options = _options(
     click.option(
         "--tile", "tile_px", default=512, show_default=True, metavar="PX", help="Largest side of a tile."
     ),
@@ -66,8 +68,8 @@ fit = _options(
     ),
     click.option("--deterministic", is_flag=True, help="Same bits in every run on a GPU, too; slower."),
 )
-method = _options(
-    transfer,
+method_options = _options(
+    transfer_options,
     click.option("--require-tier", metavar="TIER", help="Skip channels that match below this tier."),
     click.option(
         "--preset",
@@ -76,16 +78,16 @@ method = _options(
         show_default=True,
         help="How the prior is fitted.",
     ),
-    fit,
+    fit_options,
 )
-stop = click.option(
+stop_option = click.option(
     "--stop",
     type=click.Choice(["transferred", "auto"]),
     default="transferred",
     show_default=True,
     help="Make the transferred number of iterations, or half to twice as many, as the outputs tell.",
 )
-sequence = _options(
+_sequence_options = _options(
     click.option(
         "--sequence",
         type=click.Choice(["none", "z", "t"]),
@@ -95,34 +97,42 @@ sequence = _options(
     ),
     click.option("--both-ways", is_flag=True, help="Along --sequence forward and backward, averaged."),
 )
-places = _options(
+places_options = _options(
     click.option("--wells", metavar="LIST", help="Wells of plates: A01,B*."),
     click.option("--fields", metavar="LIST", help="Fields of wells: 0,2:4."),
 )
-planes = _options(
+planes_options = _options(
     click.option("--channels", metavar="LIST", help="Channels, by name or index: DAPI,2."),
     click.option("--t", metavar="LIST", help="Time points: 0,3:7."),
     click.option("--z", metavar="LIST", help="Depths: 0,3:7."),
 )
-recipe = click.option(
+_recipe_option = click.option(
     "--recipe",
     metavar="TARGET",
     help="Repeat what made a result: its configurations, seed, tiles and everything else that was recorded.",
 )
-max_cost = click.option(
+_max_cost_option = click.option(
     "--max-cost",
     type=float,
     metavar="COST",
-    help="Largest cost of a plane (1 = original prior on 512x512): dearer channels get the configuration of a"
-    " cheaper metric, or are skipped.",
+    help="Largest cost of a plane (1 = original prior on 512x512): costlier channels get the configuration of"
+    " a cheaper metric, or are skipped.",
 )
-selection = _options(
-    places,
-    planes,
+_selection_options = _options(
+    places_options,
+    planes_options,
     click.option("--any-contrast", is_flag=True, help="Denoise channels that are not fluorescence, too."),
 )
-planning = _options(knowledge, method, recipe, max_cost, stop, sequence, selection)
-destination = _options(
+planning_options = _options(
+    knowledge_options,
+    method_options,
+    _recipe_option,
+    _max_cost_option,
+    stop_option,
+    _sequence_options,
+    _selection_options,
+)
+destination_options = _options(
     click.option(
         "--output", metavar="DIR", help="Folder below which results mirror the tree of the sources."
     ),
@@ -141,7 +151,7 @@ destination = _options(
         flag_value="all",
         default="never",
         metavar="[changed|all]",
-        help="Start results afresh: those whose source has changed since, or all; alone, all.",
+        help="Start results over: those whose source has changed since, or all; alone, all.",
     ),
 )
 

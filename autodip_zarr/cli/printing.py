@@ -12,7 +12,7 @@ import click
 
 from autodip_zarr.errors import OptionError, OutputError
 
-EXIT_UNREAD: Final = 141
+_EXIT_UNREAD: Final = 141
 """What a shell gives for a program whose reader has seen enough, as in ``| head``."""
 
 
@@ -47,7 +47,7 @@ def _print(text: str) -> None:
         click.echo(text, nl=False)
     except BrokenPipeError:  # the reader has seen enough
         drop(sys.stdout)
-        sys.exit(EXIT_UNREAD)
+        sys.exit(_EXIT_UNREAD)
     except OSError as error:
         drop(sys.stdout)
         raise OutputError("standard output", f"cannot be written: {error.strerror}") from error
@@ -77,7 +77,7 @@ def say_warnings(warnings: Sequence[str]) -> None:
         say(f"warning: {warning}")
 
 
-def write_file(option: str, path: str, text: str) -> None:
+def write_named_file(option: str, path: str, text: str) -> None:
     """Write the file that an option named; raise OptionError if it cannot be written."""
     try:
         Path(path).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")

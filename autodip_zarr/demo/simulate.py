@@ -47,12 +47,12 @@ def nuclei(size_px: int, random: np.random.Generator) -> Plane:
     return textured
 
 
-def filaments(size_px: int, random: np.random.Generator) -> Plane:
+def _filaments(size_px: int, random: np.random.Generator) -> Plane:
     """Draw long, slowly bending lines, as actin or microtubule stains show them; values from 0 to 1."""
     return _curves(size_px, random, max(12, size_px // 6), (0.6 * size_px, 1.4 * size_px, 0.01))
 
 
-def mitochondria(size_px: int, random: np.random.Generator) -> Plane:
+def _mitochondria(size_px: int, random: np.random.Generator) -> Plane:
     """Draw short, strongly bending tubes; values from 0 to 1."""
     thin = _curves(size_px, random, max(20, size_px * size_px // 700), (10.0, 40.0, 0.12))
     thick: Plane = gaussian_filter(thin, 1.2)
@@ -78,8 +78,8 @@ def _curves(
 
 STRUCTURES: Final[Mapping[str, Draw]] = {
     "nuclei": nuclei,
-    "filaments": filaments,
-    "mitochondria": mitochondria,
+    "filaments": _filaments,
+    "mitochondria": _mitochondria,
 }
 """What can be drawn, by name."""
 

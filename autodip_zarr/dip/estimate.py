@@ -13,7 +13,7 @@ from autodip_zarr.domain import DipConfig, Recipe
 ORIGINAL_DIP: Final = DipConfig(depth=5, width=128, skip=4, iterations=1800)
 """The configuration of the original Deep Image Prior, to which costs are relative."""
 
-FIELD_PIXELS: Final = 512 * 512
+_FIELD_PIXELS: Final = 512 * 512
 """Pixels of the field on which the original prior costs 1."""
 
 _PASSES: Final = 3
@@ -152,7 +152,7 @@ def flops_per_step(architecture: Architecture, pixels: int) -> float:
     return 2.0 * _PASSES * forward * pixels
 
 
-def relative_cost(config: DipConfig, pixels: int = FIELD_PIXELS) -> float:
+def relative_cost(config: DipConfig, pixels: int = _FIELD_PIXELS) -> float:
     """Return the arithmetic of one field relative to original DIP on a field of 512x512 pixels.
 
     Parameters
@@ -162,7 +162,7 @@ def relative_cost(config: DipConfig, pixels: int = FIELD_PIXELS) -> float:
     pixels : int
         Pixels of the field.
     """
-    original = flops_per_step(Architecture.of(ORIGINAL_DIP), FIELD_PIXELS) * ORIGINAL_DIP.iterations
+    original = flops_per_step(Architecture.of(ORIGINAL_DIP), _FIELD_PIXELS) * ORIGINAL_DIP.iterations
     return flops_per_step(Architecture.of(config), pixels) * config.iterations / original
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.domain import DipConfig, Recipe, WarmStart
 
-CALIBRATED_SIDE_PX: Final = 512
+_CALIBRATED_SIDE_PX: Final = 512
 """Side of the fields on which the transferred numbers were found."""
 
 AUTO_TIMES: Final = 2
@@ -39,7 +39,7 @@ class SettledFit:
     averaging: float | None
     """Decay per step of the exponential average of the outputs; ``None`` takes the last output."""
     loss: str
-    """Distance to the noisy image that is minimised: ``mse``, ``l1``, ``poisson`` or ``ssim``."""
+    """Distance to the noisy image that is minimised; the names are in ``dip.fitting.losses.LOSSES``."""
     tv_weight: float
     """Weight of the total variation of the output in what is minimised."""
     stops_itself: bool
@@ -147,7 +147,7 @@ def _steps(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
     (``recipe.unperturbed_exponent``) where a short count is fitted without perturbation. What counts is the
     field that is fitted: deep networks pad small ones. Larger fields keep the count; narrow networks take as
     many steps on any field, since they learn slowly on all, and so do perturbed ones of depth 7 and more.
-    The measurements behind all of this are in docs/explanation/quality.md.
+    The measurements behind all of this are in docs/explanation/how-settings-were-found.md.
     """
     raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
     if _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe)):
@@ -195,4 +195,4 @@ def _is_perturbed(config: DipConfig, recipe: Recipe) -> bool:
 
 
 def _relative_side(shape: tuple[int, int]) -> float:
-    return math.sqrt(shape[0] * shape[1]) / CALIBRATED_SIDE_PX
+    return math.sqrt(shape[0] * shape[1]) / _CALIBRATED_SIDE_PX

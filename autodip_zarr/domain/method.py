@@ -117,7 +117,7 @@ class Recipe:
     unperturbed_exponent: float = 0.0
     """``size_exponent`` of fits that are not perturbed for their short count: they overfit sooner."""
     loss: str = "mse"
-    """Distance to the noisy image that is minimised: ``mse``, ``l1``, ``poisson`` or ``ssim``."""
+    """Distance to the noisy image that is minimised; the names are in ``dip.fitting.losses.LOSSES``."""
     tv_weight: float = 0.0
     """Weight of the total variation of the output in what is minimised."""
     deterministic: bool = False

@@ -39,8 +39,8 @@ Action = Literal["create", "continue", "keep", "repair", "redo", "leave", "refus
 """What is done about the result of an image.
 
 ``create`` it; ``continue`` a half; ``keep`` what is complete; ``repair`` what is damaged in a complete one,
-as asked; ``redo`` it afresh, as asked; ``leave`` it although its source has changed since; ``refuse`` to
-touch what was made otherwise.
+as asked; ``redo`` it from the start, as asked; ``leave`` it although its source has changed since; ``refuse``
+to touch what was made differently.
 """
 
 
@@ -109,7 +109,7 @@ class Totals:
     complete: int = 0
     """Images whose result is complete, so that nothing is left to do; not among ``images``."""
     left: int = 0
-    """Images whose result was made otherwise or before the source changed; not among ``images``."""
+    """Images whose result was made differently or before the source changed; not among ``images``."""
     planes: int = 0
     """Planes to be denoised; of a result that is half done, all of them."""
     bytes_in: int = 0

@@ -14,8 +14,8 @@ from autodip_zarr.domain import (
     PixelSize,
 )
 from autodip_zarr.metadata.clues import Clue, Trust, resolve
-from autodip_zarr.metadata.documents.annotations import ChannelNames, pair_clues, remark_clues
-from autodip_zarr.metadata.documents.json_texts import JsonPairs, read_json_text
+from autodip_zarr.metadata.documents.annotations import ChannelNames, key_value_clues, remark_clues
+from autodip_zarr.metadata.documents.json_texts import JsonKeyValues, read_json_text
 from autodip_zarr.metadata.documents.ome_clues import channel_clues, name_clues
 from autodip_zarr.metadata.documents.ome_plates import field_in_header
 from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
@@ -23,11 +23,11 @@ from autodip_zarr.metadata.documents.schema import complaints
 from autodip_zarr.metadata.patterns import NamePattern
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 
-BESIDE = ("ro-crate-json", "zarr-attributes-json")
+_BESIDE = ("ro-crate-json", "zarr-attributes-json")
 
 __all__ = ["read_acquisition", "read_ome_xml"]
 
-LABEL_TRUST = int(Trust.LABEL) - 2
+_LABEL_TRUST = int(Trust.LABEL) - 2
 """Display labels can be edited in a viewer; they are believed after the header's own names."""
 
 
@@ -57,7 +57,7 @@ def read_acquisition(
     """
     count = header.size("c")
     document = next((one for one in (_of_text(text, header) for text in header.texts) if one), None)
-    beside = [read_json_text(one, vocabulary) for one in header.texts if one.kind in BESIDE]
+    beside = [read_json_text(one, vocabulary) for one in header.texts if one.kind in _BESIDE]
     warnings = [warning for one in beside for warning in one.warnings]
     if document is not None:
         warnings += document.warnings(count)
@@ -129,7 +129,7 @@ class _Sources:
     """What the store knows."""
     image: _Image | None
     """The image in the OME-XML."""
-    beside: tuple[JsonPairs, ...]
+    beside: tuple[JsonKeyValues, ...]
     """JSON documents beside it."""
     patterns: tuple[NamePattern, ...]
     """Patterns of names."""
@@ -186,15 +186,15 @@ def _channel(index: int, count: int, sources: _Sources, vocabulary: Vocabulary) 
     if image is not None:
         clues += channel_clues(image.document, image.node, element, names, vocabulary)
     for document in sources.beside:
-        for pair, of_channel in document.pairs:
+        for key_value, of_channel in document.key_values:
             if of_channel in {None, index}:
-                clues += pair_clues(pair, names, vocabulary)
+                clues += key_value_clues(key_value, names, vocabulary)
         for remark, source in document.remarks:
             clues += remark_clues(remark, source)
     own = element.get("Name") if element else None
     if label and label != own:
         source = f"{header.ref.source}#channels[{index}].label"
-        clues += name_clues(label, source, LABEL_TRUST, vocabulary)
+        clues += name_clues(label, source, _LABEL_TRUST, vocabulary)
     for pattern in sources.patterns:
         clues += pattern.clues(header.ref.source, index)
     return resolve(index, own or label, clues, vocabulary)

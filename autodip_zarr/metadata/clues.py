@@ -18,7 +18,7 @@ Reading = Literal["term", "words", "prose", "model", "cell_line", "value"]
 """``term``: a whole field; ``words``: a short text; ``prose``: one whose abbreviations may mean anything
 (``Ex/Em``); ``model``: an instrument; ``value``: understood already."""
 
-SPINNING_DISK_ID = "00000253"
+_SPINNING_DISK_ID = "00000253"
 
 
 class Trust(IntEnum):
@@ -270,7 +270,7 @@ def _compatible(best: Evidence, other: Evidence, vocabulary: Vocabulary) -> bool
 
 def _two_photon_mistaken(evidence: list[Evidence]) -> Iterator[str]:
     """Yield a warning where the id of spinning disk stands beside evidence of two-photon excitation."""
-    mistaken = [one for one in evidence if one.field == "microscope" and SPINNING_DISK_ID in one.raw]
+    mistaken = [one for one in evidence if one.field == "microscope" and _SPINNING_DISK_ID in one.raw]
     others = [one for one in evidence if one.field == "microscope" and one.value == "twophoton"]
     for one in mistaken[:1]:
         for other in others[:1]:

@@ -17,9 +17,9 @@ from autodip_zarr.metadata.plates import is_field, is_well
 from autodip_zarr.metadata.units import whole_number
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 
-__all__ = ["KEYS", "NOTES", "UNKNOWN", "ChannelMapping", "ImagePlace", "Terms", "literal", "read_mapping"]
+__all__ = ["KEYS", "NOTES", "ChannelMapping", "ImagePlace", "Terms", "literal", "read_mapping"]
 
-UNKNOWN = "-"
+_UNKNOWN = "-"
 """What a person writes where a value that was read is wrong and the right one is not known."""
 
 KEYS = ("source", "series", "well", "field", "channel")
@@ -28,11 +28,11 @@ KEYS = ("source", "series", "well", "field", "channel")
 NOTES = ("name", *(f"{field}_from" for field in FIELDS), "tier", "group", "warnings")
 """Columns that ``inspect --table`` writes for people, and that are passed over here."""
 
-ALIASES = {"path": "source"}
-GLOB = re.compile(r"[*?\[]")
-LITERAL = re.compile(r"\[([*?\[=+@-])\]")
-FORMULA = "=+-@"
-SEPARATORS = ",;\t"
+_ALIASES = {"path": "source"}
+_GLOB = re.compile(r"[*?\[]")
+_LITERAL = re.compile(r"\[([*?\[=+@-])\]")
+_FORMULA = "=+-@"
+_SEPARATORS = ",;\t"
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class ChannelMapping:
         named: dict[str, list[int]] = {}
         for number, row in enumerate(self.rows):
             if not _is_pattern(row.source):
-                named.setdefault(LITERAL.sub(r"\1", row.source), []).append(number)
+                named.setdefault(_LITERAL.sub(r"\1", row.source), []).append(number)
         return named
 
     @cached_property
@@ -158,12 +158,12 @@ class ChannelMapping:
 
 def literal(text: str) -> str:
     """Return a pattern that matches exactly this path, and that no spreadsheet takes for a formula."""
-    escaped = GLOB.sub(lambda one: f"[{one[0]}]", text)
-    return f"[{escaped[0]}]{escaped[1:]}" if escaped[:1] and escaped[0] in FORMULA else escaped
+    escaped = _GLOB.sub(lambda one: f"[{one[0]}]", text)
+    return f"[{escaped[0]}]{escaped[1:]}" if escaped[:1] and escaped[0] in _FORMULA else escaped
 
 
 def _is_pattern(source: str) -> bool:
-    return GLOB.search(LITERAL.sub("", source)) is not None
+    return _GLOB.search(_LITERAL.sub("", source)) is not None
 
 
 def read_mapping(content: str, where: str, terms: Terms) -> ChannelMapping:
@@ -185,7 +185,7 @@ def read_mapping(content: str, where: str, terms: Terms) -> ChannelMapping:
     """
     content = content.removeprefix("\ufeff")
     head = content.split("\n", 1)[0]
-    reader = csv.reader(io.StringIO(content, newline=""), delimiter=max(SEPARATORS, key=head.count))
+    reader = csv.reader(io.StringIO(content, newline=""), delimiter=max(_SEPARATORS, key=head.count))
     columns: list[str] = []
     rows: list[MappingRow] = []
     line = 1
@@ -224,7 +224,7 @@ class _Line:
 
 def _columns(cells: list[str], where: str) -> list[str]:
     names = [re.sub(r"\s+", "_", cell.strip().casefold()) for cell in cells]
-    names = [ALIASES.get(name, name) for name in names]
+    names = [_ALIASES.get(name, name) for name in names]
     known = (*KEYS, *FIELDS)
     for name, cell in zip(names, cells, strict=True):
         if name not in (*known, *NOTES):
@@ -265,11 +265,11 @@ def _row(cells: list[str], columns: list[str], line: _Line, terms: Terms) -> Map
 
 
 def _value(field: str, text: str, line: _Line, terms: Terms) -> Evidence:
-    if text == UNKNOWN:
+    if text == _UNKNOWN:
         return Evidence(field, None, line.source, text, Trust.MAPPING)
     term = terms.understand(field, text)
     if term is None:
-        hint = f"write {UNKNOWN} for unknown, nothing to leave it as read, or add terms with --vocabulary"
+        hint = f"write {_UNKNOWN} for unknown, nothing to leave it as read, or add terms with --vocabulary"
         raise terms.error(f"{line.where} line {line.number}, {field}", field, text, hint)
     return Evidence(field, term, line.source, text, Trust.MAPPING)
 

@@ -12,7 +12,7 @@ from autodip_zarr.metadata.clues import FIELDS, Clue, Reading, Trust
 
 __all__ = ["NamePattern", "read_patterns"]
 
-MAX_PATH = 4096
+_MAX_PATH = 4096
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class NamePattern:
         channel : int
             Index of the channel.
         """
-        match = re.search(self.expression, path[:MAX_PATH]) if self.channel in {None, channel} else None
+        match = re.search(self.expression, path[:_MAX_PATH]) if self.channel in {None, channel} else None
         for field, raw in (match.groupdict() if match else {}).items():
             if raw:
                 reading: Reading = "term" if field == "organism" else "words"

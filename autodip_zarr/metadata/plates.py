@@ -11,8 +11,8 @@ from autodip_zarr.metadata.units import whole_number
 
 __all__ = ["is_field", "is_well", "well_name"]
 
-PADDED = re.compile(r"^([^\W\d_]+/?)0+(\d+)$")
-RANGE = re.compile(r"^(\d*):(\d*)$")
+_PADDED = re.compile(r"^([^\W\d_]+/?)0+(\d+)$")
+_RANGE = re.compile(r"^(\d*):(\d*)$")
 
 
 def well_name(plate: FieldOfPlate) -> str:
@@ -36,7 +36,7 @@ def is_well(plate: FieldOfPlate, patterns: Sequence[str]) -> bool:
     paths = {f"{plate.row}/{column}".casefold() for column in columns}
     for pattern in patterns:
         typed = pattern.strip().casefold()
-        spellings = {typed, PADDED.sub(r"\1\2", typed)}
+        spellings = {typed, _PADDED.sub(r"\1\2", typed)}
         if any(fnmatchcase(name, one) for one in spellings for name in (paths if "/" in one else names)):
             return True
     return False
@@ -55,7 +55,7 @@ def is_field(plate: FieldOfPlate, patterns: Sequence[str]) -> bool:
     field = plate.field.casefold()
     for pattern in patterns:
         typed = pattern.strip().casefold()
-        ends = RANGE.match(typed)
+        ends = _RANGE.match(typed)
         if fnmatchcase(field, typed):
             return True
         number = whole_number(field)

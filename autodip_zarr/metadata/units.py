@@ -6,7 +6,7 @@ import math
 
 __all__ = ["length_um", "time_s", "wavelength_nm", "whole_number"]
 
-LENGTH_UM = {
+_LENGTH_UM = {
     "m": 1e6,
     "dm": 1e5,
     "cm": 1e4,
@@ -32,7 +32,7 @@ LENGTH_UM = {
 }
 """Micrometers of each unit; ``pixel`` and ``reference frame`` have none."""
 
-TIME_S = {
+_TIME_S = {
     "s": 1.0,
     "sec": 1.0,
     "second": 1.0,
@@ -53,18 +53,18 @@ TIME_S = {
 }
 """Seconds of each unit."""
 
-MOST_DIGITS = 15
-VISIBLE_NM = (200.0, 3000.0)
+_MOST_DIGITS = 15
+_VISIBLE_NM = (200.0, 3000.0)
 
 
 def length_um(value: str | None, unit: str | None) -> float | None:
     """Return a positive length in micrometers (the schema's default unit), or ``None``."""
-    return _convert(value, unit or "um", LENGTH_UM)
+    return _convert(value, unit or "um", _LENGTH_UM)
 
 
 def time_s(value: str | None, unit: str | None) -> float | None:
     """Return a positive time in seconds (the schema's default unit), or ``None``."""
-    return _convert(value, unit or "s", TIME_S)
+    return _convert(value, unit or "s", _TIME_S)
 
 
 def wavelength_nm(value: str | None, unit: str | None) -> float | None:
@@ -76,9 +76,9 @@ def wavelength_nm(value: str | None, unit: str | None) -> float | None:
     number = _number(value)
     if number is None:
         return None
-    stated = LENGTH_UM.get(_unit(unit or "nm"), 1e-3) * 1e3
+    stated = _LENGTH_UM.get(_unit(unit or "nm"), 1e-3) * 1e3
     for factor in (stated, 1.0, 1e-3, 1e3, 1e9):
-        if VISIBLE_NM[0] <= number * factor <= VISIBLE_NM[1]:
+        if _VISIBLE_NM[0] <= number * factor <= _VISIBLE_NM[1]:
             return number * factor
     return None
 
@@ -94,7 +94,7 @@ def whole_number(text: str | None) -> int | None:
     Digits of other scripts count; more than 15 of them are no count of anything.
     """
     stripped = (text or "").strip()
-    return int(stripped) if stripped.isdecimal() and len(stripped) <= MOST_DIGITS else None
+    return int(stripped) if stripped.isdecimal() and len(stripped) <= _MOST_DIGITS else None
 
 
 def _number(value: str | None) -> float | None:

@@ -177,7 +177,7 @@ def summary_line(summary: Summary) -> str:
     return f"images: {shown}; planes denoised: {planes}, failed: {failed}"
 
 
-def run_document(summary: Summary) -> Document:
+def run_numbers(summary: Summary) -> Document:
     """Return the numbers of a whole run, as the last line of ``--log-json`` gives them."""
     return {
         "images": len(summary.images),

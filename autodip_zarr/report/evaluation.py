@@ -11,8 +11,17 @@ import numpy as np
 
 from autodip_zarr.domain import Skipped
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.report import html
-from autodip_zarr.report.html import Html
+from autodip_zarr.report.html import (
+    Html,
+    figure,
+    heading,
+    page,
+    paragraph,
+    pictures,
+    subheading,
+    table,
+    warning_list,
+)
 from autodip_zarr.report.pictures import Panel, display_window, encode_panel
 from autodip_zarr.report.tables import table_lines
 from autodip_zarr.run.sources.crops import busiest_crop
@@ -20,7 +29,7 @@ from autodip_zarr.run.trials.evaluate import BLUR, UPPER_BOUND, EvaluatedPlane, 
 
 Document = dict[str, Any]
 
-MOST_PICTURES: Final = 40
+_MOST_PICTURES: Final = 40
 """Planes of which a page shows pictures; of all others it gives the numbers."""
 
 _SIDE_PX: Final = 512
@@ -86,7 +95,7 @@ class EvaluationReport:
         """Add what methods made of a plane."""
         for measurement in plane.measurements:
             self._rows.append(_Row(plane.label, measurement.how, _document(plane, measurement)))
-        if self._with_pictures and self._pictured < MOST_PICTURES:
+        if self._with_pictures and self._pictured < _MOST_PICTURES:
             self._pictured += 1
             self._figures += _figures(plane)
 
@@ -104,16 +113,16 @@ class EvaluationReport:
     def page(self) -> str:
         """Return a page with the numbers and with pictures side by side; it is whole in itself."""
         skips = [f"{skip.source}: {skip.reason}" for skip in self._skipped]
-        parts = [html.warnings([*self._notes, *skips])]
+        parts = [warning_list([*self._notes, *skips])]
         if self._means():
-            parts += [html.heading("Means over the planes"), html.table(_MEAN_COLUMNS, self._means())]
-        parts += [html.heading("Every plane"), html.table(_COLUMNS, self._cells())]
-        parts += [html.paragraph(remark, small=True) for remark in self._remarks()]
+            parts += [heading("Means over the planes"), table(_MEAN_COLUMNS, self._means())]
+        parts += [heading("Every plane"), table(_COLUMNS, self._cells())]
+        parts += [paragraph(remark, small=True) for remark in self._remarks()]
         if self._figures:
-            parts.append(html.heading("Side by side"))
+            parts.append(heading("Side by side"))
             if len({row.label for row in self._rows}) > self._pictured:
-                parts.append(html.paragraph(f"Pictures of the first {self._pictured} planes."))
-        return html.page("Evaluation of denoising methods", [*parts, *self._figures])
+                parts.append(paragraph(f"Pictures of the first {self._pictured} planes."))
+        return page("Evaluation of denoising methods", [*parts, *self._figures])
 
     def _cells(self) -> list[list[object]]:
         return [[row.label, row.document["method"], row.how, *_numbers(row.document)] for row in self._rows]
@@ -177,12 +186,12 @@ def _figures(plane: EvaluatedPlane) -> list[Html]:
     noisy = next((_caption(one) for one in plane.measurements if one.method == "noisy"), "noisy")
     shown = [(noisy, plane.noisy), *made, ("clean", plane.clean)]
     figures = [
-        html.figure(caption, encode_panel(Panel(caption, image[crop], window), _SIDE_PX))
+        figure(caption, encode_panel(Panel(caption, image[crop], window), _SIDE_PX))
         for caption, image in shown
     ]
     part = "" if max(plane.clean.shape) <= _SIDE_PX else f"A part of {_SIDE_PX} pixels of each plane. "
     known = f"{part}Microscope: {plane.channel.microscope or '-'}, specimen: {plane.channel.specimen or '-'}"
-    return [html.subheading(plane.label), html.paragraph(known, small=True), html.pictures(figures)]
+    return [subheading(plane.label), paragraph(known, small=True), pictures(figures)]
 
 
 def _caption(measurement: Measurement) -> str:

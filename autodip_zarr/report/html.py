@@ -69,7 +69,7 @@ def paragraph(value: object, *, small: bool = False) -> Html:
     return Html(f"<p{_class('small' if small else '')}>{text(value)}</p>")
 
 
-def warnings(values: Iterable[object]) -> Html:
+def warning_list(values: Iterable[object]) -> Html:
     """Return a list of things that a person should look at, the first 200 of them; nothing for none."""
     every = list(values)
     shown = every if len(every) <= _MOST else [*every[:_MOST], f"... and {len(every) - _MOST} more"]

@@ -15,7 +15,7 @@ from autodip_zarr.run.planning.inspect import InspectedImage, Inspection
 from autodip_zarr.run.planning.totals import group_name
 
 _NAME, *_FROM_AND_MATCH = NOTES
-COLUMNS = (*KEYS, _NAME, *FIELDS, *_FROM_AND_MATCH)
+_COLUMNS = (*KEYS, _NAME, *FIELDS, *_FROM_AND_MATCH)
 """Columns of the table of ``inspect --table``."""
 
 _LONGEST = 300
@@ -122,7 +122,7 @@ class InspectionTable:
             places.setdefault(path, set()).add(source)
         stream = io.StringIO(newline="")
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(_COLUMNS)
         for path, source, cells in self._rows:
             writer.writerow([literal(path if len(places[path]) == 1 else source), *cells])
         return stream.getvalue()

@@ -58,7 +58,7 @@ def plan_lines(planning: Planning) -> Iterator[str]:
         yield from _batch([item for item in batch if isinstance(item, ImagePlan)])
         yield from (skipped_line(item) for item in batch if isinstance(item, Skipped))
     yield from (f"warning: {warning}" for warning in planning.warnings())
-    yield from totals_lines(planning.totals())
+    yield from _totals_lines(planning.totals())
 
 
 def skipped_line(skip: Skipped) -> str:
@@ -85,7 +85,7 @@ def _batch(images: Sequence[ImagePlan]) -> Iterator[str]:
             label = known.name or known.index
             cells = [match.tier, group_name(match.group), config_name(match.config), channel.planes]
             start = [name, *where, label, known.microscope, known.specimen]
-            rows.append([*start, *cells, cost_text(channel.relative_cost)])
+            rows.append([*start, *cells, _cost_text(channel.relative_cost)])
             warnings += [f"warning: {name}, channel {label}: {warning}" for warning in channel.warnings]
     if rows:
         on_plates = any(image.plate for image in images)
@@ -105,20 +105,20 @@ def _left_warning(image: ImagePlan) -> list[str]:
 _PLACE: Final = frozenset({"well", "field"})
 
 
-def totals_lines(totals: Totals) -> list[str]:
+def _totals_lines(totals: Totals) -> list[str]:
     """Return what a plan comes to: planes, bytes, the cost of each group, and what is skipped."""
     cost = totals.relative_cost
-    lines = [f"{totals.images} images, {totals.planes} planes, cost {cost_text(cost)} ({_UNIT})"]
+    lines = [f"{totals.images} images, {totals.planes} planes, cost {_cost_text(cost)} ({_UNIT})"]
     if totals.images:
-        written = f", writes {size_text(totals.bytes_out)}" if totals.bytes_out else ""
-        lines.append(f"reads {size_text(totals.bytes_in)}{written} (uncompressed)")
+        written = f", writes {_size_text(totals.bytes_out)}" if totals.bytes_out else ""
+        lines.append(f"reads {_size_text(totals.bytes_in)}{written} (uncompressed)")
     if len(totals.groups) > 1:
         rows = [
             [
                 one.group,
                 one.channels,
                 one.planes,
-                cost_text(one.relative_cost),
+                _cost_text(one.relative_cost),
                 f"{one.relative_cost / cost:.0%}",
             ]
             for one in totals.groups
@@ -134,12 +134,12 @@ def totals_lines(totals: Totals) -> list[str]:
     return lines
 
 
-def cost_text(cost: float) -> str:
+def _cost_text(cost: float) -> str:
     """Return a cost with two decimals, or two digits where it is small."""
     return f"{cost:.2f}" if cost >= 0.1 else f"{cost:.2g}"
 
 
-def size_text(size_bytes: int) -> str:
+def _size_text(size_bytes: int) -> str:
     """Return a number of bytes for people, for example ``1.5 GB``."""
     size = float(size_bytes)
     for unit in ("bytes", "kB", "MB", "GB"):

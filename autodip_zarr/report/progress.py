@@ -93,7 +93,7 @@ def _bar(console: Console) -> Progress:
     return Progress(*columns, console=console)
 
 
-def rate_text(planes: int, seconds: float) -> str:
+def _rate_text(planes: int, seconds: float) -> str:
     """Return a rate in planes an hour, or a dash before the first plane."""
     return f"{planes / seconds * 3600:.0f} planes/h" if planes and seconds > 0 else "- planes/h"
 
@@ -116,7 +116,7 @@ class _BarWatch:
         if news.message is not None:
             self.bar.console.print(Text(visible(news.message)))
         seconds = time.monotonic() - self.started
-        rate = rate_text(news.planes_done, seconds)
+        rate = _rate_text(news.planes_done, seconds)
         failed = f"{news.planes_failed} failed" if news.planes_failed else ""
         self.bar.update(
             self.task,
@@ -142,7 +142,7 @@ class _LineWatch:
             self.last = now
             print(
                 f"planes {news.planes_done}/{news.planes_total}, failed {news.planes_failed}, "
-                f"{rate_text(news.planes_done, now - self.started)}, "
+                f"{_rate_text(news.planes_done, now - self.started)}, "
                 f"{left_text(news.share_done, now - self.started)}",
                 file=self.stream,
                 flush=True,

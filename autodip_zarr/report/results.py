@@ -7,15 +7,24 @@ from typing import Final
 
 from autodip_zarr.domain import Skipped
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.report import html
-from autodip_zarr.report.html import Html
+from autodip_zarr.report.html import (
+    Html,
+    figure,
+    heading,
+    page,
+    paragraph,
+    pictures,
+    subheading,
+    table,
+    warning_list,
+)
 from autodip_zarr.report.pictures import Panel, before_and_after, display_window, encode_panel
 from autodip_zarr.run.results.review import ReviewedChannel, ReviewedImage, ReviewedPlane, read_middle
 from autodip_zarr.run.sources.crops import busiest_crop
 
-MOST_PICTURES: Final = 40
+_MOST_PICTURES: Final = 40
 """Planes of which a page shows pictures."""
-MOST_FAILURES: Final = 1000
+_MOST_FAILURES: Final = 1000
 """Failed planes that a page lists."""
 
 _SIDE_PX: Final = 256
@@ -71,7 +80,7 @@ class ResultsReport:
         for warning in dict.fromkeys(image.warnings()):
             self._warn(warning, image)
         for c in image.middle:
-            if self._pictured < MOST_PICTURES:
+            if self._pictured < _MOST_PICTURES:
                 self._pictured += 1
                 self._figures += self._pictures(image, c)
 
@@ -88,20 +97,20 @@ class ResultsReport:
         every = [f"{skip.source}: {skip.reason}" for skip in self.unreadable]
         every += [_told(warning, labels) for warning, labels in self._warnings.items()]
         root = _common_folder([image.source for image in self._images])
-        parts = [html.paragraph(self._summary()), html.warnings(every)]
-        parts.append(html.heading("Images"))
-        parts += [html.paragraph(f"Sources are below {root}", small=True)] if root else []
-        parts.append(html.table(_COLUMNS, [row for image in self._images for row in _rows(image, root)]))
+        parts = [paragraph(self._summary()), warning_list(every)]
+        parts.append(heading("Images"))
+        parts += [paragraph(f"Sources are below {root}", small=True)] if root else []
+        parts.append(table(_COLUMNS, [row for image in self._images for row in _rows(image, root)]))
         parts += self._failed(root)
         parts += self._numbers(root)
         if self._figures:
-            parts.append(html.heading("Before, after, and what was taken away"))
+            parts.append(heading("Before, after, and what was taken away"))
             channels = sum(len(image.middle) for image in self._images)
             if channels > self._pictured:
-                parts.append(html.paragraph(f"The first {self._pictured} of {channels} denoised channels."))
+                parts.append(paragraph(f"The first {self._pictured} of {channels} denoised channels."))
         methods = dict.fromkeys(image.method for image in self._images)
-        made = [html.heading("Made with"), *(html.paragraph(method, small=True) for method in methods)]
-        return html.page(f"Denoised images in {self._target}", [*parts, *self._figures, *made])
+        made = [heading("Made with"), *(paragraph(method, small=True) for method in methods)]
+        return page(f"Denoised images in {self._target}", [*parts, *self._figures, *made])
 
     def _summary(self) -> str:
         planes = sum(channel.denoised for image in self._images for channel in image.channels)
@@ -121,11 +130,11 @@ class ResultsReport:
         ]
         if not rows:
             return
-        yield html.heading("Failed planes")
-        yield html.table(("source", "t", "c", "z", "reason"), rows[:MOST_FAILURES])
-        if len(rows) > MOST_FAILURES:
-            yield html.paragraph(f"... and {len(rows) - MOST_FAILURES} more; verify --json lists all.")
-        yield html.paragraph("The command that made the results tries just these planes again.", small=True)
+        yield heading("Failed planes")
+        yield table(("source", "t", "c", "z", "reason"), rows[:_MOST_FAILURES])
+        if len(rows) > _MOST_FAILURES:
+            yield paragraph(f"... and {len(rows) - _MOST_FAILURES} more; verify --json lists all.")
+        yield paragraph("The command that made the results tries just these planes again.", small=True)
 
     def _numbers(self, root: str) -> Iterator[Html]:
         """Yield what the record tells of the denoised planes."""
@@ -136,20 +145,20 @@ class ResultsReport:
             if channel.numbers
         ]
         if rows:
-            yield html.heading("Numbers")
-            yield html.table(("source", "channel", *(title for title, _ in _NUMBERS.values())), rows)
-            yield html.paragraph(_MEANING, small=True)
+            yield heading("Numbers")
+            yield table(("source", "channel", *(title for title, _ in _NUMBERS.values())), rows)
+            yield paragraph(_MEANING, small=True)
 
     def _pictures(self, image: ReviewedImage, c: int) -> list[Html]:
         """Return the pictures of the middle plane of a channel, under a heading."""
         t, z = image.middle[c]
         channel = image.channels[c]
-        title = html.subheading(f"{image.label}, channel {_channel_name(channel)}, t={t} z={z}")
-        where = html.paragraph(f"Result: {image.target}", small=True)
+        title = subheading(f"{image.label}, channel {_channel_name(channel)}, t={t} z={z}")
+        where = paragraph(f"Result: {image.target}", small=True)
         found = read_middle(image, c, remote_sources=self._remote_sources)
         if isinstance(found, str):
             self._warn(found, image)
-            return [title, where, html.paragraph(found)]
+            return [title, where, paragraph(found)]
         if found.problem is not None:
             self._warn("the source cannot be read, there is no picture of before", image)
         return [title, where, *_figures(found)]
@@ -219,6 +228,6 @@ def _figures(plane: ReviewedPlane) -> Iterator[Html]:
     if max(plane.denoised.shape) > _SIDE_PX:
         size = " x ".join(str(length) for length in plane.denoised.shape)
         panels.append(Panel(f"denoised, all {size} pixels", plane.denoised, display_window(plane.denoised)))
-    yield html.pictures(html.figure(panel.caption, encode_panel(panel, _SIDE_PX)) for panel in panels)
+    yield pictures(figure(panel.caption, encode_panel(panel, _SIDE_PX)) for panel in panels)
     if plane.problem is not None:
-        yield html.paragraph(f"No picture of before: {plane.problem}")
+        yield paragraph(f"No picture of before: {plane.problem}")

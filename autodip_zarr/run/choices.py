@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Overwrite = Literal["never", "changed", "all"]
-"""Which results are started afresh: none, those whose source changed since they were made, or all."""
+"""Which results are started over: none, those whose source changed since they were made, or all."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class DestinationChoices:
     uncertainty: bool = False
     """Whether the spread over the starts is written beside the record; needs a preset of several starts."""
     overwrite: Overwrite = "never"
-    """Which results that exist are started afresh."""
+    """Which results that exist are started over."""
     repair: bool = False
     """Whether complete results are read again, and what is damaged or missing in them is made again."""
 

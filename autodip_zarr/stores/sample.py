@@ -39,7 +39,7 @@ class Sample:
     """One a channel."""
 
 
-def sample_header(sample: Sample) -> str:
+def _sample_header(sample: Sample) -> str:
     """Return the OME-XML of a sample."""
     from ome_types import OME, model  # noqa: PLC0415 - half a second, not needed for reading
 
@@ -81,7 +81,7 @@ def write_sample_tiff(path: Path, sample: Sample) -> None:
         What to write.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_ome_tiff(str(path), sample.pixels, sample_header(sample))
+    write_ome_tiff(str(path), sample.pixels, _sample_header(sample))
 
 
 def write_sample_zarr(path: Path, sample: Sample, version: Literal["0.4", "0.5"]) -> None:
@@ -112,7 +112,7 @@ def write_sample_zarr(path: Path, sample: Sample, version: Literal["0.4", "0.5"]
     attributes = _attributes(sample, version)
     group.attrs.update(attributes if zarr_format == 2 else {"ome": attributes})
     (path / "OME").mkdir()
-    (path / "OME" / "METADATA.ome.xml").write_text(sample_header(sample), encoding="utf-8")
+    (path / "OME" / "METADATA.ome.xml").write_text(_sample_header(sample), encoding="utf-8")
 
 
 def _attributes(sample: Sample, version: str) -> dict[str, Any]:

@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from autodip_zarr.dip.architecture import Architecture
-from autodip_zarr.dip.network import fast
-from autodip_zarr.dip.network import plain as network
+from autodip_zarr.dip.network.fast import Double, fast_forward, halve, pad_input
 from autodip_zarr.dip.network.norm import normalise, normalise_backward
+from autodip_zarr.dip.network.plain import forward, initial_parameters
 from autodip_zarr.domain import DipConfig
 
 Forward = Callable[[Tensor, Sequence[Tensor], Architecture], Tensor]
 
 
 def run_fast(x: Tensor, parameters: Sequence[Tensor], architecture: Architecture) -> Tensor:
-    return fast.forward(fast.pad(x.contiguous(memory_format=torch.channels_last)), parameters, architecture)
+    return fast_forward(pad_input(x.contiguous(memory_format=torch.channels_last)), parameters, architecture)
 
 
 def output_and_gradients(
@@ -35,7 +35,7 @@ def output_and_gradients(
 
 def start(config: DipConfig, seed: int) -> list[Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    fresh = network.initial_parameters(Architecture.of(config), generator)
+    fresh = initial_parameters(Architecture.of(config), generator)
     return [p + 0.1 * torch.randn(p.shape, generator=generator) for p in fresh]
 
 
@@ -48,7 +48,7 @@ def test_outputs_and_gradients_agree_at_any_size(depth: int, skip: int, y: int, 
     height, width = Architecture.of(config).padded_size(y), Architecture.of(config).padded_size(x)
     z = torch.rand(1, 32, height, width, generator=torch.Generator().manual_seed(seed))
     parameters = start(config, seed)
-    expected, slopes = output_and_gradients(network.forward, z, parameters, config)
+    expected, slopes = output_and_gradients(forward, z, parameters, config)
     found, fast_slopes = output_and_gradients(run_fast, z, parameters, config)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-4)
     largest = max(float(slope.norm()) for slope in slopes if slope is not None)
@@ -63,7 +63,7 @@ def test_bfloat16_output_is_near(skip: int) -> None:
     config = DipConfig(3, 16, skip, 1)
     z = torch.rand(1, 32, 64, 64, generator=torch.Generator().manual_seed(1))
     parameters = start(config, 1)
-    expected, _ = output_and_gradients(network.forward, z, parameters, config)
+    expected, _ = output_and_gradients(forward, z, parameters, config)
     found, _ = output_and_gradients(run_fast, z.bfloat16(), parameters, config)
     assert found.dtype == torch.float32
     assert float((found - expected).abs().mean()) < 0.01
@@ -94,6 +94,6 @@ def test_the_gathered_gradient_of_doubling(shape: tuple[int, int]) -> None:
     slope = torch.randn((1, 3, 2 * shape[0], 2 * shape[1]), generator=generator, dtype=torch.float64)
     doubled = torch.nn.functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
     (expected,) = torch.autograd.grad(doubled, x, slope)
-    found = fast._halve(fast._halve(slope, -2), -1)
+    found = halve(halve(slope, -2), -1)
     torch.testing.assert_close(found, expected)
-    assert torch.autograd.gradcheck(fast._Double.apply, x)
+    assert torch.autograd.gradcheck(Double.apply, x)

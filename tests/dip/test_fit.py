@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from autodip_zarr.dip.architecture import Architecture
-from autodip_zarr.dip.fitting import fit, perturbation
-from autodip_zarr.dip.fitting.fit import Tile, fit_tile
+from autodip_zarr.dip.fitting import perturbation
+from autodip_zarr.dip.fitting.fit import Tile, fit_tile, prepare
 from autodip_zarr.dip.network import fast, norm
-from autodip_zarr.dip.network import plain as network
+from autodip_zarr.dip.network.plain import forward, initial_parameters
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.dip.settled import as_transferred
 from autodip_zarr.domain import DipConfig
@@ -46,13 +46,13 @@ def test_reference_is_the_published_loop() -> None:
     )
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(5)
-    parameters = [p.requires_grad_() for p in network.initial_parameters(Architecture.of(config), generator)]
+    parameters = [p.requires_grad_() for p in initial_parameters(Architecture.of(config), generator)]
     z = torch.rand(1, 32, 48, 48, generator=generator) * 0.1
     adam = torch.optim.Adam(parameters, lr=0.01)
     target = torch.from_numpy(noisy)[None, None]
     for _ in range(config.iterations):
         adam.zero_grad()
-        output = network.forward(z, parameters, Architecture.of(config))
+        output = forward(z, parameters, Architecture.of(config))
         loss = torch.nn.functional.mse_loss(output, target)
         loss.backward()  # type: ignore[no-untyped-call]
         adam.step()
@@ -62,7 +62,7 @@ def test_reference_is_the_published_loop() -> None:
 
 def test_a_collapse_restores_the_weights_of_the_last_check() -> None:
     recipe = preset_recipe("standard", precision="float32")
-    state = fit.prepare(as_transferred(SMALL, recipe), (48, 48), 1, "cpu")
+    state = prepare(as_transferred(SMALL, recipe), (48, 48), 1, "cpu")
     state.average_in(torch.zeros(48, 48))
     state.check(0.01)
     before = [p.detach().clone() for p in state.parameters]
@@ -79,9 +79,7 @@ def test_a_collapse_restores_the_weights_of_the_last_check() -> None:
 
 
 def test_a_loss_that_is_no_number_ends_the_fit() -> None:
-    state = fit.prepare(
-        as_transferred(SMALL, preset_recipe("standard", precision="float32")), (48, 48), 1, "cpu"
-    )
+    state = prepare(as_transferred(SMALL, preset_recipe("standard", precision="float32")), (48, 48), 1, "cpu")
     with pytest.raises(FitError, match="diverged"):
         state.check(float("nan"))
 

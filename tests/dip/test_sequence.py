@@ -133,11 +133,11 @@ def test_each_plane_is_fitted_on_its_own_by_default() -> None:
         np.testing.assert_array_equal(found.plane, denoise_plane(plane, alone, place).plane)
 
 
-def test_warm_planes_take_fewer_iterations_and_a_scene_cut_begins_afresh() -> None:
+def test_warm_planes_take_fewer_iterations_and_a_scene_cut_begins_again() -> None:
     planes = stack(1, 1, 1, 2, 2)
     found = denoised(planes, job())
     assert [plane.iterations for plane in found] == [12, 3, 3, 12, 3]
-    for index in (0, 3):  # what begins afresh is what it would be on its own
+    for index in (0, 3):  # what begins again is what it would be on its own
         np.testing.assert_array_equal(
             found[index].plane, denoise_plane(planes[index], job(), places(5)[index]).plane
         )
@@ -150,7 +150,7 @@ def test_the_floor_holds_for_fitted_planes() -> None:
     assert [p.iterations for p in denoised(stack(1, 1), job(replace(WARM, least_iterations=7)))] == [12, 7]
 
 
-def test_a_warm_fit_that_diverges_begins_afresh() -> None:
+def test_a_warm_fit_that_diverges_begins_again() -> None:
     planes = stack(1, 1, 1)
     found = denoised(planes, job(replace(WARM, learning_rate=float("inf"))))
     assert [(plane.iterations, plane.restarts) for plane in found] == [(12, 0), (12, 1), (12, 1)]

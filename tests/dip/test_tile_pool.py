@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from autodip_zarr.dip.fitting import graphs, tile_pool
+from autodip_zarr.dip.fitting import tile_pool
 from autodip_zarr.dip.fitting.fit import Fit, Prior, Tile, fit_tile, prepare
+from autodip_zarr.dip.fitting.graphs import SWITCH, CapturedPrior, capture
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles, is_out_of_memory, room_for
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.dip.settled import as_transferred
@@ -106,6 +107,7 @@ import hashlib, logging, resource, sys
 import numpy as np
 from autodip_zarr.dip.fitting.fit import Tile, fit_tile
 from autodip_zarr.dip.presets import preset_recipe
+from autodip_zarr.dip.fitting.graphs import SWITCH, CapturedPrior, capture
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
 from autodip_zarr.dip.settled import as_transferred
 from autodip_zarr.domain import DipConfig
@@ -160,7 +162,7 @@ def test_a_tenth_of_the_card_stays_free(free: int, networks: int) -> None:
 def test_graphs_do_what_single_kernels_do(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe, config = preset_recipe(preset, precision="float32"), replace(CONFIG, iterations=5)
     captured = images_of(fit_tiles(jobs(5), as_transferred(config, recipe), "cuda", 2))
-    monkeypatch.setenv(graphs.SWITCH, "0")
+    monkeypatch.setenv(SWITCH, "0")
     eager = images_of(fit_tiles(jobs(5), as_transferred(config, recipe), "cuda", 3))
     for one, other in zip(captured, eager, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-3)
@@ -168,10 +170,10 @@ def test_graphs_do_what_single_kernels_do(preset: str, monkeypatch: pytest.Monke
 
 @needs_card
 def test_graphs_are_kept_between_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    captured: list[graphs.CapturedPrior] = []
+    captured: list[CapturedPrior] = []
 
-    def capture_and_count(prior: Prior) -> graphs.CapturedPrior:
-        captured.append(graphs.capture(prior))
+    def capture_and_count(prior: Prior) -> CapturedPrior:
+        captured.append(capture(prior))
         return captured[-1]
 
     monkeypatch.setattr(tile_pool, "capture", capture_and_count)

@@ -30,18 +30,18 @@ def test_what_is_within_the_limit_stays() -> None:
 
 
 def test_the_dearest_configuration_of_the_same_group_within_the_limit_is_taken() -> None:
-    dear = match("twophoton", "nucleus")
-    assert relative_cost(dear.config) > 10
+    costly = match("twophoton", "nucleus")
+    assert relative_cost(costly.config) > 10
     for limit in (1.0, 0.1):
-        kept = within_budget(dear, TABLE, relative_cost, limit)
+        kept = within_budget(costly, TABLE, relative_cost, limit)
         assert isinstance(kept, Match)
-        assert kept.group == dear.group
-        assert kept.metric != dear.metric
+        assert kept.group == costly.group
+        assert kept.metric != costly.metric
         assert relative_cost(kept.config) <= limit
         between = [
             entry
             for entry in TABLE.entries
-            if dict(entry.group) == dict(dear.group)
+            if dict(entry.group) == dict(costly.group)
             and relative_cost(kept.config) < relative_cost(entry.config) <= limit
         ]
         assert not between
@@ -53,7 +53,7 @@ def test_where_nothing_is_cheap_enough_the_reason_says_what_the_cheapest_costs()
     reason = within_budget(match("twophoton", "nucleus"), TABLE, relative_cost, 0.001)
     assert isinstance(reason, str)
     assert reason.startswith(
-        "every configuration of its group is dearer than --max-cost 0.001; a plane costs "
+        "every configuration of its group costs more than --max-cost 0.001; a plane costs "
     )
 
 
@@ -80,7 +80,7 @@ def test_the_plan_says_what_became_cheaper_and_what_is_left_out(tmp_path: Path) 
     assert skip["channel"] == 1
     assert "--max-cost 0.03" in skip["reason"]
     assert document["totals"]["skipped"] == {
-        "every configuration of its group is dearer than --max-cost 0.03": 1
+        "every configuration of its group costs more than --max-cost 0.03": 1
     }
     code, out = plan(source, *terms, "--max-cost", 0.03)
     assert "skipped 1 times: every configuration" in out

@@ -9,7 +9,7 @@ import pytest
 
 from autodip_zarr.domain import DipConfig, FieldOfPlate, Fingerprint
 from autodip_zarr.provenance import (
-    attribute,
+    autodip_attribute,
     differences,
     public_uri,
     recipe_document,
@@ -32,7 +32,7 @@ def test_it_says_what_determines_the_pixels() -> None:
     assert second["reason"] == "bright field"
     assert recipe["source"]["checksum"] == "sha256:00"
     assert (recipe["tile_px"], recipe["halo_px"], recipe["seed"]) == (512, 32, 0)
-    document = attribute("running", recipe, {})
+    document = autodip_attribute("running", recipe, {})
     assert json.loads(json.dumps(document, allow_nan=False))["recipe"]["averaging"] == 0.97
 
 

@@ -141,12 +141,12 @@ def test_half_a_result_does_not_mix_with_another_recipe(tmp_path: Path, source: 
         refused = run(source, "--output", tmp_path / "out", *change)
         assert refused.exit_code == 1
         assert said in refused.stderr
-        assert "--overwrite to start afresh" in refused.stderr
+        assert "--overwrite to start over" in refused.stderr
         assert digest(target) == before
     changed = [source, "--seed", 1, "--output"]
-    afresh = run(*changed, tmp_path / "out", "--overwrite")
-    assert afresh.exit_code == 0, afresh.stderr
-    assert json.loads(afresh.stdout)["images"][0]["planes_done"] == TIMES * DEPTHS, "nothing of the old half"
+    again = run(*changed, tmp_path / "out", "--overwrite")
+    assert again.exit_code == 0, again.stderr
+    assert json.loads(again.stdout)["images"][0]["planes_done"] == TIMES * DEPTHS, "nothing of the old half"
     assert run(*changed, tmp_path / "whole").exit_code == 0
     assert_same_result(target, tmp_path / "whole/x.ome.zarr")
 

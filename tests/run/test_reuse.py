@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from autodip_zarr.cli import main
 from autodip_zarr.domain import Fingerprint, Recipe
-from autodip_zarr.provenance import attribute, recipe_document
+from autodip_zarr.provenance import autodip_attribute, recipe_document
 from autodip_zarr.run.choices import Overwrite
 from autodip_zarr.run.results.reuse import decide
 from autodip_zarr.run.results.software import changes_pixels
@@ -30,7 +30,7 @@ IMAGE = make_image()
 
 def existing(status: Any = "complete", **recipe: object) -> dict[str, Any]:
     """Return what an earlier run of the same image recorded."""
-    return attribute(status, {**recipe_document(IMAGE, changes_pixels()), **recipe}, {})
+    return autodip_attribute(status, {**recipe_document(IMAGE, changes_pixels()), **recipe}, {})
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_an_archive_that_moved_has_new_times_and_has_not_changed() -> None:
 def test_the_same_entity_tag_tells_more_than_the_time() -> None:
     old = Fingerprint(1000, "2026-01-02T03:04:05+00:00", "abc", None)
     image = replace(IMAGE, header=replace(IMAGE.header, fingerprint=old))
-    found = attribute("complete", recipe_document(image, changes_pixels()), {})
+    found = autodip_attribute("complete", recipe_document(image, changes_pixels()), {})
     for tag, action in (("abc", "keep"), ("abd", "leave")):
         mark = replace(old, modified="2026-07-07T00:00:00+00:00", etag=tag)
         again = replace(image, header=replace(image.header, fingerprint=mark))

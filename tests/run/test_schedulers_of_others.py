@@ -16,7 +16,7 @@ from autodip_zarr.errors import WorkerError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.scheduling.connect import connect
 from autodip_zarr.run.scheduling.dispatch import Call
-from autodip_zarr.run.scheduling.schedule import Terms, drive
+from autodip_zarr.run.scheduling.schedule import CallConditions, drive
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import make_sample
@@ -108,7 +108,7 @@ def test_a_scheduler_that_dies_while_nothing_is_handed_out_is_noticed_too(tmp_pa
         there.scheduler.kill()
         there.scheduler.wait()
         with pytest.raises(WorkerError, match="is gone"):
-            drive(client, iter([Call(square, 1)]), lambda *_: (), Terms("cpu", None, lambda _: None))
+            drive(client, iter([Call(square, 1)]), lambda *_: (), CallConditions("cpu", None, lambda _: None))
 
 
 @pytest.mark.soak
@@ -129,7 +129,7 @@ def test_a_run_without_workers_says_once_that_it_waits_and_goes_on_when_there_is
             told.append(line)
             there.start_worker()
 
-        drive(client, iter([Call(square, 3)]), done, Terms("cpu", None, tell))
+        drive(client, iter([Call(square, 3)]), done, CallConditions("cpu", None, tell))
     assert told == ["there has been no worker for 20 s; waiting for one"]
     assert answers == [9]
 

@@ -162,7 +162,7 @@ def test_results_of_earlier_versions_are_checked_and_mended_as_far_as_can_be(
     shutil.rmtree(target / "autodip/record")
     mended = run(*arguments, "--repair")
     assert json.loads(mended.stdout)["images"][0]["planes_done"] == 8, mended.stderr
-    assert verified(target)[1]["checked"] == "checksums", "it was made afresh"
+    assert verified(target)[1]["checked"] == "checksums", "it was made again"
 
 
 @pytest.mark.parametrize("zarr_format", FORMATS)

@@ -24,7 +24,7 @@ from autodip_zarr.errors import WorkerError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.scheduling.connect import connect, known_workers
 from autodip_zarr.run.scheduling.dispatch import Call
-from autodip_zarr.run.scheduling.schedule import Terms, drive
+from autodip_zarr.run.scheduling.schedule import CallConditions, drive
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from ..samples import make_sample
@@ -90,7 +90,7 @@ def test_calls_that_kill_or_hang_are_given_up_and_all_others_are_made() -> None:
         return ()
 
     with connect(Machine("cpu", workers=2)) as client:
-        drive(client, iter([*good[:5], *bad, *good[5:]]), done, Terms("cpu", 4.0, told.append))
+        drive(client, iter([*good[:5], *bad, *good[5:]]), done, CallConditions("cpu", 4.0, told.append))
     assert {n: answers[n] for n in range(40)} == {n: [n * n] for n in range(40)}
     for number, kind in ((-1, WorkerError), (-2, WorkerError), (-3, MemoryError)):
         (answer,) = answers[number]
@@ -112,7 +112,7 @@ def test_workers_that_dask_forgets_come_again() -> None:
     calls = [Call(kill_own_process, -1), *(Call(square, number) for number in range(20))]
     at_once = {"distributed.deploy.lost-worker-timeout": "1ms"}  # as if a start took longer
     with connect(Machine("cpu", workers=2)) as client, dask.config.set(at_once):
-        drive(client, iter(calls), done, Terms("cpu", None, print, start_limit_s=120.0))
+        drive(client, iter(calls), done, CallConditions("cpu", None, print, start_limit_s=120.0))
     assert [answers[number] for number in range(20)] == [number * number for number in range(20)]
     assert isinstance(answers[-1], WorkerError)
 
@@ -128,7 +128,7 @@ def test_a_worker_that_hangs_when_it_is_done_holds_up_nobody_and_is_found() -> N
     calls = [Call(done_and_hung, -1), *(Call(square, number) for number in range(20))]
     with connect(Machine("cpu", workers=2)) as client:
         began = time.monotonic()
-        drive(client, iter(calls), done, Terms("cpu", 15.0, lambda _: None))
+        drive(client, iter(calls), done, CallConditions("cpu", 15.0, lambda _: None))
     first = sorted(when for when, answer in answers if isinstance(answer, int))
     assert len(first) == 20
     assert first[9] - began < 15, "the other worker went on"
@@ -202,13 +202,13 @@ def killing() -> Killing:
 
 
 def test_a_run_whose_workers_end_as_soon_as_they_start_ends_too(killing: Killing) -> None:
-    terms = Terms("cpu", None, lambda _: None, start_limit_s=3.0)
+    conditions = CallConditions("cpu", None, lambda _: None, start_limit_s=3.0)
     with (
         connect(Machine("cpu", workers=1)) as client,
         killing(),
         pytest.raises(WorkerError, match="there has been none for 3 s"),
     ):
-        drive(client, iter([Call(square, 1)]), lambda *_: (), terms)
+        drive(client, iter([Call(square, 1)]), lambda *_: (), conditions)
 
 
 def test_a_worker_that_is_killed_while_it_starts_is_started_again(killing: Killing) -> None:

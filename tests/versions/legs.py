@@ -73,7 +73,7 @@ def versions(uv: Path, python: str, kind: str) -> str:
         "--extra",
         "test",
     ]
-    command += ["--resolution", RESOLUTIONS[kind], "--python-version", python, "--constraint", "-"]
+    command += ["--resolution", RESOLUTIONS[kind], "--python", f"python{python}", "--constraint", "-"]
     command.append(ROOT / "pyproject.toml")
     fixed = "\n".join(pinned({"torch", *test_tools()} if kind == "lowest" else {"torch"}))
     found = subprocess.run(command, input=fixed, capture_output=True, text=True, check=False, cwd=ROOT)

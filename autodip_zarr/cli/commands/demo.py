@@ -6,14 +6,14 @@ import sys
 
 import click
 
-from autodip_zarr.cli import options
+from autodip_zarr.cli.options import workers_option
 from autodip_zarr.cli.printing import show
 from autodip_zarr.run.choices import Machine
 
 
 @click.command()
 @click.option("--output", default="autodip-demo", show_default=True, metavar="DIR", help="Folder to work in.")
-@options.workers
+@workers_option
 @click.option("--table", default="published", show_default=True, help="Calibration table: a name or a path.")
 def demo(output: str, workers: int | None, table: str) -> None:
     """Simulate a small archive, denoise it, and show what came of it."""

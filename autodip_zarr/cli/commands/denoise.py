@@ -8,26 +8,34 @@ from typing import Any
 
 import click
 
-from autodip_zarr.cli import options
 from autodip_zarr.cli.exits import EXIT_INCOMPLETE, EXIT_USAGE, exit_code_of
-from autodip_zarr.cli.options import OverwritingCommand, choices
+from autodip_zarr.cli.options import (
+    OverwritingCommand,
+    choices,
+    destination_options,
+    device_option,
+    json_option,
+    planning_options,
+    sources_argument,
+    workers_option,
+)
 from autodip_zarr.cli.printing import print_json, say, say_skipped
 from autodip_zarr.run.choices import Machine
 
 
 @click.command(cls=OverwritingCommand)
-@options.sources
-@options.destination
+@sources_argument
+@destination_options
 @click.option(
     "--repair",
     is_flag=True,
     help="Read complete results again, and make again what is damaged or missing there, and nothing else.",
 )
-@options.planning
-@options.device
+@planning_options
+@device_option
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler.  [default: a local cluster]")
 @click.option("--cluster", metavar="FILE", help="TOML of Slurm jobs, or of cards, to start workers on.")
-@options.workers
+@workers_option
 @click.option(
     "--in-process",
     is_flag=True,
@@ -48,7 +56,7 @@ from autodip_zarr.run.choices import Machine
 @click.option(
     "--log-json", is_flag=True, help="Write what happens as JSON, one object a line, on standard error."
 )
-@options.as_json
+@json_option
 def denoise(
     sources: Sequence[str],
     *,
@@ -61,7 +69,7 @@ def denoise(
 
     The same command again goes on where it stopped, and does nothing where all is done.
     """
-    from autodip_zarr.report.documents import run_document, skipped_document, summary_document  # noqa: PLC0415
+    from autodip_zarr.report.documents import run_numbers, skipped_document, summary_document  # noqa: PLC0415
     from autodip_zarr.report.progress import JsonLines, watching  # noqa: PLC0415
     from autodip_zarr.report.tables import summary_lines  # noqa: PLC0415
     from autodip_zarr.run.execution.denoise import denoise as run  # noqa: PLC0415
@@ -82,7 +90,7 @@ def denoise(
         summary = run(sources, choices(arguments), machine, lines)
         for skipped in skipped_document(summary.skipped):
             lines.write({"event": "skipped", **skipped})
-        lines.write({"event": "finished", **run_document(summary)})
+        lines.write({"event": "finished", **run_numbers(summary)})
     else:
         with watching(sys.stderr) as watch:
             summary = run(sources, choices(arguments), machine, watch)

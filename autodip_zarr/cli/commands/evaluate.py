@@ -8,10 +8,17 @@ from typing import Any
 
 import click
 
-from autodip_zarr.cli import options
 from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE, interrupted_code
-from autodip_zarr.cli.options import choices
-from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_file
+from autodip_zarr.cli.options import (
+    choices,
+    device_option,
+    fit_options,
+    json_option,
+    knowledge_options,
+    planes_options,
+    transfer_options,
+)
+from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_named_file
 
 
 @click.command()
@@ -44,12 +51,12 @@ from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_
     help="Give LPIPS values of 0 to 1, as the published calibration did, or of -1 to 1, as it was made for.",
 )
 @click.option("--page", metavar="FILE", help="Write a page of pictures and numbers, HTML.")
-@options.knowledge
-@options.transfer
-@options.fit
-@options.planes
-@options.device
-@options.as_json
+@knowledge_options
+@transfer_options
+@fit_options
+@planes_options
+@device_option
+@json_option
 def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) -> None:  # noqa: ANN401
     """Measure methods on pairs of noisy and clean images: PSNR, SSIM and LPIPS.
 
@@ -76,7 +83,7 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
         say("interrupted; this is what was measured so far")
     say_skipped(report.skipped)
     if page is not None:
-        write_file("--page", page, report.page())
+        write_named_file("--page", page, report.page())
         say(f"page: {page}")
     if as_json:
         print_json(report.document())

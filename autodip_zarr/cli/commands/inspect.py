@@ -8,21 +8,27 @@ from typing import Any
 
 import click
 
-from autodip_zarr.cli import options
 from autodip_zarr.cli.exits import exit_code_of
-from autodip_zarr.cli.options import choices
-from autodip_zarr.cli.printing import print_json, say, say_skipped, say_warnings, show, write_file
+from autodip_zarr.cli.options import (
+    choices,
+    json_option,
+    knowledge_options,
+    places_options,
+    planes_options,
+    sources_argument,
+)
+from autodip_zarr.cli.printing import print_json, say, say_skipped, say_warnings, show, write_named_file
 
 
 @click.command()
-@options.sources
-@options.knowledge
-@options.places
-@options.planes
+@sources_argument
+@knowledge_options
+@places_options
+@planes_options
 @click.option(
     "--table", "table_path", metavar="FILE", help="Write a CSV with a row a channel, for --mapping."
 )
-@options.as_json
+@json_option
 def inspect(
     sources: Sequence[str],
     *,
@@ -49,7 +55,7 @@ def inspect(
             images.append(item)
     inspection = Inspection(tuple(images), tuple(skipped), inspector.warnings())
     if table_path is not None:
-        write_file("--table", table_path, table.text())
+        write_named_file("--table", table_path, table.text())
     if as_json:
         print_json(inspection_document(inspection))
     elif table_path is None and images:

@@ -8,18 +8,25 @@ from typing import Any
 
 import click
 
-from autodip_zarr.cli import options
 from autodip_zarr.cli.exits import exit_code
-from autodip_zarr.cli.options import OverwritingCommand, choices
+from autodip_zarr.cli.options import (
+    OverwritingCommand,
+    choices,
+    destination_options,
+    device_option,
+    json_option,
+    planning_options,
+    sources_argument,
+)
 from autodip_zarr.cli.printing import print_part, say_warnings, show
 
 
 @click.command(cls=OverwritingCommand)
-@options.sources
-@options.planning
-@options.destination
-@options.device
-@options.as_json
+@sources_argument
+@planning_options
+@destination_options
+@device_option
+@json_option
 def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
     """Print what would be done, without reading a pixel."""
     from autodip_zarr.report.plans import plan_json, plan_lines  # noqa: PLC0415

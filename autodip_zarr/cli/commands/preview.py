@@ -6,8 +6,14 @@ from typing import Any
 
 import click
 
-from autodip_zarr.cli import options
-from autodip_zarr.cli.options import choices
+from autodip_zarr.cli.options import (
+    choices,
+    device_option,
+    knowledge_options,
+    method_options,
+    places_options,
+    stop_option,
+)
 from autodip_zarr.cli.printing import show
 
 
@@ -28,13 +34,13 @@ from autodip_zarr.cli.printing import show
 @click.option(
     "--z", "at_z", metavar="LIST", help="Depth; the middle one of several.  [default: the middle one]"
 )
-@options.places
+@places_options
 @click.option("--crop", metavar="Y,X,HEIGHT,WIDTH", help="Part of the plane, in pixels.")
 @click.option("--picture", default="preview.png", show_default=True, help="PNG to write.")
-@options.knowledge
-@options.method
-@options.stop
-@options.device
+@knowledge_options
+@method_options
+@stop_option
+@device_option
 def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None:  # noqa: ANN401
     """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""
     from autodip_zarr.report.pictures import before_and_after, compose  # noqa: PLC0415

@@ -7,7 +7,7 @@ import sys
 import click
 
 from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE
-from autodip_zarr.cli.printing import say_skipped, show, write_file
+from autodip_zarr.cli.printing import say_skipped, show, write_named_file
 
 
 @click.command()
@@ -36,6 +36,6 @@ def report(target: str, *, output: str, remote_sources: bool) -> None:
     say_skipped(results.unreadable)
     if results.is_empty:
         sys.exit(EXIT_USAGE)
-    write_file("--output", output, results.page())
+    write_named_file("--output", output, results.page())
     show(f"page: {output}")
     sys.exit(EXIT_INCOMPLETE if results.unreadable else EXIT_DONE)

@@ -6,14 +6,14 @@ import sys
 
 import click
 
-from autodip_zarr.cli import options
 from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE
+from autodip_zarr.cli.options import json_option
 from autodip_zarr.cli.printing import print_json, show
 
 
 @click.command()
 @click.argument("target", metavar="TARGET")
-@options.as_json
+@json_option
 def verify(target: str, *, as_json: bool) -> None:
     """Check that a result, or all results below a folder, are whole and valid."""
     from autodip_zarr.report.documents import verify_document  # noqa: PLC0415

@@ -17,8 +17,8 @@ from autodip_zarr.dip.fitting.losses import loss, mean_squared_error
 from autodip_zarr.dip.fitting.memory import keep_freed_memory
 from autodip_zarr.dip.fitting.perturbation import Generators, Noise
 from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
-from autodip_zarr.dip.network import fast
-from autodip_zarr.dip.network import plain as network
+from autodip_zarr.dip.network.fast import fast_forward, pad_input
+from autodip_zarr.dip.network.plain import forward, initial_parameters
 from autodip_zarr.dip.settled import SettledFit
 from autodip_zarr.errors import FitError, OptionError
 
@@ -27,7 +27,7 @@ _Value = TypeVar("_Value", bound=np.generic)
 CHECK_EVERY: Final = 100
 """Iterations between two looks at whether the fit has collapsed."""
 
-COLLAPSE_DB: Final = 5.0
+_COLLAPSE_DB: Final = 5.0
 """Loss of PSNR to the noisy image between two looks that counts as a collapse."""
 
 _INPUT_SCALE: Final = 0.1
@@ -121,11 +121,11 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
         See :func:`fit_tile`, also for the errors.
     """
     fit, architecture = prior.fit, prior.fit.architecture
-    padded, inner = pad(tile.image, architecture)
+    padded, inner = pad_tile(tile.image, architecture)
     target = torch.from_numpy(padded).to(prior.z.device)  # (Y', X')
     mask = None
     if tile.usable is not None:
-        mask = torch.from_numpy(pad(tile.usable, architecture)[0]).to(prior.z.device)
+        mask = torch.from_numpy(pad_tile(tile.usable, architecture)[0]).to(prior.z.device)
     prior.set_target(target, mask)
     if tile.weights is not None:
         prior.load(tile.weights)
@@ -153,17 +153,19 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
         last = mean_squared_error(output, target, mask).item()
     image = prior.average / prior.weight if prior.average is not None and prior.weight else output
     if not torch.isfinite(image).all():
-        raise diverged(last)
+        raise _diverged(last)
     weights = [parameter.detach() for parameter in prior.parameters]
     return Fit(image.cpu().numpy()[inner], made, last, prior.collapses, weights, watch.overshoot)
 
 
-def diverged(loss: float) -> FitError:
+def _diverged(loss: float) -> FitError:
     """Return the error of a fit whose loss or result is not finite."""
     return FitError("fit", f"diverged, last loss {loss}", "finite numbers", "try another --seed")
 
 
-def pad(tile: NDArray[_Value], architecture: Architecture) -> tuple[NDArray[_Value], tuple[slice, slice]]:
+def pad_tile(
+    tile: NDArray[_Value], architecture: Architecture
+) -> tuple[NDArray[_Value], tuple[slice, slice]]:
     """Pad a tile by reflection to a size that the network can take.
 
     The padding may exceed the side, which is then reflected again; a side of one pixel is repeated.
@@ -188,7 +190,7 @@ def pad(tile: NDArray[_Value], architecture: Architecture) -> tuple[NDArray[_Val
 
 
 def prepare(fit: SettledFit, shape: tuple[int, int], seed: int, device: str) -> Prior:
-    """Make a fresh network for an image of a size that it can take; see :func:`pad`."""
+    """Make a fresh network for an image of a size that it can take; see :func:`pad_tile`."""
     on_card = torch.device(device).type == "cuda"
     if on_card:
         set_up_card(fit, device)
@@ -196,15 +198,15 @@ def prepare(fit: SettledFit, shape: tuple[int, int], seed: int, device: str) -> 
         torch.set_num_threads(fit.threads)
         keep_freed_memory()
     generators = Generators.seeded(seed, device)
-    parameters = [p.to(device) for p in network.initial_parameters(fit.architecture, generators.host)]
+    parameters = [p.to(device) for p in initial_parameters(fit.architecture, generators.host)]
     size = (1, INPUT_CHANNELS, *shape)
     z = torch.rand(size, generator=generators.device, device=device) * _INPUT_SCALE
     z = z.to(_DTYPES[fit.precision])
-    forward = network.forward
+    run = forward
     if fit.fused:
-        forward = fast.forward
+        run = fast_forward
         parameters = [_laid_out(p) for p in parameters]
-        z = fast.pad(_laid_out(z))
+        z = pad_input(_laid_out(z))
     for parameter in parameters:
         parameter.requires_grad_()
     adam = torch.optim.Adam(parameters, lr=fit.learning_rate, fused=True)
@@ -212,7 +214,7 @@ def prepare(fit: SettledFit, shape: tuple[int, int], seed: int, device: str) -> 
     noise = Noise.like(z, fit.perturbation, steps, generators) if fit.perturbation else None
     average = None if fit.averaging is None else torch.zeros(shape, device=device)
     nothing = torch.zeros(shape, device=device)
-    return Prior(fit, parameters, adam, z, noise, forward, nothing, average=average)
+    return Prior(fit, parameters, adam, z, noise, run, nothing, average=average)
 
 
 def set_up_card(fit: SettledFit, device: str) -> None:
@@ -234,7 +236,7 @@ def set_up_card(fit: SettledFit, device: str) -> None:
         )
     torch.backends.cudnn.allow_tf32 = fit.precision != "float32"
     torch.backends.cudnn.deterministic = fit.deterministic
-    torch.backends.cudnn.benchmark = not fit.deterministic  # may choose otherwise in each process
+    torch.backends.cudnn.benchmark = not fit.deterministic  # may choose differently in each process
 
 
 @dataclass
@@ -343,8 +345,8 @@ class Prior:
             If the loss is not finite: then the optimiser is spoilt as well.
         """
         if not math.isfinite(loss):
-            raise diverged(loss)
-        return loss > self.kept_loss * 10 ** (COLLAPSE_DB / 10)
+            raise _diverged(loss)
+        return loss > self.kept_loss * 10 ** (_COLLAPSE_DB / 10)
 
     def restore(self) -> None:
         """Go back to the weights and the average of the last check."""

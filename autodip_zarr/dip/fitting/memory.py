@@ -16,7 +16,7 @@ _NEVER: Final = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Ask the C library to reuse large blocks instead of returning them to the kernel.
 
-    By default glibc maps every block of more than 32 MiB afresh, and the kernel fills it with zeros page by
+    By default glibc maps every block of more than 32 MiB again, and the kernel fills it with zeros page by
     page: for a float32 activation of 512x512 pixels and 32 channels this takes two to three times as long as
     the arithmetic on it. The setting is for the whole process; it changes no result.
 

@@ -1,4 +1,4 @@
-"""Noise that is added to the input of a fit, anew at each iteration, without drawing it anew."""
+"""Noise that is added to the input of a fit, new at each iteration, without being drawn again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autodip_zarr.dip.network.plain import on_card
 MARGIN_PX: Final = 64
 """By how much the field of noise is larger than the input, along Y and X."""
 
-MOST_MOVES: Final = 16384
+_MOST_MOVES: Final = 16384
 """Moves after which they come again: twice as many as there are different ones."""
 
 
@@ -69,7 +69,7 @@ class Noise:
         size = (1, channels, height + MARGIN_PX, width + MARGIN_PX)
         field = torch.randn(size, generator=generators.device, device=z.device) * sigma
         field = field.to(z.dtype).contiguous(memory_format=torch.channels_last)
-        moves = _draw_moves(min(steps, MOST_MOVES), generators.host).to(z.device)
+        moves = _draw_moves(min(steps, _MOST_MOVES), generators.host).to(z.device)
         return cls(field, moves, torch.zeros((), dtype=torch.int64, device=z.device))
 
     def add_to(self, z: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class Noise:
 
     def make_room(self) -> None:
         """Take memory for as many moves as there can be, so that a longer fit may follow in place."""
-        self.moves = self.moves.new_zeros(MOST_MOVES, 3)
+        self.moves = self.moves.new_zeros(_MOST_MOVES, 3)
 
     def restart_as(self, fresh: Noise) -> None:
         """Take over another noise in place."""

@@ -7,7 +7,8 @@ presumes that the noise of neighbouring pixels is independent.
 References
 ----------
 Wang, Li, Zhuang, Chen, Liang, Sun, Early Stopping for Deep Image Prior, Transactions on Machine Learning
-Research, 2023: the moving variance (ES-EMV). Floor, limit and threshold are from docs/explanation/quality.md.
+Research, 2023: the moving variance (ES-EMV). Floor, limit and threshold:
+docs/explanation/how-settings-were-found.md.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class TileJob:
 
 
 @dataclass(frozen=True)
-class Kind:
+class NetworkKind:
     """What networks must have in common so that one can take the place of another."""
 
     fit: SettledFit
@@ -90,7 +90,7 @@ def fit_tiles(
     if not jobs:
         return []
     shape = settled.architecture.padded_shape(jobs[0].tile.image.shape)
-    kind = Kind(replace(settled, steps=0), shape, device)
+    kind = NetworkKind(replace(settled, steps=0), shape, device)
     if torch.device(device).type != "cuda":
         return TilePool(kind, at_once or 1).fit(jobs, settled.steps)
     set_up_card(settled, device)  # says so where there is none
@@ -101,7 +101,7 @@ def fit_tiles(
 
 
 @functools.lru_cache(maxsize=1)
-def _kept_pool(kind: Kind) -> TilePool:
+def _kept_pool(kind: NetworkKind) -> TilePool:
     """Return the pool of the last call, with its graphs, if it is of this kind; else a new one instead."""
     return TilePool(kind)
 
@@ -130,12 +130,12 @@ def is_out_of_memory(error: Exception) -> bool:
 class Slot:
     """A place on the device for one network after another."""
 
-    kind: Kind
+    kind: NetworkKind
     stream: torch.cuda.Stream | None
     captured: CapturedPrior | None = None
 
     @classmethod
-    def on(cls, kind: Kind) -> Slot:
+    def on(cls, kind: NetworkKind) -> Slot:
         """Make a slot, on a card with a stream of its own."""
         if torch.device(kind.device).type != "cuda":
             return cls(kind, None)
@@ -188,7 +188,7 @@ class _Work:
 class TilePool:
     """Tiles of one kind, and the slots on which they take turns."""
 
-    kind: Kind
+    kind: NetworkKind
     at_once: int | None = None
     """Most slots in use; ``None`` until the first has shown how much memory of the card it takes."""
     free: list[Slot] = field(default_factory=list)

@@ -25,14 +25,14 @@ _LAST = torch.channels_last
 _FEW_PIXELS = 32 * 32
 
 
-def forward(x: Tensor, parameters: Sequence[Tensor], architecture: Architecture) -> Tensor:
+def fast_forward(x: Tensor, parameters: Sequence[Tensor], architecture: Architecture) -> Tensor:
     """Run the network; what :func:`autodip_zarr.dip.network.plain.forward` computes, to rounding.
 
     Parameters
     ----------
     x : Tensor
-        Input, (1, 32, Y + 2, X + 2), channels last, padded by :func:`pad`; its type, float32 or bfloat16,
-        is that of all activations.
+        Input, (1, 32, Y + 2, X + 2), channels last, padded by :func:`pad_input`; its type, float32 or
+        bfloat16, is that of all activations.
     parameters : sequence of Tensor
         float32, in the order of :meth:`Architecture.parameter_shapes`. Those that do nothing
         (biases in front of a norm) get no gradient.
@@ -59,7 +59,7 @@ def forward(x: Tensor, parameters: Sequence[Tensor], architecture: Architecture)
     return torch.sigmoid(logits)
 
 
-def pad(x: Tensor) -> Tensor:
+def pad_input(x: Tensor) -> Tensor:
     """Pad an image by reflection for a 3x3 convolution."""
     return F.pad(x, (1, 1, 1, 1), mode="reflect")
 
@@ -106,7 +106,7 @@ def _convolve(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
 def _double(x: Tensor) -> Tensor:
     """Double the sides by bilinear interpolation; an output between two pixels lies a quarter from one."""
     if on_card(x):
-        doubled: Tensor = _Double.apply(x)  # type: ignore[no-untyped-call]
+        doubled: Tensor = Double.apply(x)  # type: ignore[no-untyped-call]
         return doubled
     return _interpolate(x)
 
@@ -115,7 +115,7 @@ def _interpolate(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
 
 
-class _Double(Function):
+class Double(Function):
     """Bilinear interpolation whose gradient is gathered.
 
     On a card PyTorch scatters it by atomic additions, which are slow in bfloat16 and come in another order,
@@ -124,17 +124,19 @@ class _Double(Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:  # noqa: ANN401, ARG004
+        """Double the sides."""
         return _interpolate(x)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:  # noqa: ANN401, ARG004
+        """Gather the gradient of each side in turn."""
         for axis in (-2, -1):  # (1, width, 2 Y, 2 X), then (1, width, Y, 2 X), then (1, width, Y, X)
-            grad = _halve(grad, axis)
+            grad = halve(grad, axis)
         return grad.contiguous(memory_format=_LAST)
 
 
-def _halve(grad: Tensor, axis: int) -> Tensor:
+def halve(grad: Tensor, axis: int) -> Tensor:
     """Sum the gradients by the outputs 2i - 1 to 2i + 2, weighted 1, 3, 3, 1 quarters, for each input i."""
     grad = grad.transpose(axis, -1)
     even, odd = grad[..., ::2], grad[..., 1::2]

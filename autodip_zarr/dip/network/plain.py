@@ -125,7 +125,7 @@ def _concatenate(skip: Tensor, deeper: Tensor) -> Tensor:
 
 
 def on_card(x: Tensor) -> bool:
-    """Say whether a tensor lies on a CUDA card; what is done otherwise there asks here."""
+    """Say whether a tensor lies on a CUDA card; what is done differently there asks here."""
     return x.is_cuda
 
 

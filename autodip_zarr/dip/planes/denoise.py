@@ -22,7 +22,7 @@ from autodip_zarr.dip.settled import SettledFit, settle
 from autodip_zarr.domain import Recipe, WarmStart
 from autodip_zarr.errors import FitError
 
-RESTART: Final = 1
+_RESTART: Final = 1
 """What is added to a seed's place for the second attempt of a fit that diverged."""
 
 
@@ -247,9 +247,9 @@ def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | Fit
     fits = fit_tiles(jobs, settled, job.device)
     seeds = [one.seed for one in jobs]
     failed = [index for index, fit in enumerate(fits) if isinstance(fit, FitError)]
-    again = [replace(jobs[index], seed=tile_seed(jobs[index].seed, RESTART)) for index in failed]
+    again = [replace(jobs[index], seed=tile_seed(jobs[index].seed, _RESTART)) for index in failed]
     for index, fit in zip(failed, fit_tiles(again, settled, job.device), strict=True):
-        fits[index], seeds[index] = fit, tile_seed(jobs[index].seed, RESTART)
+        fits[index], seeds[index] = fit, tile_seed(jobs[index].seed, _RESTART)
     return [
         fit if isinstance(fit, FitError) else _Outcome(fit, seed, int(index in failed))
         for index, (fit, seed) in enumerate(zip(fits, seeds, strict=True))
@@ -259,7 +259,7 @@ def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | Fit
 def _fit_on(
     jobs: Sequence[TileJob], job: FitJob, networks: Sequence[_Network], warm: WarmStart
 ) -> list[_Outcome]:
-    """Fit the tiles of a plane on from those of its neighbour, and afresh where there is none or that fails.
+    """Fit the tiles of a plane on from those of its neighbour, from the start where that is not possible.
 
     Raises
     ------

@@ -50,7 +50,7 @@ class Scaled:
         """
         variance = 0.0 if self.stabiliser is None else self._residual_variance(image)
         counts = np.empty(image.shape, np.result_type(like, np.float32))
-        for rows in strips(image.shape):
+        for rows in _strips(image.shape):
             scaled = image[rows].astype(np.float64)
             if self.stabiliser is not None:
                 scaled = self.stabiliser.restore(scaled, variance)
@@ -60,7 +60,7 @@ class Scaled:
     def _residual_variance(self, image: NDArray[np.floating[Any]]) -> float:
         """Return the mean square of what the fit took away."""
         total, count = 0.0, 0
-        for rows in strips(image.shape):
+        for rows in _strips(image.shape):
             residual = self.image[rows].astype(np.float64) - image[rows]
             kept = residual if self.usable is None else residual[self.usable[rows]]
             total += float(np.sum(kept**2))
@@ -73,7 +73,7 @@ class Scaled:
         """Return standard deviations in the units of the plane, for an image on the scale from 0 to 1."""
         counts = spread * np.float32(self.high - self.low)
         if self.stabiliser is not None:
-            for rows in strips(image.shape):
+            for rows in _strips(image.shape):
                 counts[rows] *= self.stabiliser.slope(image[rows].astype(np.float64))
         return counts.astype(np.float32)
 
@@ -99,12 +99,12 @@ def scale_and_stabilise(plane: NDArray[np.generic], method: str, photons: float)
     if root is None:
         return scaled
     image = np.empty_like(scaled.image)
-    for rows in strips(image.shape):
+    for rows in _strips(image.shape):
         image[rows] = root.stabilise(scaled.image[rows].astype(np.float64))
     return replace(scaled, image=image, stabiliser=root)
 
 
-def strips(shape: tuple[int, ...]) -> Iterator[slice]:
+def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
     """Yield slices of whole rows of a plane, of at most four million pixels each.
 
     What is computed in float64 is computed strip by strip, so that it costs no memory of a whole plane.
@@ -140,7 +140,7 @@ def scale(plane: NDArray[np.generic], method: str) -> Scaled:
     if low == high:
         return Scaled(np.zeros(plane.shape, np.float32), usable, low, high, hot, missing)
     image = np.empty(plane.shape, np.float32)
-    for rows in strips(plane.shape):
+    for rows in _strips(plane.shape):
         counts = plane[rows].astype(np.float64)
         if missing + hot:
             counts[~usable[rows]] = low  # filled below; a NaN must not meet the arithmetic
@@ -178,7 +178,7 @@ def _lone_outliers(plane: Plane, usable: NDArray[np.bool_]) -> NDArray[np.bool_]
 
 def _pieces(mask: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """Yield the places where a mask holds, some at a time."""
-    for rows in strips(mask.shape):
+    for rows in _strips(mask.shape):
         y, x = np.nonzero(mask[rows])
         if y.size:
             yield y + rows.start, x

@@ -76,7 +76,7 @@ def runs(planes: Iterable[NDArray[np.float32]], least_correlation: float) -> lis
     Returns
     -------
     list of range
-        Indices of the planes that are fitted on from one another, in order; the first of each begins afresh.
+        Indices of the planes that are fitted on from one another, in order, the first of each from the start.
     """
     found: list[range] = []
     before: NDArray[np.float32] | None = None

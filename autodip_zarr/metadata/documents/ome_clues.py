@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from autodip_zarr.metadata.clues import Clue, Trust
-from autodip_zarr.metadata.documents.annotations import ChannelNames, Pair, pair_clues, remark_clues
+from autodip_zarr.metadata.documents.annotations import ChannelNames, KeyValue, key_value_clues, remark_clues
 from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument
-from autodip_zarr.metadata.documents.originals import original_pairs, pairs_for
+from autodip_zarr.metadata.documents.originals import key_values_for, original_key_values
 from autodip_zarr.metadata.documents.xml_tree import children, local_name, text_of
 from autodip_zarr.metadata.units import length_um, wavelength_nm
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
@@ -16,14 +16,14 @@ from autodip_zarr.metadata.vocabulary.words import compact
 
 __all__ = ["channel_clues", "name_clues"]
 
-CLOSED_PINHOLE_UM = (1.0, 400.0)
+_CLOSED_PINHOLE_UM = (1.0, 400.0)
 """Pinholes wider than this are open, as in two-photon microscopes with descanned detectors."""
 
-CAMERAS = frozenset({"ccd", "intensifiedccd", "emccd", "cmos", "ebccd", "scmos"})
-POINT_DETECTORS = frozenset({"pmt", "apd", "photodiode", "lifetimeimaging", "correlationspectroscopy"})
-SHORTEST_DYE = 3
+_CAMERAS = frozenset({"ccd", "intensifiedccd", "emccd", "cmos", "ebccd", "scmos"})
+_POINT_DETECTORS = frozenset({"pmt", "apd", "photodiode", "lifetimeimaging", "correlationspectroscopy"})
+_SHORTEST_DYE = 3
 
-INFRARED_NM = 690.0
+_INFRARED_NM = 690.0
 """Excitation above this, with a shorter emission, takes two photons or more."""
 
 
@@ -56,14 +56,16 @@ def channel_clues(
             value = channel.get(name)
             if value is not None:
                 yield from name_clues(value, channel.at(name), trust, vocabulary)
-        for pair in _pairs(document, channel, of_channel=True):
-            yield from pair_clues(pair, names, vocabulary)
-    for pair in pairs_for(original_pairs(document, vocabulary), node.index, names.index, names.count):
-        yield from pair_clues(pair, names, vocabulary)
+        for key_value in _key_values(document, channel, of_channel=True):
+            yield from key_value_clues(key_value, names, vocabulary)
+    for key_value in key_values_for(
+        original_key_values(document, vocabulary), node.index, names.index, names.count
+    ):
+        yield from key_value_clues(key_value, names, vocabulary)
     yield from _reagent_clues(document, node, names)
-    pairs, remarks = _of_image(document, node)
-    for pair in pairs:
-        yield from pair_clues(pair, names, vocabulary)
+    key_values, remarks = _of_image(document, node)
+    for key_value in key_values:
+        yield from key_value_clues(key_value, names, vocabulary)
     for text, source in remarks:
         yield from remark_clues(text, source)
     for instrument in _instruments(document, node):
@@ -126,7 +128,7 @@ def _pinhole_um(channel: Located) -> float | None:
     """Return the diameter of a closed pinhole, or ``None``."""
     size_um = length_um(channel.get("PinholeSize"), channel.get("PinholeSizeUnit"))
     return (
-        size_um if size_um is not None and CLOSED_PINHOLE_UM[0] <= size_um <= CLOSED_PINHOLE_UM[1] else None
+        size_um if size_um is not None and _CLOSED_PINHOLE_UM[0] <= size_um <= _CLOSED_PINHOLE_UM[1] else None
     )
 
 
@@ -138,9 +140,9 @@ def _detector_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
         if detector is None or kind is None:
             continue
         against: tuple[str, ...] = ()
-        if compact(kind) in CAMERAS:
+        if compact(kind) in _CAMERAS:
             against = ("confocal", "twophoton", "sted")
-        elif compact(kind) in POINT_DETECTORS:
+        elif compact(kind) in _POINT_DETECTORS:
             against = ("widefield", "spinning_disk", "tirf", "light_sheet")
         if against:
             yield Clue("microscope", kind, detector.at("Type"), Trust.PROSE, "value", None, against=against)
@@ -160,7 +162,7 @@ def _physics_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
     text, source, emission_nm = emission
     yield Clue("contrast", text, source, Trust.IMPLIED, "value", "fluorescence")
     excitation = _wavelength(channel, "ExcitationWavelength", "ExWave") or _laser(document, channel)
-    if excitation is not None and excitation[2] > INFRARED_NM and emission_nm < excitation[2]:
+    if excitation is not None and excitation[2] > _INFRARED_NM and emission_nm < excitation[2]:
         raw = f"excitation {excitation[0]}, emission {text}"
         yield Clue("microscope", raw, excitation[1], Trust.PHYSICS, "value", "twophoton")
 
@@ -223,7 +225,7 @@ def _reagent_clues(document: OmeDocument, node: ImageNode, names: ChannelNames) 
 
     Most reagents are treatments, not stains, so a reagent is taken only where it names the channel's dye.
     """
-    dyes = [compact(name) for name in names.names if len(compact(name)) >= SHORTEST_DYE]
+    dyes = [compact(name) for name in names.names if len(compact(name)) >= _SHORTEST_DYE]
     for place in _well(document, node):
         for reference in place.find("ReagentRef"):
             reagent = document.by_id.get(reference.get("ID") or "")
@@ -243,29 +245,33 @@ def _annotations(document: OmeDocument, place: Located) -> Iterator[Located]:
             yield found
 
 
-def _pairs(document: OmeDocument, place: Located, *, of_channel: bool) -> Iterator[Pair]:
+def _key_values(document: OmeDocument, place: Located, *, of_channel: bool) -> Iterator[KeyValue]:
     """Yield the key-value pairs of the map annotations that an element refers to."""
     for annotation in _annotations(document, place):
         if local_name(annotation.element) != "MapAnnotation":
             continue
-        for pair in (
+        for key_value in (
             *children(annotation.element, "Value", "M"),
             *children(annotation.element, "Value", "Map", "M"),
         ):
-            key = pair.get("K")
-            if key and pair.text and pair.text.strip():
+            key = key_value.get("K")
+            if key and key_value.text and key_value.text.strip():
                 source = f"{annotation.path}/Value/M[@K={key!r}]"
                 trust = Trust.CURATED if of_channel else Trust.ANNOTATION
-                yield Pair(key, pair.text.strip(), source, of_channel, int(trust))
+                yield KeyValue(key, key_value.text.strip(), source, of_channel, int(trust))
 
 
 @lru_cache(maxsize=2)
-def _of_image(document: OmeDocument, node: ImageNode) -> tuple[tuple[Pair, ...], tuple[tuple[str, str], ...]]:
-    """Return pairs and remarks of an image, its well and its plate, which all its channels share."""
+def _of_image(
+    document: OmeDocument, node: ImageNode
+) -> tuple[tuple[KeyValue, ...], tuple[tuple[str, str], ...]]:
+    """Return key_values and remarks of an image, its well and its plate, which all its channels share."""
     places = (node.image, *((node.pixels,) if node.pixels else ()), *_well(document, node))
-    pairs = (pair for place in places for pair in _pairs(document, place, of_channel=False))
+    key_values = (
+        key_value for place in places for key_value in _key_values(document, place, of_channel=False)
+    )
     remarks = (remark for place in places for remark in _remarks(document, place))
-    return tuple(pairs), tuple(remarks)
+    return tuple(key_values), tuple(remarks)
 
 
 def _remarks(document: OmeDocument, place: Located) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from autodip_zarr.metadata.units import whole_number
 
 __all__ = ["field_in_header"]
 
-LETTERS = 26
+_LETTERS = 26
 
 
 def field_in_header(document: OmeDocument, node: ImageNode) -> FieldOfPlate | None:
@@ -46,7 +46,7 @@ def _named(index: int, convention: str) -> str:
         return str(index + 1)
     name, rest = "", index + 1
     while rest:
-        rest, letter = divmod(rest - 1, LETTERS)
+        rest, letter = divmod(rest - 1, _LETTERS)
         name = chr(ord("A") + letter) + name
     return name
 

@@ -13,7 +13,7 @@ from autodip_zarr.metadata.units import length_um, time_s, whole_number
 
 __all__ = ["ImageNode", "Located", "OmeDocument", "open_ome_xml"]
 
-CACHED_TEXTS = 2  # images of one plate share a text and follow each other; trees of big plates are big
+_CACHED_TEXTS = 2  # images of one plate share a text and follow each other; trees of big plates are big
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class OmeDocument:
     """Plate, well and well sample in which an image lies, by the image's ``ID``."""
 
 
-@lru_cache(maxsize=CACHED_TEXTS)
+@lru_cache(maxsize=_CACHED_TEXTS)
 def open_ome_xml(text: MetadataText) -> OmeDocument:
     """Parse a header once, however many images ask for it.
 

@@ -9,27 +9,27 @@ from functools import lru_cache
 from xml.etree.ElementTree import Element
 
 from autodip_zarr.metadata.clues import Trust
-from autodip_zarr.metadata.documents.annotations import Pair
+from autodip_zarr.metadata.documents.annotations import KeyValue
 from autodip_zarr.metadata.documents.ome_xml import Located, OmeDocument
 from autodip_zarr.metadata.documents.xml_tree import local_name, text_of
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 from autodip_zarr.metadata.vocabulary.words import MAX_TEXT
 
-__all__ = ["Original", "original_pairs", "pairs_for"]
+__all__ = ["Original", "key_values_for", "original_key_values"]
 
-MAX_LEAVES = 200_000
-SERIES = re.compile(r"^(?:Series|Image)[ _](\d{1,9})[ :_|]+(.+)$", re.IGNORECASE)
-NUMBERED = re.compile(r"^(.*?)\s*#\s*(\d{1,9})$")
-OF_THE_STAND = ("model", "organism", "cell_line")
+_MAX_LEAVES = 200_000
+_SERIES = re.compile(r"^(?:Series|Image)[ _](\d{1,9})[ :_|]+(.+)$", re.IGNORECASE)
+_NUMBERED = re.compile(r"^(.*?)\s*#\s*(\d{1,9})$")
+_OF_THE_STAND = ("model", "organism", "cell_line")
 """Fields that are not numbered by channel."""
-OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b", re.IGNORECASE)
+_OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Original:
     """One key and value of the vendor, and what it belongs to."""
 
-    pair: Pair
+    key_value: KeyValue
     """Key (its last part) and value."""
     image: int | None
     """Index of the image it speaks about; ``None`` for all."""
@@ -38,8 +38,8 @@ class Original:
 
 
 @lru_cache(maxsize=2)
-def original_pairs(document: OmeDocument, vocabulary: Vocabulary) -> tuple[Original, ...]:
-    """Return the vendor's pairs whose key says something, of a whole header.
+def original_key_values(document: OmeDocument, vocabulary: Vocabulary) -> tuple[Original, ...]:
+    """Return the vendor's key_values whose key says something, of a whole header.
 
     Parameters
     ----------
@@ -51,21 +51,23 @@ def original_pairs(document: OmeDocument, vocabulary: Vocabulary) -> tuple[Origi
     found = []
     for key, value, source in _leaves(document):
         original = _original(key, value, source)
-        field = vocabulary.key_field(original.pair.key)
-        if field in OF_THE_STAND:
+        field = vocabulary.key_field(original.key_value.key)
+        if field in _OF_THE_STAND:
             original = replace(original, channel=None)
         if field is not None and value.strip():
             found.append(original)
     return tuple(found)
 
 
-def pairs_for(originals: tuple[Original, ...], image: int, channel: int, count: int) -> Iterator[Pair]:
-    """Yield the pairs that speak about one channel of one image.
+def key_values_for(
+    originals: tuple[Original, ...], image: int, channel: int, count: int
+) -> Iterator[KeyValue]:
+    """Yield the key_values that speak about one channel of one image.
 
     Parameters
     ----------
     originals : tuple of Original
-        All pairs of the header.
+        All key_values of the header.
     image : int
         Index of the image.
     channel : int
@@ -77,27 +79,27 @@ def pairs_for(originals: tuple[Original, ...], image: int, channel: int, count: 
         if one.image not in {None, image}:
             continue
         if one.channel is None or one.channel >= count:
-            yield one.pair
+            yield one.key_value
         elif one.channel == channel:
-            yield replace(one.pair, of_channel=True)
+            yield replace(one.key_value, of_channel=True)
 
 
 def _original(key: str, value: str, source: str) -> Original:
     """Take a key apart: ``Series 0 Information|Image|Channel|Fluor #2`` is the dye of the second channel."""
     image = channel = None
     key = key[:MAX_TEXT]  # no key of a vendor comes near; some expressions would be slow on longer ones
-    series = SERIES.match(key)
+    series = _SERIES.match(key)
     if series:
         image, key = int(series.group(1)), series.group(2)
-    of_channel = OF_CHANNEL.search(key)
-    numbered = NUMBERED.match(key)
+    of_channel = _OF_CHANNEL.search(key)
+    numbered = _NUMBERED.match(key)
     if numbered:
         key, channel = numbered.group(1), int(numbered.group(2)) - 1
     elif of_channel:
         key, channel = key.replace(of_channel.group(0), " "), int(of_channel.group(1)) - 1
     last = re.split(r"[|\]/]", key.strip().rstrip("|]/"))[-1].strip(" -") or key
     channel = channel if channel is None or channel >= 0 else None
-    return Original(Pair(last, value.strip(), source, trust=int(Trust.ORIGINAL)), image, channel)
+    return Original(KeyValue(last, value.strip(), source, trust=int(Trust.ORIGINAL)), image, channel)
 
 
 def _leaves(document: OmeDocument) -> Iterator[tuple[str, str, str]]:
@@ -109,7 +111,7 @@ def _leaves(document: OmeDocument) -> Iterator[tuple[str, str, str]]:
                 for leaf in _in_value(value):
                     yield leaf
                     count += 1
-                    if count >= MAX_LEAVES:
+                    if count >= _MAX_LEAVES:
                         return
     for attributes in (*document.root.find("CustomAttributes"), *_in_images(document)):
         for child in attributes.element:
@@ -124,12 +126,12 @@ def _in_images(document: OmeDocument) -> Iterator[Located]:
 
 
 def _in_value(value: Located) -> Iterator[tuple[str, str, str]]:
-    pairs = [one for one in value.element if local_name(one) == "OriginalMetadata"]
-    for pair in pairs:
-        key, text = text_of(pair, "Key"), text_of(pair, "Value")
+    key_values = [one for one in value.element if local_name(one) == "OriginalMetadata"]
+    for key_value in key_values:
+        key, text = text_of(key_value, "Key"), text_of(key_value, "Value")
         if key and text:
             yield key, text, f"{value.path}/OriginalMetadata[Key={key!r}]/Value"
-    if not pairs:
+    if not key_values:
         yield from _free(value.element, value.path)
 
 

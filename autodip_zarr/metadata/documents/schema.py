@@ -12,9 +12,9 @@ from autodip_zarr.metadata.documents.ome_xml import ImageNode, OmeDocument
 
 __all__ = ["complaints"]
 
-NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
-MAX_COMPLAINTS = 5
-POSITIVE = re.compile(r"^(?:[1-9][0-9]{0,8}|(?=[0-9.]*[1-9])[0-9]{1,8}\.[0-9]{1,20})$")
+_NAMESPACE = "http://www.openmicroscopy.org/Schemas/OME/2016-06"
+_MAX_COMPLAINTS = 5
+_POSITIVE = re.compile(r"^(?:[1-9][0-9]{0,8}|(?=[0-9.]*[1-9])[0-9]{1,8}\.[0-9]{1,20})$")
 
 
 def complaints(document: OmeDocument, node: ImageNode) -> Iterator[str]:
@@ -31,7 +31,7 @@ def complaints(document: OmeDocument, node: ImageNode) -> Iterator[str]:
     node : ImageNode
         The image.
     """
-    if not document.root.element.tag.startswith(f"{{{NAMESPACE}}}"):
+    if not document.root.element.tag.startswith(f"{{{_NAMESPACE}}}"):
         return
     if node.pixels is None:
         yield f"{node.image.path} has no Pixels"
@@ -46,7 +46,7 @@ def _essence(node: ImageNode) -> str:
     Ids and names are left out and positive numbers written as 1 or 1.5, so that images that differ by them
     alone are judged once.
     """
-    root = Element("OME", {"xmlns": NAMESPACE})
+    root = Element("OME", {"xmlns": _NAMESPACE})
     image = SubElement(root, "Image", {"ID": "Image:0"})
     attributes = node.pixels.element.attrib if node.pixels else {}
     pixels = SubElement(image, "Pixels", {**_plain(attributes), "ID": "Pixels:0"})
@@ -58,7 +58,7 @@ def _essence(node: ImageNode) -> str:
 
 def _plain(attributes: Mapping[str, str]) -> dict[str, str]:
     kept = {key: value for key, value in attributes.items() if key not in {"Name", "ID", "Fluor"}}
-    return {key: POSITIVE.sub("1.5" if "." in value else "1", value) for key, value in kept.items()}
+    return {key: _POSITIVE.sub("1.5" if "." in value else "1", value) for key, value in kept.items()}
 
 
 @lru_cache(maxsize=1024)
@@ -79,7 +79,7 @@ def _judge(essence: str) -> tuple[str, ...]:
         else:
             found = []
     found += [" ".join(str(one.message).split()) for one in caught]
-    return tuple(dict.fromkeys(found))[:MAX_COMPLAINTS]
+    return tuple(dict.fromkeys(found))[:_MAX_COMPLAINTS]
 
 
 def _place(location: tuple[int | str, ...]) -> str:

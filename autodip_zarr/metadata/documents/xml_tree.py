@@ -10,7 +10,7 @@ from autodip_zarr.errors import HeaderError
 __all__ = ["attribute", "children", "document_element", "local_name", "parse_ome_xml", "text_of"]
 
 MAX_CHARACTERS = 128_000_000  # plates of 384 wells with every plane described reach some tens of megabytes
-MAX_DEPTH = 64
+_MAX_DEPTH = 64
 MAX_ELEMENTS = 10_000_000
 
 
@@ -88,8 +88,8 @@ class _Bounded(TreeBuilder):
         """
         self._depth += 1
         self._count += 1
-        if self._depth > MAX_DEPTH:
-            raise HeaderError(self._source, f"more than {MAX_DEPTH} nested elements", "a flatter header")
+        if self._depth > _MAX_DEPTH:
+            raise HeaderError(self._source, f"more than {_MAX_DEPTH} nested elements", "a flatter header")
         if self._count > MAX_ELEMENTS:
             raise HeaderError(self._source, f"more than {MAX_ELEMENTS} elements", "a smaller header")
         return super().start(tag, attrs)

@@ -15,10 +15,10 @@ from autodip_zarr.regular_files import read_regular
 
 __all__ = ["load_vocabulary"]
 
-SHIPPED = Path(__file__).with_name("vocabulary.toml")
-KEY_FIELDS = ("microscope", "model", "contrast", "organism", "cell_line", "channels", "structure")
-TEXT_KEYS = ("term", "name", "contrast")
-LIST_KEYS = tuple(one.name for one in fields(Term) if one.name not in {"field", *TEXT_KEYS})
+_SHIPPED = Path(__file__).with_name("vocabulary.toml")
+_KEY_FIELDS = ("microscope", "model", "contrast", "organism", "cell_line", "channels", "structure")
+_TEXT_KEYS = ("term", "name", "contrast")
+_LIST_KEYS = tuple(one.name for one in fields(Term) if one.name not in {"field", *_TEXT_KEYS})
 
 
 def load_vocabulary(extra: Path | None = None) -> Vocabulary:
@@ -40,12 +40,12 @@ def load_vocabulary(extra: Path | None = None) -> Vocabulary:
         content = read_regular(extra)
     except OSError as error:
         raise TableError(str(extra), f"cannot be read ({error.strerror})", "a vocabulary in TOML") from error
-    return _build((*_read(SHIPPED.read_bytes(), str(SHIPPED)), *_read(content, str(extra))))
+    return _build((*_read(_SHIPPED.read_bytes(), str(_SHIPPED)), *_read(content, str(extra))))
 
 
 @lru_cache(maxsize=1)
 def _shipped() -> Vocabulary:
-    return _build(_read(SHIPPED.read_bytes(), str(SHIPPED)))
+    return _build(_read(_SHIPPED.read_bytes(), str(_SHIPPED)))
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def _read(content: bytes, where: str) -> tuple[_Entry, ...]:
 
 
 def _key_entry(where: str, name: str, words: object) -> _Entry:
-    if name not in KEY_FIELDS:
-        raise TableError(where, "an unknown field", f"one of {', '.join(KEY_FIELDS)}")
+    if name not in _KEY_FIELDS:
+        raise TableError(where, "an unknown field", f"one of {', '.join(_KEY_FIELDS)}")
     return _Entry(where, "keys", {"term": name}, {"synonyms": _list(where, words)})
 
 
@@ -91,16 +91,16 @@ def _entry(where: str, section: str, value: object) -> _Entry:
     if not isinstance(value, dict) or not isinstance(value.get("term"), str):
         raise TableError(where, "no 'term'", "a table with the name of the term")
     for key in value:
-        if key not in (*TEXT_KEYS, *LIST_KEYS):
+        if key not in (*_TEXT_KEYS, *_LIST_KEYS):
             raise TableError(
-                where, f"an unknown key {key!r}", f"one of {', '.join((*TEXT_KEYS, *LIST_KEYS))}"
+                where, f"an unknown key {key!r}", f"one of {', '.join((*_TEXT_KEYS, *_LIST_KEYS))}"
             )
-    for key in TEXT_KEYS:
+    for key in _TEXT_KEYS:
         if not isinstance(value.get(key, ""), str):
             raise TableError(f"{where}: {key}", repr(value[key]), "a text")
-    texts = {key: value[key] for key in TEXT_KEYS if key in value}
+    texts = {key: value[key] for key in _TEXT_KEYS if key in value}
     return _Entry(
-        where, section, texts, {k: _list(f"{where}: {k}", value[k]) for k in LIST_KEYS if k in value}
+        where, section, texts, {k: _list(f"{where}: {k}", value[k]) for k in _LIST_KEYS if k in value}
     )
 
 

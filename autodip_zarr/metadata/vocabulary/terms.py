@@ -15,13 +15,13 @@ FLUOROPHORE = "fluorophore"
 IGNORE = "ignore"
 IGNORED = "-"  # where a phrase is passed over, the abbreviations around it are not trusted either
 
-FBBI = re.compile(r"(?:fbbi(?:[\s_:-]|%3a)*0*|^0*)(\d{1,8})(?!\d)", re.IGNORECASE)
-TAXON = re.compile(
+_FBBI = re.compile(r"(?:fbbi(?:[\s_:-]|%3a)*0*|^0*)(\d{1,8})(?!\d)", re.IGNORECASE)
+_TAXON = re.compile(
     r"(?:tax(?:on(?:omy)?)?(?:id)?|txid|ncbi)[\s_:=]*(?:txid)?[\s_:=]*(\d+)|^\s*(\d+)\s*$", re.IGNORECASE
 )
-NEUTRAL = re.compile(r"^(?:ch|c|cam|camera|channel|track|t|z|w|series|image)?\d*[xn]?$")
-BINOMIAL = re.compile(r"^[A-Z][a-z]{2,} [a-z]{3,}( [a-z]{3,})?$")
-DYE_NUMBER = re.compile(r"^(3[3-9]\d|[4-7]\d\d|8[0-2]\d)$")
+_NEUTRAL = re.compile(r"^(?:ch|c|cam|camera|channel|track|t|z|w|series|image)?\d*[xn]?$")
+_BINOMIAL = re.compile(r"^[A-Z][a-z]{2,} [a-z]{3,}( [a-z]{3,})?$")
+_DYE_NUMBER = re.compile(r"^(3[3-9]\d|[4-7]\d\d|8[0-2]\d)$")
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Vocabulary:
         named = tuple(dict.fromkeys(find_words(text, self.words[field])))
         if len(named) == 1:
             return named[0]
-        return text.strip() if BINOMIAL.match(text.strip()) else None
+        return text.strip() if _BINOMIAL.match(text.strip()) else None
 
     def search(self, field: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of one section that a free text names, in order of appearance."""
@@ -101,7 +101,7 @@ class Vocabulary:
         if IGNORED in inside:
             return tuple(dict.fromkeys(term for term in inside if term not in {"", IGNORED}))
         found = [known[one] for one in segments(text) if one in known]
-        words = [one for one in map(compact, text.split()) if not NEUTRAL.match(one)]
+        words = [one for one in map(compact, text.split()) if not _NEUTRAL.match(one)]
         if not found and words and all(one in known for one in words):
             found = [known[one] for one in words]
         if not found:
@@ -133,7 +133,7 @@ class Vocabulary:
         return any(
             "".join(parts[start:position]) in self.fields["families"]
             for position, part in enumerate(parts)
-            if DYE_NUMBER.match(part)
+            if _DYE_NUMBER.match(part)
             for start in range(max(0, position - 3), position)
         )
 
@@ -160,11 +160,11 @@ class Vocabulary:
     @staticmethod
     def fbbi(text: str) -> str | None:
         """Return the eight digits of an FBbi id in any of its spellings, or ``None``."""
-        match = FBBI.search(text[:MAX_TEXT].strip())
+        match = _FBBI.search(text[:MAX_TEXT].strip())
         return match.group(1).zfill(8) if match else None
 
     @staticmethod
     def taxon(text: str) -> str | None:
         """Return the number of an NCBI taxon id in any of its spellings, or ``None``."""
-        match = TAXON.search(text[:MAX_TEXT].strip())
+        match = _TAXON.search(text[:MAX_TEXT].strip())
         return (match.group(1) or match.group(2)).lstrip("0") if match else None

@@ -11,10 +11,10 @@ from functools import lru_cache
 __all__ = ["Words", "compact", "find_words", "segments", "split_words"]
 
 MAX_TEXT = 2000  # longer free text is cut: nobody names a channel in a novel, and scanning stays bounded
-MAX_SPAN = 10
-SHORTEST_PART = 4  # a shorter part inside of a word is more often chance than meaning ("PI" in "PIxel")
+_MAX_SPAN = 10
+_SHORTEST_PART = 4  # a shorter part inside of a word is more often chance than meaning ("PI" in "PIxel")
 
-GREEK = str.maketrans(
+_GREEK = str.maketrans(
     {
         "\u03b1": "alpha ",
         "\u03b2": "beta ",
@@ -25,12 +25,12 @@ GREEK = str.maketrans(
         "\u03bc": "u",
     }
 )
-NOT_ALNUM = re.compile(r"[^0-9a-z]+")
-WORD = re.compile(r"[0-9A-Za-z]+")
-PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-SEGMENT = re.compile(r"(?<!:):(?!:)|[;,/|()\[\]+&_]|\s-\s|->")  # "::" joins the parts of a fusion protein
-DIGITS = "0123456789"
-BEFORE_NUMBER = " \t\r\n\v\f#-"
+_NOT_ALNUM = re.compile(r"[^0-9a-z]+")
+_WORD = re.compile(r"[0-9A-Za-z]+")
+_PART = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
+_SEGMENT = re.compile(r"(?<!:):(?!:)|[;,/|()\[\]+&_]|\s-\s|->")  # "::" joins the parts of a fusion protein
+_DIGITS = "0123456789"
+_BEFORE_NUMBER = " \t\r\n\v\f#-"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Words:
 @lru_cache(maxsize=65536)
 def compact(text: str) -> str:
     """Return a text as letters ``a`` to ``z`` and digits alone, for comparing whole fields."""
-    return NOT_ALNUM.sub("", _plain(text[:MAX_TEXT]).casefold())
+    return _NOT_ALNUM.sub("", _plain(text[:MAX_TEXT]).casefold())
 
 
 @lru_cache(maxsize=8192)
@@ -59,9 +59,9 @@ def split_words(text: str) -> Words:
     """
     parts: list[str] = []
     starts, ends = set(), set()
-    for word in WORD.findall(_plain(text[:MAX_TEXT])):
+    for word in _WORD.findall(_plain(text[:MAX_TEXT])):
         starts.add(len(parts))
-        parts += [part.casefold() for part in PART.findall(word)]
+        parts += [part.casefold() for part in _PART.findall(word)]
         ends.add(len(parts))
     return Words(tuple(parts), frozenset(starts), frozenset(ends))
 
@@ -90,10 +90,10 @@ def find_words(text: str, index: Mapping[str, str]) -> tuple[str, ...]:
 
 def _longest(words: Words, position: int, index: Mapping[str, str]) -> int:
     """Length in parts of the longest key that begins at a position, 0 for none."""
-    for length in range(min(MAX_SPAN, len(words.parts) - position), 0, -1):
+    for length in range(min(_MAX_SPAN, len(words.parts) - position), 0, -1):
         key = "".join(words.parts[position : position + length])
         whole = position in words.starts and position + length in words.ends
-        if (whole or len(key) >= SHORTEST_PART) and key in index:
+        if (whole or len(key) >= _SHORTEST_PART) and key in index:
             return length
     return 0
 
@@ -101,18 +101,18 @@ def _longest(words: Words, position: int, index: Mapping[str, str]) -> int:
 def segments(text: str) -> tuple[str, ...]:
     """Return the compact fields of a text: the whole, and the pieces between separators, also unnumbered."""
     text = text[:MAX_TEXT]
-    both = (compact(one) for piece in (text, *SEGMENT.split(text)) for one in (piece, _unnumbered(piece)))
+    both = (compact(one) for piece in (text, *_SEGMENT.split(text)) for one in (piece, _unnumbered(piece)))
     return tuple(dict.fromkeys(one for one in both if one))
 
 
 def _unnumbered(text: str) -> str:
     """Return a text without a number at its end, in a time that grows with its length alone."""
-    return text.rstrip().rstrip(DIGITS).rstrip(BEFORE_NUMBER)
+    return text.rstrip().rstrip(_DIGITS).rstrip(_BEFORE_NUMBER)
 
 
 def _plain(text: str) -> str:
     """Write Greek letters out and drop accents."""
     if text.isascii():
         return text
-    decomposed = unicodedata.normalize("NFKD", text.translate(GREEK))
-    return "".join(one for one in decomposed.translate(GREEK) if not unicodedata.combining(one))
+    decomposed = unicodedata.normalize("NFKD", text.translate(_GREEK))
+    return "".join(one for one in decomposed.translate(_GREEK) if not unicodedata.combining(one))

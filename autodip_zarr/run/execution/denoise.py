@@ -19,7 +19,7 @@ from autodip_zarr.run.scheduling.cluster_file import settle_cluster
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S
 from autodip_zarr.run.scheduling.machine import settle_device
-from autodip_zarr.run.scheduling.schedule import Terms, drive
+from autodip_zarr.run.scheduling.schedule import CallConditions, drive
 from autodip_zarr.run.scheduling.serial import drive_here
 from autodip_zarr.stores.access.uris import is_remote, local_path
 
@@ -87,8 +87,8 @@ def carry_out(
                 link = client.dashboard_link
                 run.tell(f"dashboard: {link}", {"event": "started", "dashboard": link})
                 start_limit_s = SILENCE_S if machine.is_local else None
-                terms = Terms(run.device, machine.time_limit_s, run.tell, start_limit_s)
-                drive(client, chain([first], calls), run.take, terms)
+                conditions = CallConditions(run.device, machine.time_limit_s, run.tell, start_limit_s)
+                drive(client, chain([first], calls), run.take, conditions)
     order = {(i.header.ref.source, i.header.ref.series): n for n, i in enumerate(plan.images)}
     results = sorted(run.results, key=lambda result: order[result.source, result.series])
     seconds = time.monotonic() - started

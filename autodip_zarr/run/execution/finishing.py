@@ -11,7 +11,7 @@ from typing import Any
 from autodip_zarr.crate import FILE_NAME, run_crate
 from autodip_zarr.domain import Header, ImageRef, TargetSpec
 from autodip_zarr.errors import SourceError
-from autodip_zarr.provenance import attribute, public_uri, with_treatments
+from autodip_zarr.provenance import autodip_attribute, public_uri, with_treatments
 from autodip_zarr.run.execution.run_document import run_document
 from autodip_zarr.run.locks.fencing import Fence
 from autodip_zarr.run.locks.locking import turn
@@ -91,7 +91,9 @@ def finish(task: FinishTask) -> Finished:
     beside = {}
     if task.is_new_store:
         beside[FILE_NAME] = json.dumps(run_crate(task.spec.name, recipe, run), indent=2).encode()
-    finish_target(task.spec, attribute("partial" if failed else "complete", recipe, run), fence.check, beside)
+    finish_target(
+        task.spec, autodip_attribute("partial" if failed else "complete", recipe, run), fence.check, beside
+    )
     return Finished(failed, warnings)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from autodip_zarr.domain import Block, Decision, ImagePlan, TargetSpec
 from autodip_zarr.errors import TargetError
-from autodip_zarr.provenance import attribute, differences, recipe_document
+from autodip_zarr.provenance import autodip_attribute, differences, recipe_document
 from autodip_zarr.run.choices import DestinationChoices
 from autodip_zarr.run.execution.block_task import BlockTask
 from autodip_zarr.run.execution.finishing import register
@@ -129,7 +129,7 @@ class ImageJob:
         )
 
 
-def settle(image: ImagePlan, choices: DestinationChoices) -> ImageResult | None:
+def outcome_without_work(image: ImagePlan, choices: DestinationChoices) -> ImageResult | None:
     """Return what becomes of an image about which nothing is to be done, ``None`` if there is."""
     if image.target is None or image.decision.is_work:
         return None
@@ -157,7 +157,7 @@ def begin(image: ImagePlan, choices: DestinationChoices, locks: Locks) -> ImageJ
     Raises
     ------
     TargetError
-        If there is a result that was made otherwise, something that is not a result, or another run that
+        If there is a result that was made differently, something that is not a result, or another run that
         writes there.
     """
     if image.target is None:
@@ -189,20 +189,20 @@ def begin(image: ImagePlan, choices: DestinationChoices, locks: Locks) -> ImageJ
 
 def _begun(
     job: ImageJob,
-    status: Literal["absent", "afresh", "unfinished"],
+    status: Literal["absent", "again", "unfinished"],
     choices: DestinationChoices,
     locks: Locks,
 ) -> ImageJob:
     """Create a locked result, or go on with a half, and find out what is left to do."""
     spec = job.spec
-    if status == "afresh":
+    if status == "again":
         if choices.repair and choices.overwrite == "never":  # its record is lost
             _refuse_other_software(spec.uri, (own_attributes(spec.uri) or {})["recipe"], job.recipe)
         locks.clear(spec.uri)
     if status == "unfinished":
         remove_partial(spec.uri)
     else:
-        create_target(spec, attribute("running", job.recipe, run_document(spec, job.started)))
+        create_target(spec, autodip_attribute("running", job.recipe, run_document(spec, job.started)))
     spec = as_begun(spec, read_attributes(spec.uri))
     remaining, recorded = blocks_to_do(spec, read_record(spec.uri), _order(job.image))
     if is_remote(spec.uri) and not choices.repair:  # an object store shows no object before it is whole
@@ -254,8 +254,8 @@ def _refuse_other_software(uri: str, recorded: Mapping[str, Any], recipe: Mappin
     """
     other = differences(dict(recorded), {**recipe, "source": recorded.get("source")}, software=True)
     if other:
-        found = f"is damaged, and what was lost was made otherwise ({'; '.join(other)})"
-        hint = "install what made it, or start afresh with --overwrite"
+        found = f"is damaged, and what was lost was made differently ({'; '.join(other)})"
+        hint = "install what made it, or start over with --overwrite"
         raise TargetError(uri, found, "the software that made it", hint)
 
 
@@ -281,7 +281,7 @@ def _decision(image: ImagePlan, uri: str, choices: DestinationChoices) -> Decisi
     Raises
     ------
     TargetError
-        If it is no result, or one that was made otherwise and is not to be overwritten.
+        If it is no result, or one that was made differently and is not to be overwritten.
     """
     existing: Mapping[str, Any] | None = kept_attributes(uri) if choices.repair else None
     if existing is None:
@@ -305,8 +305,8 @@ def _own_attributes(uri: str) -> Mapping[str, Any] | None:
 
 def _status(
     image: ImagePlan, uri: str, choices: DestinationChoices
-) -> Literal["absent", "afresh", "unfinished", "complete"]:
-    """Say what is to be done with what is there: create it, start it afresh, continue it, or leave it.
+) -> Literal["absent", "again", "unfinished", "complete"]:
+    """Say what is to be done with what is there: create it, start it over, continue it, or leave it.
 
     Raises
     ------
@@ -319,7 +319,7 @@ def _status(
     if action == "keep":
         return "complete"
     if action == "redo" or not target_exists(uri):  # killed while it was created, or its record is lost
-        return "afresh"
+        return "again"
     return "complete" if action == "repair" else "unfinished"
 
 

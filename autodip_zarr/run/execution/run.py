@@ -23,7 +23,13 @@ from autodip_zarr.run.execution.block_task import (
 )
 from autodip_zarr.run.execution.containers import Containers
 from autodip_zarr.run.execution.finishing import Finished, FinishTask, finish, register
-from autodip_zarr.run.execution.image_job import ImageJob, ImageResult, ImageStatus, begin, settle
+from autodip_zarr.run.execution.image_job import (
+    ImageJob,
+    ImageResult,
+    ImageStatus,
+    begin,
+    outcome_without_work,
+)
 from autodip_zarr.run.execution.summary import Pace, Progress, Watch
 from autodip_zarr.run.locks.fencing import Fence
 from autodip_zarr.run.locks.locking import Locks
@@ -91,7 +97,7 @@ class Run:
         """Yield the blocks of all images, one image after the other; begin each when its turn comes."""
         containers = Containers(self.plan.images, self.choices)
         for image in self.plan.images:
-            settled = settle(image, self.choices)
+            settled = outcome_without_work(image, self.choices)
             if settled is not None:
                 self.results.append(settled)
                 said = "; ".join(settled.messages) or f"nothing left to do, {settled.target}"

@@ -47,7 +47,7 @@ def as_begun(spec: TargetSpec, attributes: Mapping[str, Any] | None) -> TargetSp
             checksums=layout.get("checksums") is not None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        hint = "--repair puts back what its checksums keep; --overwrite starts afresh"
+        hint = "--repair puts back what its checksums keep; --overwrite starts over"
         where, expected = f"{public_uri(spec.uri)}: autodip.run.layout", "block, chunk and shard"
         raise TargetError(where, "does not say how the result is cut", expected, hint) from error
 

@@ -13,10 +13,10 @@ Cost = Callable[[DipConfig], float]
 
 
 def within_budget(match: Match, table: Table, cost: Cost, limit: float) -> Match | str:
-    """Return a match whose configuration is not dearer than a limit, or why there is none.
+    """Return a match whose configuration costs no more than a limit, or why there is none.
 
-    Where the match itself is dearer, the other metrics of the table are asked for their configuration of the
-    same group. Of those within the limit the dearest is taken, which departs least from what was asked for.
+    Where the match itself costs more, the other metrics of the table are asked for their configuration of the
+    same group. Of those within the limit the costliest is taken, which departs least from what was asked for.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def within_budget(match: Match, table: Table, cost: Cost, limit: float) -> Match
     if not fitting:
         cheapest, entry = min(priced, key=lambda one: one[0])
         return (
-            f"every configuration of its group is dearer than --max-cost {limit:g};"
+            f"every configuration of its group costs more than --max-cost {limit:g};"
             f" a plane costs {asked:.3g}, and {cheapest:.3g} by metric {entry.metric}"
         )
     price, entry = max(fitting, key=lambda one: one[0])

@@ -12,7 +12,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import read_regular
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.planner import Planner
-from autodip_zarr.run.sources.overrides import Reading, image_path
+from autodip_zarr.run.sources.overrides import UnderstoodImage, image_path
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices, is_chosen_place
 from autodip_zarr.run.sources.survey import Survey
 
@@ -88,11 +88,11 @@ class Inspector:
         """Return what a person should look at, once all images were read."""
         return self._tour.warnings()
 
-    def _has_chosen_planes(self, reading: Reading) -> bool:
-        header, choices = reading.header, self._choices
+    def _has_chosen_planes(self, understood: UnderstoodImage) -> bool:
+        header, choices = understood.header, self._choices
         t = choose_indices(choices.t, header.size("t"), "--t")
         z = choose_indices(choices.z, header.size("z"), "--z")
-        return bool(t and z and self._chosen(reading.acquisition))
+        return bool(t and z and self._chosen(understood.acquisition))
 
     def _chosen(self, acquisition: Acquisition) -> frozenset[int]:
         return choose_channels(self._choices.channels, [channel.name for channel in acquisition.channels])
@@ -135,7 +135,7 @@ class Inspector:
                 self._tour.leave_out()
 
 
-def inspect_sources(sources: Sequence[str], choices: Choices | None = None) -> Inspection:
+def _inspect_sources(sources: Sequence[str], choices: Choices | None = None) -> Inspection:
     """Read the metadata of files, folders, URIs, and bare OME-XML files.
 
     Parameters

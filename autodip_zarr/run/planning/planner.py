@@ -29,7 +29,7 @@ from autodip_zarr.run.planning.budget import within_budget
 from autodip_zarr.run.planning.targets import check_apart, check_output, target_spec, target_uri
 from autodip_zarr.run.results.recorded_recipe import Recorded, check_alone, read_recorded
 from autodip_zarr.run.scheduling.machine import check_arithmetic, resolve_device, resolve_precision
-from autodip_zarr.run.sources.overrides import Knowledge, Reading
+from autodip_zarr.run.sources.overrides import Knowledge, UnderstoodImage
 from autodip_zarr.run.sources.selection import check_selection, choose_channels, choose_indices
 from autodip_zarr.run.sources.survey import Survey
 
@@ -230,7 +230,7 @@ class Planner:
         """Yield what is to be done with each image of a survey that lies within the selection."""
         taken: dict[str, str] = {}
         for item in survey:
-            planned = self._plan_reading(item) if isinstance(item, Reading) else item
+            planned = self._plan_understood(item) if isinstance(item, UnderstoodImage) else item
             if planned is None:
                 survey.leave_out()
                 continue
@@ -243,15 +243,15 @@ class Planner:
                     continue
             yield planned
 
-    def _plan_reading(self, reading: Reading) -> ImagePlan | Skipped | None:
+    def _plan_understood(self, understood: UnderstoodImage) -> ImagePlan | Skipped | None:
         try:
-            return self.plan_image(reading.header, reading.acquisition)
+            return self.plan_image(understood.header, understood.acquisition)
         except OptionError as error:
             if error.where.startswith("--"):
                 raise
-            return Skipped(reading.header.ref.source, str(error), is_error=True)
+            return Skipped(understood.header.ref.source, str(error), is_error=True)
         except AutodipError as error:
-            return Skipped(reading.header.ref.source, str(error), is_error=True)
+            return Skipped(understood.header.ref.source, str(error), is_error=True)
 
 
 def _recipe(choices: MethodChoices, device: str) -> Recipe:

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from autodip_zarr.stores import RECORD_FIELDS
 
-ROUNDING_SHARE: Final = 0.03
+_ROUNDING_SHARE: Final = 0.03
 """Variance of rounding over that of what was taken away, above which rounding is worth a warning.
 
 Simulated photon-limited planes: at 0.06 the error of the denoised plane grew by 31 %, at 0.016 by 5 %.
 """
 
 
-OVERSHOOT: Final = 1.15
+_OVERSHOOT: Final = 1.15
 """Restlessness of a fit at its end, over its calmest, above which its stop was probably late.
 
-Measured on real images: docs/explanation/quality.md.
+Measured on real images: docs/explanation/how-settings-were-found.md.
 """
 
 
@@ -42,7 +42,7 @@ def _of(record: NDArray[np.float64], name: str) -> NDArray[np.float64]:
 
 
 def _stop_warnings(record: NDArray[np.float64]) -> tuple[str, ...]:
-    late = int((_of(record, "overshoot") > OVERSHOOT).sum())  # NaN is not
+    late = int((_of(record, "overshoot") > _OVERSHOOT).sum())  # NaN is not
     if not late:
         return ()
     return (
@@ -53,7 +53,7 @@ def _stop_warnings(record: NDArray[np.float64]) -> tuple[str, ...]:
 
 def _rounding_warnings(record: NDArray[np.float64], dtype: str) -> tuple[str, ...]:
     rounding, residual = _of(record, "rounding_std"), _of(record, "residual_std")
-    coarse = rounding**2 > ROUNDING_SHARE * residual**2  # NaN is not
+    coarse = rounding**2 > _ROUNDING_SHARE * residual**2  # NaN is not
     if not coarse.any():
         return ()
     share = float(np.max(rounding[coarse] ** 2 / residual[coarse] ** 2))

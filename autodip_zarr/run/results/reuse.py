@@ -1,4 +1,4 @@
-"""What to do about a result that an earlier run has left: go on, leave it, start afresh, or refuse."""
+"""What to do about a result that an earlier run has left: go on, leave it, start over, or refuse."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def decide(
     existing : mapping or None
         The ``autodip`` attribute at the place of its result; ``None`` where there is no result.
     overwrite : str
-        What may be started afresh: ``never``, ``changed`` or ``all``.
+        What may be started over: ``never``, ``changed`` or ``all``.
     repair : bool
         Whether complete results are looked at again.
     """
@@ -104,14 +104,14 @@ def complaint(decision: Decision, target: str) -> TargetError | None:
         hint = "use another --output"
         return TargetError(target, "holds a store of several results", "nothing, or one result", hint)
     if decision.reasons == (_NO_RECIPE,):
-        hint = "--repair puts back what its checksums keep; --overwrite starts afresh"
+        hint = "--repair puts back what its checksums keep; --overwrite starts over"
         return TargetError(target, "holds a result whose recipe is gone", "the recipe that made it", hint)
     if decision.action == "refuse":
-        hint = "use another --output, or --overwrite to start afresh"
+        hint = "use another --output, or --overwrite to start over"
         arithmetic = [_ARITHMETIC.match(reason) for reason in decision.reasons]
         if len(arithmetic) == 1 and arithmetic[0] is not None:  # made where another processor is, perhaps
             hint = f"go on with --precision {arithmetic[0][1]}, {hint}"
         return TargetError(
-            target, f"holds a result that was made otherwise ({shown})", "the same recipe", hint
+            target, f"holds a result that was made differently ({shown})", "the same recipe", hint
         )
     return None

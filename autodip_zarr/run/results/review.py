@@ -32,7 +32,7 @@ from autodip_zarr.stores import (
 )
 from autodip_zarr.stores.access.uris import is_remote
 
-LARGEST_PX: Final = 100_000_000
+_LARGEST_PX: Final = 100_000_000
 """Pixels of a plane beyond which no picture is made: planes are read whole."""
 
 Record = NDArray[np.float64]
@@ -266,7 +266,7 @@ def read_middle(image: ReviewedImage, c: int, *, remote_sources: bool) -> Review
         (ref,) = [item for item in walk_results([image.target]) if isinstance(item, ImageRef)]
         header = read_header(ref)
         pixels = header.size("y") * header.size("x")
-        if pixels > LARGEST_PX:
+        if pixels > _LARGEST_PX:
             return f"no picture: a plane of {pixels:,} pixels is too large for one"
         denoised = read_planes(header, c, [(t, z)])[0]
     except (AutodipError, ValueError) as error:

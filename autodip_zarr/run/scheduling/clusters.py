@@ -51,12 +51,12 @@ def connect_cluster(cluster: Cluster) -> Iterator[Client]:
     OptionError
         What starts them is not installed, or refuses, or no job lasts long enough to connect.
     """
-    with connect_slurm(cluster) if isinstance(cluster, SlurmJobs) else connect_cards(cluster) as client:
+    with _connect_slurm(cluster) if isinstance(cluster, SlurmJobs) else _connect_cards(cluster) as client:
         yield client
 
 
 @contextmanager
-def connect_cards(cards: Cards) -> Iterator[Client]:
+def _connect_cards(cards: Cards) -> Iterator[Client]:
     """Start one worker process a card of this machine, with the resource ``GPU: 1``."""
     _need("dask_cuda", cards, "cuda")
     from dask_cuda import LocalCUDACluster  # noqa: PLC0415 - an optional dependency
@@ -84,7 +84,7 @@ def card_options(cards: Cards) -> dict[str, Any]:
 
 
 @contextmanager
-def connect_slurm(jobs: SlurmJobs) -> Iterator[Client]:
+def _connect_slurm(jobs: SlurmJobs) -> Iterator[Client]:
     """Submit jobs to Slurm, wait for the first worker, and replace jobs that end before the work does."""
     _need("dask_jobqueue", jobs, "slurm")
     handler = signal.getsignal(signal.SIGINT)
@@ -260,7 +260,7 @@ class Keeper:
 
     def _forget(self, is_gone: Callable[[Any], bool]) -> int:
         """Take jobs that are gone off the list, and return how many."""
-        from distributed import Status  # noqa: PLC0415 - see connect_slurm
+        from distributed import Status  # noqa: PLC0415 - see _connect_slurm
 
         gone = [name for name, job in self.cluster.workers.items() if is_gone(job)]
         for name in gone:

@@ -32,11 +32,11 @@ _LOOK_EVERY_S: Final = 1.0
 _REVIVE_EVERY_S: Final = 20.0
 _TELL_ALONE_S: Final = 20.0
 _RESTART_WITHIN_S: Final = 300.0
-"""How long a worker may take to start anew: Dask drops one for ever that is later, as on a busy machine."""
+"""How long a worker may take to start again: Dask drops one for ever that is later, as on a busy machine."""
 
 
 @dataclass(frozen=True)
-class Terms:
+class CallConditions:
     """Under which conditions calls are made."""
 
     device: str
@@ -83,7 +83,7 @@ def _offer(worker: Mapping[str, Any]) -> Offer:
     return Offer(int(worker["nthreads"]), memory, worker.get("metrics", {}).get(_METRIC))
 
 
-def call_on_worker(function: Callable[[Any], Any], argument: Any) -> Any:  # noqa: ANN401
+def _call_on_worker(function: Callable[[Any], Any], argument: Any) -> Any:  # noqa: ANN401
     """Make a call, and have this worker tell from now on what it counts of its steps."""
     from distributed import get_worker  # noqa: PLC0415 - half a second, not needed for planning
 
@@ -97,7 +97,10 @@ def _count(_worker: Worker) -> int:
 
 
 def drive(
-    client: Client, calls: Iterator[Call], done: Callable[[Call, Any], Iterable[Call]], terms: Terms
+    client: Client,
+    calls: Iterator[Call],
+    done: Callable[[Call, Any], Iterable[Call]],
+    conditions: CallConditions,
 ) -> None:
     """Make all calls, and those that their results ask for.
 
@@ -113,7 +116,7 @@ def drive(
     done : callable
         Given each call with its result, or with the exception that it raised; answers with further
         calls, which are made before the next of ``calls``.
-    terms : Terms
+    conditions : CallConditions
         Device and time limit.
 
     Raises
@@ -121,9 +124,9 @@ def drive(
     OptionError
         If no worker offers the device.
     WorkerError
-        If no worker comes in the time that the terms allow, or the scheduler is gone.
+        If no worker comes in the time that the conditions allow, or the scheduler is gone.
     """
-    _Drive(client, Dispatcher(calls, terms.time_limit_s), done, terms).run()
+    _Drive(client, Dispatcher(calls, conditions.time_limit_s), done, conditions).run()
 
 
 class _Drive:
@@ -134,13 +137,13 @@ class _Drive:
         client: Client,
         dispatcher: Dispatcher,
         done: Callable[[Call, Any], Iterable[Call]],
-        terms: Terms,
+        conditions: CallConditions,
     ) -> None:
         self.client = client
         self.loop: Any = client.loop  # never None in a client that has connected
         self.dispatcher = dispatcher
         self.done = done
-        self.terms = terms
+        self.conditions = conditions
         self.running: dict[Future[Any], tuple[str, Call]] = {}
         self.answers: SimpleQueue[tuple[Future[Any], object]] = SimpleQueue()
         self.avoided: set[str] = set()
@@ -162,7 +165,7 @@ class _Drive:
         now = time.monotonic()
         if now - self.looked_s < _LOOK_EVERY_S:
             return
-        workers = suitable(known_workers(self.client), self.terms.device)
+        workers = suitable(known_workers(self.client), self.conditions.device)
         offers = {address: offer for address, offer in workers.items() if address not in self.avoided}
         lost: dict[str, list[Call]] = {}
         for call in self.dispatcher.update(offers, now):
@@ -176,7 +179,7 @@ class _Drive:
             revive(self.client)
             self.revived_s = time.monotonic()
         self._tell_of_waiting()
-        limit = self.terms.start_limit_s
+        limit = self.conditions.start_limit_s
         if limit is not None and self.dispatcher.alone_s > limit:
             hint = "they may end as soon as they start: look for too little memory, or a full /tmp"
             raise WorkerError("workers", f"there has been none for {limit:.0f} s", "worker processes", hint)
@@ -185,7 +188,7 @@ class _Drive:
         """Say once that nothing goes on because there is no worker, each time that it comes to that."""
         is_waiting = self.dispatcher.alone_s > _TELL_ALONE_S
         if is_waiting and not self.is_waiting:
-            self.terms.tell(f"there has been no worker for {_TELL_ALONE_S:.0f} s; waiting for one")
+            self.conditions.tell(f"there has been no worker for {_TELL_ALONE_S:.0f} s; waiting for one")
         self.is_waiting = is_waiting
 
     def _give_up_on(self, address: str, how: str) -> None:
@@ -200,9 +203,9 @@ class _Drive:
         self._lose(calls, WorkerError(f"worker {address}", how))
 
     def _submit(self, address: str, call: Call) -> None:
-        resources = {"GPU": GPU_SHARE} if self.terms.device.startswith("cuda") else None
+        resources = {"GPU": GPU_SHARE} if self.conditions.device.startswith("cuda") else None
         future = self.client.submit(
-            call_on_worker, call.function, call.argument, pure=False, workers=[address], resources=resources
+            _call_on_worker, call.function, call.argument, pure=False, workers=[address], resources=resources
         )
         self.running[future] = address, call
         self.loop.add_callback(self._fetch, future)
@@ -224,9 +227,9 @@ class _Drive:
         given_up = [call for call in calls if not self.dispatcher.lose(call)]
         said = str(error) or type(error).__name__
         if len(given_up) < len(calls):
-            self.terms.tell(f"{said}; what it had is tried again")
+            self.conditions.tell(f"{said}; what it had is tried again")
         if given_up:
-            self.terms.tell(f"{said}; what it had is given up")
+            self.conditions.tell(f"{said}; what it had is given up")
         for call in given_up:
             self.dispatcher.follow(self.done(call, error))
 

@@ -12,7 +12,7 @@ from autodip_zarr.errors import OptionError
 Crop = tuple[slice, slice]
 """Rows and columns."""
 
-STEP_PX: Final = 64
+_STEP_PX: Final = 64
 """Distance of the parts among which `busiest_crop` chooses."""
 
 
@@ -58,7 +58,7 @@ def busiest_crop(plane: NDArray[np.generic], side: int) -> Crop:
 
 
 def _starts(length: int, side: int) -> range:
-    return range(0, max(length - side, 0) + 1, STEP_PX)
+    return range(0, max(length - side, 0) + 1, _STEP_PX)
 
 
 def _spread(part: NDArray[np.generic]) -> float:

@@ -30,8 +30,8 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What is known of an image."""
+class UnderstoodImage:
+    """An image whose metadata has been understood."""
 
     header: Header
     """What the store knows, without its metadata texts."""
@@ -83,7 +83,7 @@ class Knowledge:
             patterns = read_patterns(_content(choices.patterns, where), where)
         return cls(vocabulary, patterns, mapping, _orders(choices, terms))
 
-    def understand(self, header: Header) -> Reading:
+    def understand(self, header: Header) -> UnderstoodImage:
         """Say what is known about the channels of an image.
 
         Its metadata texts, which may be long and shared by many images, are left behind.
@@ -98,7 +98,7 @@ class Knowledge:
         acquisition = read_acquisition(replace(header, ref=public), self.vocabulary, self.patterns)
         place = ImagePlace(_paths(public), ref.series, acquisition.plate)
         corrected, lines = self.correct(place, acquisition)
-        return Reading(replace(header, texts=()), corrected, lines)
+        return UnderstoodImage(replace(header, texts=()), corrected, lines)
 
     def correct(self, place: ImagePlace, acquisition: Acquisition) -> tuple[Acquisition, frozenset[int]]:
         """Let the mapping and the command line speak about the channels of an image.

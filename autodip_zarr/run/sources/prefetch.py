@@ -10,10 +10,10 @@ from typing import Final, TypeVar
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
-THREADS: Final = 16
+_THREADS: Final = 16
 """Calls under way at once: they wait for files and servers, and hardly use a processor."""
 
-_AHEAD: Final = 2 * THREADS
+_AHEAD: Final = 2 * _THREADS
 
 
 def prefetch(function: Callable[[Item], Answer], items: Iterable[Item]) -> Iterator[tuple[Item, Answer]]:
@@ -29,7 +29,7 @@ def prefetch(function: Callable[[Item], Answer], items: Iterable[Item]) -> Itera
     items : iterable
         Taken one by one, on the thread of the caller.
     """
-    pool = ThreadPoolExecutor(THREADS, thread_name_prefix="prefetch")
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="prefetch")
     waiting: deque[tuple[Item, Future[Answer]]] = deque()
     room = 1
     try:

@@ -8,7 +8,7 @@ from itertools import chain
 from autodip_zarr.domain import FieldOfPlate, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError
 from autodip_zarr.run.choices import SelectionChoices
-from autodip_zarr.run.sources.overrides import Knowledge, Reading
+from autodip_zarr.run.sources.overrides import Knowledge, UnderstoodImage
 from autodip_zarr.run.sources.prefetch import prefetch
 from autodip_zarr.run.sources.selection import is_chosen_place
 from autodip_zarr.stores import read_header, walk
@@ -40,20 +40,20 @@ class Survey:
         self._inside = 0
         self._outside = 0
 
-    def __iter__(self) -> Iterator[Reading | Skipped]:
+    def __iter__(self) -> Iterator[UnderstoodImage | Skipped]:
         for ref, header in prefetch(_read, self._chosen_refs()):
             if isinstance(header, Skipped):
                 yield header
                 continue
             try:  # on this thread: it computes, and what images of one store share is understood once
-                reading = self._knowledge.understand(header)
+                understood = self._knowledge.understand(header)
             except AutodipError as error:
                 yield Skipped(ref.source, str(error), is_error=True)
                 continue
-            self._lines |= reading.lines
-            if self._is_chosen(reading.acquisition.plate):
+            self._lines |= understood.lines
+            if self._is_chosen(understood.acquisition.plate):
                 self._inside += 1
-                yield reading
+                yield understood
             else:
                 self._outside += 1
 
@@ -68,7 +68,7 @@ class Survey:
         return is_chosen_place(plate, self._choices.wells, self._choices.fields)
 
     def use(self, lines: frozenset[int]) -> None:
-        """Count an image that was read otherwise, about which some lines of the mapping spoke."""
+        """Count an image that was read differently, about which some lines of the mapping spoke."""
         self._lines |= lines
         self._inside += 1
 

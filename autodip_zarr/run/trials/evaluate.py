@@ -27,13 +27,13 @@ from autodip_zarr.run.sources.selection import choose_channels, choose_indices
 from autodip_zarr.run.trials.pairs import Pair, find_pairs
 from autodip_zarr.stores import read_planes
 
-NOISY: Final = "noisy"
+_NOISY: Final = "noisy"
 BLUR: Final = "blur"
-ORIGINAL: Final = "original-dip"
-METHODS: Final = (NOISY, BLUR, ORIGINAL, *PRESETS)
+_ORIGINAL: Final = "original-dip"
+METHODS: Final = (_NOISY, BLUR, _ORIGINAL, *PRESETS)
 """What can be measured: nothing done, the blur to beat, the original prior, and the presets."""
 
-ORIGINAL_CONFIG: Final = DipConfig(depth=5, width=128, skip=4, iterations=1800)
+_ORIGINAL_CONFIG: Final = DipConfig(depth=5, width=128, skip=4, iterations=1800)
 """The one configuration of the original Deep Image Prior, whatever the image; fitted as ``reference``."""
 
 UPPER_BOUND: Final = "the clean image chose its width: an upper bound for blurs, not a method"
@@ -213,7 +213,7 @@ class Evaluation:
 
     def _apply(self, method: str, planes: EvaluatedPlane) -> tuple[Plane, str]:
         """Return what a method makes of a plane, and with what."""
-        if method == NOISY:
+        if method == _NOISY:
             return planes.noisy, "as it is"
         if method == BLUR:
             blur = best_blur(planes.noisy, planes.clean)
@@ -237,8 +237,8 @@ class Evaluation:
         channel : ChannelMetadata
             What is known of the channel.
         """
-        if method == ORIGINAL:
-            return ORIGINAL_CONFIG, self._recipes["reference"], ""
+        if method == _ORIGINAL:
+            return _ORIGINAL_CONFIG, self._recipes["reference"], ""
         match = self._planner.match(channel)
         return match.config, self._recipes[method], "+".join(match.group.values()) or "global"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from autodip_zarr.domain import Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, OptionError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.run.sources.overrides import Knowledge, Reading
+from autodip_zarr.run.sources.overrides import Knowledge, UnderstoodImage
 from autodip_zarr.stores import read_header, walk, walk_pictures
 from autodip_zarr.stores.access.place import open_place
 
@@ -21,7 +21,7 @@ _AXES = "tczyx"
 class Pair:
     """A noisy image and the clean one of the same scene."""
 
-    noisy: Reading
+    noisy: UnderstoodImage
     """The noisy image, and what is known of its channels."""
     clean: Header
     """The clean image, of the same size along every axis."""
@@ -88,14 +88,14 @@ def _alone(ref: ImageRef, name: str, where: str) -> Skipped:
 def _pair(noisy: ImageRef, clean: ImageRef, knowledge: Knowledge) -> Pair:
     if noisy == clean:
         raise OptionError("--clean", "is the noisy image itself", "another image of the same scene")
-    reading, header = knowledge.understand(read_header(noisy)), read_header(clean)
-    sizes, others = ({axis: one.size(axis) for axis in _AXES} for one in (reading.header, header))
+    understood, header = knowledge.understand(read_header(noisy)), read_header(clean)
+    sizes, others = ({axis: one.size(axis) for axis in _AXES} for one in (understood.header, header))
     if sizes != others:
         found, expected = (
             " ".join(f"{axis}={size}" for axis, size in one.items()) for one in (others, sizes)
         )
         raise OptionError(f"clean image {public_uri(clean.source)}", found, f"{expected}, as the noisy one")
-    return Pair(reading, header)
+    return Pair(understood, header)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.sources.crops import parse_crop
-from autodip_zarr.run.sources.overrides import Reading
+from autodip_zarr.run.sources.overrides import UnderstoodImage
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices
 from autodip_zarr.run.sources.survey import Survey
 from autodip_zarr.stores import read_planes
@@ -75,11 +75,11 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
 
     planner = Planner.prepare(choices, device)
     survey = Survey([source], choices, planner.knowledge)
-    reading = next((item for item in (*_first(survey), *survey.nothing_left([source]))), None)
-    if reading is None or isinstance(reading, Skipped):
-        found = reading.reason if reading else "holds no image"
+    understood = next((item for item in (*_first(survey), *survey.nothing_left([source]))), None)
+    if understood is None or isinstance(understood, Skipped):
+        found = understood.reason if understood else "holds no image"
         raise SourceError(source, found, "an OME-Zarr or OME-TIFF image")
-    header, acquisition = reading.header, reading.acquisition
+    header, acquisition = understood.header, understood.acquisition
     chosen = choose_channels(where.channel, [channel.name for channel in acquisition.channels])
     if not chosen:
         names = ", ".join(f"{c.index} {c.name or ''}".strip() for c in acquisition.channels)
@@ -96,7 +96,7 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     return Preview(noisy, result.plane, channel, match, result.seconds, planes)
 
 
-def _first(survey: Survey) -> list[Reading | Skipped]:
+def _first(survey: Survey) -> list[UnderstoodImage | Skipped]:
     """Return what a survey finds first, if anything."""
     return list(islice(survey, 1))
 

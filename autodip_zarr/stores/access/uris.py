@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from autodip_zarr.errors import HeaderError
 
-ZIP_SUFFIXES = (".ozx", ".zip")
+_ZIP_SUFFIXES = (".ozx", ".zip")
 """Names of zipped stores end so."""
 
 RESULT_ATTRIBUTE = "autodip"
@@ -25,7 +25,7 @@ def is_remote(uri: str) -> bool:
 
 def is_zip(uri: str) -> bool:
     """Return whether a name is that of a zipped store."""
-    return uri.lower().endswith(ZIP_SUFFIXES)
+    return uri.lower().endswith(_ZIP_SUFFIXES)
 
 
 def local_path(uri: str) -> str:

@@ -43,7 +43,7 @@ def create_target(spec: TargetSpec, attributes: Mapping[str, object]) -> None:
     TargetError
         Something else is there, the layout makes no sense, or it cannot be written.
     """
-    check_spec(spec)
+    _check_spec(spec)
     place = open_place(spec.uri)
     if own_attributes(spec.uri) is not None:
         if target_exists(spec.uri):
@@ -82,7 +82,7 @@ def lower_level_documents(spec: TargetSpec) -> dict[str, bytes]:
     return documents
 
 
-def check_spec(spec: TargetSpec) -> None:
+def _check_spec(spec: TargetSpec) -> None:
     """Refuse a layout that cannot be written.
 
     Raises
@@ -104,7 +104,7 @@ def check_spec(spec: TargetSpec) -> None:
             raise TargetError(where, found, f"{len(names)} sizes, none above {above.shape}")
 
 
-def level_layout(spec: TargetSpec, index: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
+def _level_layout(spec: TargetSpec, index: int) -> tuple[tuple[int, ...], tuple[int, ...] | None]:
     """Return chunk and shard of a level; below full resolution one process writes all of it."""
     if index == 0:
         return spec.chunk, spec.shard
@@ -120,7 +120,7 @@ def level_layout(spec: TargetSpec, index: int) -> tuple[tuple[int, ...], tuple[i
 def _level_documents(spec: TargetSpec, index: int, level: Level) -> dict[str, bytes]:
     from zarr.codecs import Crc32cCodec, ZstdCodec  # noqa: PLC0415
 
-    chunk, shard = level_layout(spec, index)
+    chunk, shard = _level_layout(spec, index)
     names = [axis.name for axis in spec.axes]
     shared: dict[str, Any] = {
         "shape": level.shape,

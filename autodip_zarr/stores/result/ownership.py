@@ -28,7 +28,7 @@ def read_attributes(uri: str) -> dict[str, Any] | None:
     """
     with target_read_errors(_REPAIR_HINT):
         node = read_node(open_place(uri), "")
-    return None if node is None or not node.is_result else result_attribute(node, uri)
+    return None if node is None or not node.is_result else _result_attribute(node, uri)
 
 
 def own_attributes(uri: str) -> dict[str, Any] | None:
@@ -45,7 +45,7 @@ def own_attributes(uri: str) -> dict[str, Any] | None:
     if not existing.is_result:
         hint = "choose another target; only what this program wrote is ever replaced"
         raise TargetError(uri, "holds something else already", "nothing there", hint)
-    return result_attribute(existing, uri)
+    return _result_attribute(existing, uri)
 
 
 def target_exists(uri: str) -> bool:
@@ -137,7 +137,7 @@ def _existing(place: Place) -> Node | None:
         return read_node(place, "")
 
 
-def result_attribute(node: Node, uri: str) -> dict[str, Any]:
+def _result_attribute(node: Node, uri: str) -> dict[str, Any]:
     """Return the ``autodip`` attribute of the group of a result.
 
     Raises

@@ -56,7 +56,7 @@ def renew_layout(spec: TargetSpec) -> None:
             place.write(key, fresh)
             content = fresh
         if content is None:
-            hint = "use another --output, or --overwrite to start afresh"
+            hint = "use another --output, or --overwrite to start over"
             raise TargetError(place.where(key), "is missing, and so are the checksums", "either", hint)
         objects[key] = checksum(content, keep=True)
     write_documents(place, manifest(LAYOUT, objects))

@@ -22,7 +22,7 @@ from autodip_zarr.stores.tiff.ome_xml import is_ome_xml, parse_ome
 from autodip_zarr.stores.tiff.plain import plain_source
 from autodip_zarr.stores.zarr.images.texts import read_text
 
-TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
+_TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 """Names of TIFF files that may be images end so."""
 
 _BLOCK_BYTES = 1024 * 1024
@@ -33,7 +33,7 @@ _PLAIN_ONLY: dict[str, Any] = {"is_ome": False, "is_mmstack": False, "is_ndtiff"
 
 def is_tiff_name(name: str) -> bool:
     """Return whether a file is named like a TIFF that may be an image."""
-    return name.lower().endswith(TIFF_SUFFIXES)
+    return name.lower().endswith(_TIFF_SUFFIXES)
 
 
 @contextmanager

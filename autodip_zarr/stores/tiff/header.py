@@ -22,7 +22,7 @@ from autodip_zarr.stores.tiff.images import TiffImage
 from autodip_zarr.stores.zarr.axes import AXIS_TYPES
 from autodip_zarr.stores.zarr.limits import check_sizes
 
-AXES = ("t", "c", "z", "y", "x")
+_AXES = ("t", "c", "z", "y", "x")
 """Axes of a TIFF image, as it is presented."""
 
 
@@ -48,7 +48,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
     with _first_file((ref.uri, fingerprint), image, warnings) as tif:
         file, page_number, _ = image.locate(0, 0, 0)
         page = _page(tif, page_number if not warnings else 0, member_uri(ref.uri, file) if file else ref.uri)
-        image = agreed(image, page, f"{where}: Image[{number}]/Pixels")
+        image = _agreed(image, page, f"{where}: Image[{number}]/Pixels")
         shapes = [_shape(image, page.imagelength, page.imagewidth), *_reduced(image, page)]
         dtype, chunk = np.dtype(page.dtype).newbyteorder("=").name, _chunk(page)
     texts = () if source.text is None else (MetadataText("ome-xml", source.text_source, source.text),)
@@ -56,7 +56,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
         ref=ref,
         name=image.name or None,
         axes=tuple(
-            Axis(axis, AXIS_TYPES[axis], image.pixel_sizes.get(axis, (1.0, None))[1]) for axis in AXES
+            Axis(axis, AXIS_TYPES[axis], image.pixel_sizes.get(axis, (1.0, None))[1]) for axis in _AXES
         ),
         levels=tuple(_level(image, index, shape, shapes[0]) for index, shape in enumerate(shapes)),
         dtype=dtype,
@@ -70,7 +70,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
     )
 
 
-def agreed(image: TiffImage, page: Any, where: str) -> TiffImage:  # noqa: ANN401
+def _agreed(image: TiffImage, page: Any, where: str) -> TiffImage:  # noqa: ANN401
     """Return an image with the samples that its pages really have.
 
     Raises
@@ -139,7 +139,7 @@ def _chunk(page: Any) -> tuple[int, ...]:  # noqa: ANN401
 
 
 def _level(image: TiffImage, index: int, shape: tuple[int, ...], full: tuple[int, ...]) -> Level:
-    size = [image.pixel_sizes.get(axis, (1.0, None))[0] for axis in AXES]
+    size = [image.pixel_sizes.get(axis, (1.0, None))[0] for axis in _AXES]
     scale = tuple(one * large / small for one, large, small in zip(size, full, shape, strict=True))
     return Level(str(index), shape, scale, None)
 

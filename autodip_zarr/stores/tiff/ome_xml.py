@@ -14,7 +14,7 @@ from autodip_zarr.metadata.documents.xml_tree import children, parse_ome_xml
 from autodip_zarr.stores.access.uris import safe_key
 from autodip_zarr.stores.tiff.images import OmeFile, PageRun, TiffImage
 
-UNITS = {
+_UNITS = {
     "\u00b5m": "micrometer",
     "\u03bcm": "micrometer",
     "um": "micrometer",
@@ -140,7 +140,7 @@ def _pixel_sizes(pixels: Element) -> dict[str, tuple[float, str | None]]:
         except ValueError:
             continue
         if math.isfinite(size) and size > 0:
-            found[axis] = (size, UNITS.get(pixels.get(f"{name}Unit", "s" if axis == "t" else "um")))
+            found[axis] = (size, _UNITS.get(pixels.get(f"{name}Unit", "s" if axis == "t" else "um")))
     return found
 
 

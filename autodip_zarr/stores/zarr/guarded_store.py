@@ -105,7 +105,7 @@ class GuardedStore(WrapperStore[Store]):
 
     async def _check_other_name(self, key: str) -> None:
         for array in self._arrays:
-            other = other_name(key.removeprefix(f"{array}/")) if key.startswith(f"{array}/") else None
+            other = _other_name(key.removeprefix(f"{array}/")) if key.startswith(f"{array}/") else None
             if other is not None and await self._store.exists(f"{array}/{other}"):
                 told = f"the chunk {key} is missing, and {array}/{other} is there"
                 raise ValueError(f"{told}: its array's metadata name another separator than its chunks have")
@@ -117,12 +117,12 @@ class GuardedStore(WrapperStore[Store]):
         return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
 
 
-def other_name(chunk: str) -> str | None:
+def _other_name(chunk: str) -> str | None:
     """Return the key below its array that a chunk has with the other separator.
 
     Examples
     --------
-    >>> other_name("0.1.2"), other_name("c/0/1"), other_name("7"), other_name(".zattrs")
+    >>> _other_name("0.1.2"), _other_name("c/0/1"), _other_name("7"), _other_name(".zattrs")
     ('0/1/2', 'c.0.1', None, None)
     """
     if not _CHUNK.fullmatch(chunk):

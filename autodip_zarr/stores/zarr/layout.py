@@ -41,18 +41,18 @@ def plan_layout(
         Along `axes`. A chunk is one plane or an even part of it. A shard is a multiple of the chunk, may
         overhang the array, never spans two blocks, and holds at most `SHARD_BYTES`.
     """
-    chunk = chunk_shape(axes, shape)
+    chunk = _chunk_shape(axes, shape)
     if zarr_format == 2:
         return chunk, None
     return chunk, shard_shape(axes, shape, chunk, block, SHARD_BYTES // np.dtype(dtype).itemsize)
 
 
-def chunk_shape(axes: Sequence[str], shape: Sequence[int]) -> Shape:
+def _chunk_shape(axes: Sequence[str], shape: Sequence[int]) -> Shape:
     """Return the chunk: one plane, cut into even parts of at most 1024 by 1024 pixels.
 
     Examples
     --------
-    >>> chunk_shape("czyx", (3, 20, 2160, 512))
+    >>> _chunk_shape("czyx", (3, 20, 2160, 512))
     (1, 1, 720, 512)
     """
     return tuple(

@@ -13,10 +13,10 @@ from autodip_zarr.errors import HeaderError
 MAX_PLANES = 10_000_000
 """Planes of an image: its record has a row for each."""
 
-MAX_PLANE_PIXELS = 2**34
+_MAX_PLANE_PIXELS = 2**34
 """Pixels of a plane: 131,072 squared."""
 
-MAX_CHUNK_BYTES = 2**32
+_MAX_CHUNK_BYTES = 2**32
 """Uncompressed bytes that are read at once."""
 
 _STORED_FACTOR = 2
@@ -67,7 +67,7 @@ def check_sizes(sizes: Mapping[str, int], where: str) -> None:
     counts = (
         ("channels", size["c"], MAX_CHANNELS),
         ("planes", size["t"] * size["c"] * size["z"], MAX_PLANES),
-        ("pixels in a plane", size["y"] * size["x"], MAX_PLANE_PIXELS),
+        ("pixels in a plane", size["y"] * size["x"], _MAX_PLANE_PIXELS),
     )
     for what, count, most in counts:
         if count > most:
@@ -83,8 +83,8 @@ def check_chunk(chunk: Sequence[int], dtype: str, where: str) -> None:
         One holds more than 4 GiB.
     """
     size = math.prod(chunk) * np.dtype(dtype).itemsize
-    if size > MAX_CHUNK_BYTES:
-        raise HeaderError(where, f"found chunks of {_shown(size)} bytes", f"at most {MAX_CHUNK_BYTES:,}")
+    if size > _MAX_CHUNK_BYTES:
+        raise HeaderError(where, f"found chunks of {_shown(size)} bytes", f"at most {_MAX_CHUNK_BYTES:,}")
 
 
 def _shown(number: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fsspec.implementations.zip import ZipFileSystem
 
-MAX_DEPTH = 64
+_MAX_DEPTH = 64
 """Folders inside each other; names of more are refused, since every folder on the way is kept."""
 
 
@@ -38,8 +38,8 @@ class ArchiveFileSystem(ZipFileSystem):  # type: ignore[misc] # fsspec has no ty
         inside: dict[str, list[str]] = {"": []}
         for member in self.zip.infolist():
             name, kind = member.filename.rstrip("/"), "directory" if member.is_dir() else "file"
-            if name.count("/") > MAX_DEPTH:
-                raise ValueError(f"it has a name of more than {MAX_DEPTH} folders")
+            if name.count("/") > _MAX_DEPTH:
+                raise ValueError(f"it has a name of more than {_MAX_DEPTH} folders")
             while name and name not in known:  # and the folders around it, as far as they are not known
                 known[name] = {"name": name, "size": member.file_size, "type": kind}
                 parent, kind = name.rpartition("/")[0], "directory"

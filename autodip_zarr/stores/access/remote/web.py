@@ -10,7 +10,7 @@ from yarl import URL
 from autodip_zarr.regular_files import LARGEST
 from autodip_zarr.stores.access.credentials import query_of, user_of
 
-LARGEST_OBJECT = 2**32
+_LARGEST_OBJECT = 2**32
 """Bytes above which an object is refused whose end alone was asked for, and all of it comes."""
 
 _PIECE = 64 * 1024
@@ -100,6 +100,6 @@ async def _last(content: Any, length: int) -> bytes:  # noqa: ANN401
     while piece := await content.read(_PIECE):
         found = (found + piece)[-length:]
         seen += len(piece)
-        if seen > LARGEST_OBJECT:
-            raise ValueError(f"the server sends more than {LARGEST_OBJECT:,} bytes")
+        if seen > _LARGEST_OBJECT:
+            raise ValueError(f"the server sends more than {_LARGEST_OBJECT:,} bytes")
     return bytes(found)

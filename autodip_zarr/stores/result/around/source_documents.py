@@ -33,7 +33,7 @@ def enter_in_consolidated(
     entry : dict or None
         What the well of the result lists; ``None`` outside plates.
     """
-    entries = consolidated_entries(document)
+    entries = _consolidated_entries(document)
     if entries is None:
         return
     known = entries | {join(below, key): content for key, content in members.items()}
@@ -50,7 +50,7 @@ def take_out(document: Json, below: str) -> None:
     lists = []
     if name == below:
         lists += [_well_images(document), _well_images(document.get("attributes"))]
-    entries = consolidated_entries(document)
+    entries = _consolidated_entries(document)
     if entries is not None:
         for key in [key for key in entries if f"{key}/".startswith(f"{below}/")]:
             del entries[key]
@@ -67,14 +67,14 @@ def other_results(document: Json, below: str) -> Iterator[str]:
         path = _path(image)
         if isinstance(path, str) and path != below and "/" not in path and path not in ("", ".", ".."):
             yield path
-    for key, entry in (consolidated_entries(document) or {}).items():
+    for key, entry in (_consolidated_entries(document) or {}).items():
         attributes = entry.get("attributes", entry) if isinstance(entry, dict) else {}
         path = key.removesuffix("/.zattrs")
         if path != below and isinstance(attributes, dict) and RESULT_ATTRIBUTE in attributes:
             yield safe_key(path, key)
 
 
-def consolidated_entries(document: Json) -> Json | None:
+def _consolidated_entries(document: Json) -> Json | None:
     """Return the entries of consolidated metadata of either format, ``None`` where there is none."""
     inner = document.get(_CONSOLIDATED)
     entries = inner.get("metadata") if isinstance(inner, dict) else None

@@ -92,7 +92,7 @@ def image_of_group(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate |
         if "image-label" in node.ome:
             yield Skipped(where, "a label image")
             return
-        first = first_dataset(node, where)
+        first = _first_dataset(node, where)
         if read_node(walk.place, join(node.key, first), node.zarr_format) is None:
             raise HeaderError(where, f"its array {first!r} is missing", "an array at every path it names")
     except SourceError as error:
@@ -110,7 +110,7 @@ def _nested_result(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate |
         yield image_ref(walk, inner, index, plate)
 
 
-def first_dataset(node: Node, where: str) -> str:
+def _first_dataset(node: Node, where: str) -> str:
     """Return the path of the full-resolution array of an image group.
 
     Raises

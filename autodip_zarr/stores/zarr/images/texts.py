@@ -16,7 +16,7 @@ from autodip_zarr.stores.zarr.nodes import Json, Node, join, read_node
 OME_XML = "METADATA.ome.xml"
 """Name of the OME-XML file of a bioformats2raw layout, in its group ``OME``."""
 
-RO_CRATE = "ro-crate-metadata.json"
+_RO_CRATE = "ro-crate-metadata.json"
 """Name of an RO-Crate at the root of a store."""
 
 _UNDERSTOOD = {"multiscales", "omero", "plate", "well", "bioformats2raw.layout", "version", RESULT_ATTRIBUTE}
@@ -41,9 +41,9 @@ def metadata_texts(
     warnings: list[str] = []
     try:
         texts.extend(_ome_xml(place, ref.group, warnings))
-        crate = read_text(place, RO_CRATE)
+        crate = read_text(place, _RO_CRATE)
         if crate is not None:
-            texts.append(MetadataText("ro-crate-json", place.where(RO_CRATE), crate))
+            texts.append(MetadataText("ro-crate-json", place.where(_RO_CRATE), crate))
     except SourceError as error:
         if is_unanswered(error):  # what is not read now would be taken for what is not known
             raise
