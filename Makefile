@@ -28,6 +28,7 @@ soak: $(READY)
 	tests/slurm/slurm install || true
 	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --ignore=tests/run/test_slow_workers.py
 	$(BIN)/python -m pytest -q -s tests/run/test_slow_workers.py
+	$(BIN)/python tests/versions/legs.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

@@ -1,6 +1,6 @@
 """Install with the lowest versions that pyproject.toml allows, and the newest, and run a part of the tests.
 
-One environment for each kind and each Python that is found, in a folder that is kept: a second call is quick.
+One environment for each Python that is found, in a folder that is kept, since torch takes gigabytes there.
 Which versions these are is uv's to say (``--resolution lowest-direct`` and ``highest``). torch is always the
 one of constraints.txt, since others bring gigabytes; torchvision is left out, since nothing imports it.
 
@@ -41,8 +41,15 @@ TESTS: Final = (
 """Every dependency is used by one of these, and every kind of store and command."""
 
 
+def offer_all_of_pyenv() -> None:
+    """Have pyenv start each of the interpreters that it has, where there is pyenv."""
+    if shutil.which("pyenv") is not None:
+        found = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
+        os.environ.setdefault("PYENV_VERSION", ":".join(found.stdout.split()))
+
+
 def is_there(python: str) -> bool:
-    """Say whether an interpreter starts: one of pyenv may be found and then say that it is not chosen."""
+    """Say whether an interpreter starts."""
     try:
         return subprocess.run([f"python{python}", "-V"], capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
@@ -84,18 +91,14 @@ def versions(uv: Path, python: str, kind: str) -> str:
 
 def install(uv: Path, python: str, kind: str, folder: Path) -> Path:
     """Return the interpreter of an environment in which the package is installed."""
-    place = folder / f"{python}-{kind}"
-    interpreter, stamp = place / "bin" / "python", place / "versions.txt"
-    wanted = versions(uv, python, kind)
-    if stamp.exists() and stamp.read_text() == wanted:
-        return interpreter
-    shutil.rmtree(place, ignore_errors=True)
-    subprocess.run([f"python{python}", "-m", "venv", place], check=True)
+    place = folder / python
+    interpreter, asked = place / "bin" / "python", folder / f"{python}-{kind}.txt"
+    asked.write_text(versions(uv, python, kind))
     pip: list[str | Path] = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*pip, *pinned({"torch"})], check=True)
-    (place / "asked.txt").write_text(wanted)
-    subprocess.run([*pip, "--no-deps", "-r", place / "asked.txt", "-e", ROOT], check=True)
-    stamp.write_text(wanted)
+    if not interpreter.exists():
+        subprocess.run([f"python{python}", "-m", "venv", place], check=True)
+        subprocess.run([*pip, *pinned({"torch"})], check=True)
+    subprocess.run([*pip, "--no-deps", "-r", asked, "-e", ROOT], check=True)
     return interpreter
 
 
@@ -116,6 +119,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="*", default=list(RESOLUTIONS), choices=list(RESOLUTIONS))
     chosen = parser.parse_args()
     folder = chosen.folder.resolve()
+    offer_all_of_pyenv()
     uv = own_uv(folder)
     failed = []
     for python in chosen.pythons:
