@@ -83,6 +83,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 
 
+@pytest.mark.xdist_group("tutorial")  # whose results the reference looks at
 @pytest.mark.parametrize("page", [*TUTORIALS, ROOT / "README.md"], ids=lambda page: page.name)
 def test_what_the_tutorial_and_the_readme_show_runs(page: Path, folder: Path, quick_table: str) -> None:
     found = blocks(page)
@@ -100,6 +101,7 @@ def test_what_the_tutorial_and_the_readme_show_runs(page: Path, folder: Path, qu
             assert done.returncode == 0, f"{text}\n{done.stderr}"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=lambda page: page.name)
 def test_what_the_how_tos_show_runs(page: Path, tmp_path: Path, quick_table: str) -> None:
     write_archive(tmp_path / "archive")
@@ -112,6 +114,7 @@ def test_what_the_how_tos_show_runs(page: Path, tmp_path: Path, quick_table: str
             run_shell(line, tmp_path, quick_table)
 
 
+@pytest.mark.xdist_group("tutorial")
 def test_python_of_the_reference_runs_after_the_tutorial(folder: Path, quick_table: str) -> None:
     if not (folder / "results/stack.ome.zarr").exists():
         test_what_the_tutorial_and_the_readme_show_runs(TUTORIALS[0], folder, quick_table)

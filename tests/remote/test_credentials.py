@@ -116,7 +116,6 @@ def test_no_command_shows_a_password(
     monkeypatch.setenv(TIMEOUT_VARIABLE, "2")
     out = tmp_path / "out"
     fixed = ("--table", quick_table, "--device", "cpu")
-    work = (*fixed, "--workers", 1, "--output", out)
     outputs = []
     readable = [with_user(f"{web}/x.ome.tif"), signed(f"{web}/x.zarr")]
     for named in (
@@ -133,11 +132,12 @@ def test_no_command_shows_a_password(
         f"http://me:{quote(PASSWORD, safe='')}@127.0.0.1:9/x.zarr",
         f"https://me:{PASSWORD}@[broken/x.zarr?sig={PASSWORD}",
     ):
+        way = ("--workers", 1, "--json") if named == readable[0] else ("--in-process", "--log-json")
         for command in (
             ("plan", named),
             ("plan", named, "--json", *fixed),
             ("inspect", named, "--json", "--table", tmp_path / "rows.csv"),
-            ("denoise", named, *work, "--json" if named == readable[0] else "--log-json"),
+            ("denoise", named, *fixed, *way, "--output", out),
             ("preview", named, "--picture", tmp_path / "p.png", *fixed),
             ("evaluate", "--noisy", named, "--clean", named, "--page", tmp_path / "page.html", *fixed),
             ("verify", named),

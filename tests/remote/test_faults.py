@@ -56,6 +56,7 @@ def always(word: str, fault: Fault, method: str = "GET") -> Callable[[int, Reque
     return lambda _, request: fault if word in request.key and request.method == method else None
 
 
+@pytest.mark.soak
 def test_a_run_survives_a_server_that_fails_every_request_once(
     tmp_path: Path, bucket: str, s3: Proxy, run: Run
 ) -> None:

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from autodip_zarr.cli import main
@@ -20,6 +21,7 @@ from .servers import Proxy
 TIMES = 4
 
 
+@pytest.mark.soak
 def test_a_damaged_object_is_found_and_made_again(tmp_path: Path, s3: Proxy, bucket: str, run: Run) -> None:
     write_sample_tiff(tmp_path / "x.ome.tif", make_sample("x", (TIMES, 1, 2, 260, 24)))
     upload(tmp_path, f"{bucket}/in")

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from autodip_zarr.stores import read_attributes
 from autodip_zarr.stores.sample import write_sample_tiff
@@ -49,6 +50,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path, slow_table:
     assert 0 < image["planes_done"] < 8
 
 
+@pytest.mark.soak
 def test_a_second_interrupt_stops_at_once_and_breaks_nothing(tmp_path: Path, slow_table: str) -> None:
     source, results = tmp_path / "x.ome.tif", tmp_path / "out"
     write_sample_tiff(source, make_sample("x", (4, 1, 2, 24, 24)))

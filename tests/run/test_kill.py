@@ -124,6 +124,7 @@ class Loop:
         self.finished += 1
 
 
+@pytest.mark.soak
 def test_killed_twice(tmp_path: Path, slow_table: str) -> None:
     loop = Loop(tmp_path, slow_table, random.Random(4))
     loop.run(["driver", "worker"])

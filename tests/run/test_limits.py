@@ -155,11 +155,11 @@ def test_a_result_never_takes_the_place_of_its_source(tmp_path: Path, run: Run, 
 def test_a_source_that_changes_while_it_is_denoised_is_named_and_not_marked_complete(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    denoise: Any = import_module("autodip_zarr.run.execution.denoise")
+    of_run: Any = import_module("autodip_zarr.run.execution.run")
     source, results = tmp_path / "x.ome.tif", tmp_path / "out"
     write_sample_tiff(source, make_sample("x", (1, 1, 2, 24, 32)))
     write_sample_tiff(tmp_path / "new.ome.tif", make_sample("newer", (1, 1, 2, 24, 32)))
-    begin = denoise.begin
+    begin = of_run.begin
 
     def begin_and_change(*arguments: object) -> object:
         job = begin(*arguments)
@@ -167,7 +167,7 @@ def test_a_source_that_changes_while_it_is_denoised_is_named_and_not_marked_comp
         return job
 
     with monkeypatch.context() as patch:
-        patch.setattr(denoise, "begin", begin_and_change)
+        patch.setattr(of_run, "begin", begin_and_change)
         changed = run(source, "--output", results)
     assert changed.exit_code == 1, changed.output
     assert statuses(changed) == ["failed"]

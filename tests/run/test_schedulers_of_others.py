@@ -99,6 +99,7 @@ def test_a_scheduler_that_dies_ends_the_run_in_one_line_and_the_locks_are_given_
     assert not (target / "autodip/lock.json").exists()
 
 
+@pytest.mark.soak
 def test_a_scheduler_that_dies_while_nothing_is_handed_out_is_noticed_too(tmp_path: Path) -> None:
     with (
         elsewhere(tmp_path / "there", workers=0) as there,
@@ -110,6 +111,7 @@ def test_a_scheduler_that_dies_while_nothing_is_handed_out_is_noticed_too(tmp_pa
             drive(client, iter([Call(square, 1)]), lambda *_: (), CallConditions("cpu", None, lambda _: None))
 
 
+@pytest.mark.soak
 def test_a_run_without_workers_says_once_that_it_waits_and_goes_on_when_there_is_one(tmp_path: Path) -> None:
     told: list[str] = []
     answers: list[object] = []
@@ -132,6 +134,7 @@ def test_a_run_without_workers_says_once_that_it_waits_and_goes_on_when_there_is
     assert answers == [9]
 
 
+@pytest.mark.soak
 def test_a_relative_output_lies_where_the_command_was_given(
     tmp_path: Path, here: Path, quick_table: str
 ) -> None:

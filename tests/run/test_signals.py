@@ -30,7 +30,7 @@ def source(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.soak)])
 def test_a_run_that_is_asked_to_end_gives_its_locks_back_and_says_how_to_go_on(
     source: Path, slow_table: str, number: signal.Signals
 ) -> None:
@@ -59,6 +59,7 @@ def test_a_run_goes_on_that_was_started_to_outlive_its_terminal(source: Path, qu
     assert process.wait(120) == 0
 
 
+@pytest.mark.soak
 def test_a_terminal_that_is_closed_ends_a_run_in_order(source: Path, slow_table: str) -> None:
     main, secondary = pty.openpty()
     target = source.parent / "out/x.ome.zarr"

@@ -101,6 +101,7 @@ def test_calls_that_kill_or_hang_are_given_up_and_all_others_are_made() -> None:
     assert sum(line.startswith("MemoryError; ") for line in told) >= 2
 
 
+@pytest.mark.soak
 def test_workers_that_dask_forgets_come_again() -> None:
     answers: dict[int, object] = {}
 
@@ -116,6 +117,7 @@ def test_workers_that_dask_forgets_come_again() -> None:
     assert isinstance(answers[-1], WorkerError)
 
 
+@pytest.mark.soak
 def test_a_worker_that_hangs_when_it_is_done_holds_up_nobody_and_is_found() -> None:
     answers: list[tuple[float, object]] = []
 
@@ -155,6 +157,7 @@ def denoise_while(how: signal.Signals, tmp_path: Path, table: str, limit_s: int)
     return errors
 
 
+@pytest.mark.soak
 def test_a_killed_worker_costs_a_retry_and_no_plane(tmp_path: Path, slow_table: str) -> None:
     denoise_while(signal.SIGKILL, tmp_path, slow_table, 600)
 

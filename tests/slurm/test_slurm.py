@@ -67,6 +67,7 @@ def reasons_of_end(folder: Path) -> str:
     return "\n".join(path.read_text() for path in sorted((folder / "logs").glob("*.err")))
 
 
+@pytest.mark.soak
 def test_a_whole_archive_on_as_many_jobs_as_there_is_work_for(
     tmp_path: Path, slurm: dict[str, str], quick_table: str
 ) -> None:

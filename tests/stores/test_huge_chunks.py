@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import tracemalloc
 import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import google_crc32c
+import imagecodecs
 import numpy as np
 import pytest
+from numcodecs import BZ2, LZ4, LZMA, Blosc, GZip, Zlib, Zstd
+from zarr.codecs import ZstdCodec
 
 from autodip_zarr.errors import PixelError
 from autodip_zarr.stores import read_header, read_planes
@@ -16,6 +24,14 @@ from autodip_zarr.stores import read_header, read_planes
 from .builders import ZarrFormat, only, pixels, write_array, write_image
 
 HUGE = 400_000_000
+
+
+def zstd_without_size(data: bytes) -> bytes:
+    """Return the frame with the size left out of its header, as a stream that was not known before has it."""
+    frame = bytes(imagecodecs.zstd_encode(data))
+    descriptor = frame[4]
+    assert descriptor >> 5 == 0b100  # 4 bytes of size, behind the byte of the window
+    return frame[:4] + bytes([descriptor & 0b11111]) + frame[5:6] + frame[10:]
 
 
 def image(path: Path, zarr_format: ZarrFormat) -> tuple[Path, str]:
@@ -86,3 +102,54 @@ def test_honest_chunks_are_not_refused(tmp_path: Path, codec: str) -> None:
     options = {"compressors": None} if codec == "none" else {}
     write_array(path / "0", data, 3, chunks=(1, 1, 1), shards=(2, 40, 40), overwrite=True, **options)
     np.testing.assert_array_equal(read_planes(read_header(only(path)), 0, [(0, 0), (0, 1)]), data)
+
+
+BOMBS: dict[str, tuple[object, Callable[[bytes], bytes | bytearray]]] = {
+    "zstd": (Zstd(), imagecodecs.zstd_encode),
+    "zstd without its size": (Zstd(), zstd_without_size),
+    "blosc": (Blosc(), imagecodecs.blosc_encode),
+    "lz4": (LZ4(), lambda data: len(data).to_bytes(4, "little") + imagecodecs.lz4_encode(data)),
+    "zlib": (Zlib(), zlib.compress),
+    "gzip": (GZip(), gzip.compress),
+    "bz2": (BZ2(), bz2.compress),
+    "lzma": (LZMA(), lzma.compress),
+}
+"""What an array says of its chunks, and what makes a chunk of 64 MB of zeros."""
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_chunk_of_honest_size_that_decodes_to_far_too_much(tmp_path: Path, name: str) -> None:
+    codec, encode = BOMBS[name]
+    data = pixels((2, 16, 16))
+    path = write_image(tmp_path / "x.zarr", data, "zyx", 2)
+    encoding = {"name": "v2", "separator": "/"}
+    options = {"compressors": codec, "chunk_key_encoding": encoding, "overwrite": True}
+    write_array(path / "0", data, 2, chunks=(1, 16, 16), **options)
+    (path / "0/1/0/0").write_bytes(encode(bytes(64_000_000)))
+    assert_refused(path)
+
+
+@pytest.mark.parametrize("shards", [None, (2, 64, 64)])
+def test_a_bomb_of_zarr_3_alone_and_inside_a_shard(
+    tmp_path: Path, shards: tuple[int, int, int] | None
+) -> None:
+    data = pixels((2, 64, 64))
+    path = write_image(tmp_path / "x.zarr", data, "zyx")
+    write_array(
+        path / "0", data, 3, chunks=(1, 32, 32), shards=shards, compressors=ZstdCodec(), overwrite=True
+    )
+    bomb = imagecodecs.zstd_encode(bytes(64_000_000))
+    if shards is None:
+        (path / "0/c/1/0/0").write_bytes(bomb)
+        assert_refused(path)
+        return
+    shard = path / "0/c/0/0/0"
+    content = shard.read_bytes()
+    index = np.frombuffer(content[-(8 * 16 + 4) : -4], "<u8").reshape(-1, 2).copy()
+    index[0] = (len(content) - 8 * 16 - 4, len(bomb))
+    crc = google_crc32c.value(index.tobytes())
+    shard.write_bytes(content[: -(8 * 16 + 4)] + bomb + index.tobytes() + crc.to_bytes(4, "little"))
+    header = read_header(only(path))
+    for positions in ([(0, 0)], [(0, 0), (0, 1)]):  # by parts, and as a whole
+        with pytest.raises(PixelError, match="more than its pixels can need"):
+            read_planes(header, 0, positions)

@@ -6,6 +6,7 @@ import asyncio
 import math
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from zarr.abc.store import ByteRequest, RangeByteRequest, Store
@@ -16,16 +17,30 @@ from autodip_zarr.stores.access.errors import METADATA_LIMIT
 from autodip_zarr.stores.access.local.local_stores import ArchiveStore, FolderStore
 from autodip_zarr.stores.access.remote.retrying_store import DOCUMENTS
 from autodip_zarr.stores.access.uris import split_uri
+from autodip_zarr.stores.zarr.decoded_size import chunks_of_shard, compressor_of, decodes_within
 from autodip_zarr.stores.zarr.limits import most_stored_bytes
 
 _CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
 
 
+@dataclass(frozen=True)
+class _Expected:
+    """What is known of an array whose chunks are read."""
+
+    codec: str | None
+    """What decodes its chunks first."""
+    most_bytes: int
+    """Bytes that one of them may decode to."""
+    chunks: int | None
+    """How many a shard has room for; ``None`` where there are no shards."""
+
+
 class GuardedStore(WrapperStore[Store]):
     """Refuses chunks that zarr would take for missing, and those far larger than their pixels.
 
-    For reading only. A chunk or shard of no bytes is none; and one that is missing may lie under the name
-    that it has with the other separator, as after a copy by a tool that knew only one of the two.
+    For reading only. A chunk that decodes to far more than its pixels is refused before it is. A chunk or
+    shard of no bytes is none; and one that is missing may lie under the name that it has with the other
+    separator, as after a copy by a tool that knew only one of the two.
 
     Parameters
     ----------
@@ -36,14 +51,15 @@ class GuardedStore(WrapperStore[Store]):
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._most_bytes = self._most_bytes_of_a_part = 0
-        self._arrays: set[str] = set()
+        self._arrays: dict[str, _Expected] = {}
 
     def expect(self, array: Any) -> None:  # noqa: ANN401
         """Let objects of an array be read, as large as they honestly are, under their own names only."""
-        self._arrays.add(array.path)
         part = math.prod(array.chunks)
         whole = part if array.shards is None else math.prod(array.shards)
         size, inside = array.dtype.itemsize, math.ceil(whole / max(part, 1))
+        chunks = None if array.shards is None else inside
+        self._arrays[array.path] = _Expected(compressor_of(array), most_stored_bytes(part * size), chunks)
         self._most_bytes = max(self._most_bytes, most_stored_bytes(whole * size, inside))
         self._most_bytes_of_a_part = max(self._most_bytes_of_a_part, most_stored_bytes(part * size))
 
@@ -70,7 +86,22 @@ class GuardedStore(WrapperStore[Store]):
         if len(found) == 0:
             raise ValueError(f"{key} is empty")
         _check(key, len(found), most)
+        self._check_decoded(key, found, byte_range)
         return found
+
+    def _check_decoded(self, key: str, found: Buffer, byte_range: ByteRequest | None) -> None:
+        """Refuse chunks that would decode to far more than their pixels."""
+        array = next((one for name, one in self._arrays.items() if key.startswith(f"{name}/")), None)
+        if array is None or array.codec is None or split_uri(key)[1] in DOCUMENTS:
+            return
+        if byte_range is not None and not isinstance(byte_range, RangeByteRequest):  # the index of a shard
+            return
+        content = found.to_bytes()
+        is_shard = byte_range is None and array.chunks is not None
+        for chunk in chunks_of_shard(content, array.chunks or 0) if is_shard else [content]:
+            if not decodes_within(array.codec, chunk, array.most_bytes):
+                told = f"{key} decodes to more than {array.most_bytes:,} bytes"
+                raise ValueError(f"{told}, which is more than its pixels can need")
 
     async def _check_other_name(self, key: str) -> None:
         for array in self._arrays:

@@ -1,0 +1,1 @@
+"""Other versions of Python and of the dependencies."""
