@@ -97,8 +97,8 @@ def test_what_follows_from_a_call_waits_for_memory_too() -> None:
     dispatcher = make([Call(print, 0, held_bytes=6)], {})
     dispatcher.update({"a": Offer(3, 10)}, 0.0)
     assert hand_out(dispatcher) == [("a", 0)]
-    dispatcher.follow([Call(print, 1, held_bytes=6)])
-    assert hand_out(dispatcher) == []
+    dispatcher.follow([Call(print, 1, held_bytes=16), Call(print, 2, held_bytes=2)])
+    assert hand_out(dispatcher) == [], "nor does anything overtake it"
     dispatcher.answered("a", dispatcher.workers["a"].calls[0], 1.0)
     assert hand_out(dispatcher) == [("a", 1)]
 
@@ -112,13 +112,13 @@ def test_a_worker_goes_on_with_calls_that_are_alike() -> None:
     dispatcher = make(calls(*["k", "m"] * 10), {"a": 1, "b": 1})
     assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
     order: dict[str, list[str]] = {"a": [], "b": []}
-    for _ in range(6):
-        for address in "ab":
+    for _ in range(4):
+        for address in "aab":
             (call,) = dispatcher.workers[address].calls
             order[address].append(str(call.alike))
             dispatcher.answered(address, call, 0.0)
             hand_out(dispatcher)
-    assert order == {"a": ["k"] * 6, "b": ["m"] * 6}
+    assert order == {"a": ["k"] * 8, "b": ["m"] * 4}
 
 
 def test_a_worker_without_alike_calls_takes_up_what_no_other_is_at() -> None:
@@ -126,6 +126,13 @@ def test_a_worker_without_alike_calls_takes_up_what_no_other_is_at() -> None:
     assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
     dispatcher.answered("b", dispatcher.workers["b"].calls[0], 0.0)
     assert hand_out(dispatcher) == [("b", 3)]
+
+
+def test_where_others_are_at_all_that_waits_the_oldest_is_next() -> None:
+    dispatcher = make(calls("k", "m", "m", "m"), {"a": 1, "b": 1})
+    assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
+    dispatcher.answered("a", dispatcher.workers["a"].calls[0], 0.0)
+    assert hand_out(dispatcher) == [("a", 2)]
 
 
 def test_no_worker_idles_for_want_of_calls_that_are_alike_and_nothing_waits_for_ever() -> None:
@@ -233,6 +240,26 @@ def test_for_how_long_there_is_no_worker_is_counted_while_somebody_looks() -> No
     assert dispatcher.alone_s == 0.0
 
 
+def test_an_answer_shows_that_a_worker_lives() -> None:
+    dispatcher = make(calls(*["k"] * 9), {"a": 3}, limit_s=500.0)
+    hand_out(dispatcher)
+    assert not any(look(dispatcher, now_s, 7) for now_s in range(0, 410, 10))
+    dispatcher.answered("a", dispatcher.workers["a"].calls[0], 400.0)
+    assert not any(look(dispatcher, now_s, 7) for now_s in range(410, 900, 10))
+    assert look(dispatcher, 910.0, 7) == ["a"]
+
+
+def test_the_late_answer_of_a_worker_that_was_taken_for_lost_changes_nothing() -> None:
+    dispatcher = make(calls("k", "k", "k"), {"a": 1})
+    hand_out(dispatcher)
+    (lost,) = dispatcher.update({}, 1.0)
+    dispatcher.answered("a", lost, 2.0)
+    dispatcher.update(offers({"a": 1}), 3.0)
+    assert hand_out(dispatcher) == [("a", 1)]
+    dispatcher.answered("a", lost, 4.0)
+    assert [call.argument for call in dispatcher.workers["a"].calls] == [1]
+
+
 def test_an_idle_worker_has_not_hung_and_a_person_may_choose_a_limit_by_the_clock() -> None:
     dispatcher = make(calls("k"), {"a": 1, "b": 1}, limit_s=5.0)
     hand_out(dispatcher)
@@ -294,7 +321,8 @@ def test_whatever_happens_to_workers_every_call_is_answered_or_given_up_once(
     assert sorted(settled) == list(range(len(kinds)))
 
 
-def test_calls_are_taken_only_as_far_ahead_as_needed() -> None:
+@pytest.mark.parametrize(("workers", "ahead"), [({}, 16), ({"a": 3}, 16), ({"a": 3, "b": 3}, 32)])
+def test_calls_are_taken_only_as_far_ahead_as_needed(workers: dict[str, int], ahead: int) -> None:
     taken = 0
 
     def endless() -> Iterator[Call]:
@@ -304,10 +332,10 @@ def test_calls_are_taken_only_as_far_ahead_as_needed() -> None:
             yield Call(print, taken)
 
     dispatcher = Dispatcher(endless())
-    dispatcher.update(offers({"a": 3, "b": 3}), 0.0)
+    dispatcher.update(offers(workers), 0.0)
     while dispatcher.look_ahead():
         pass
-    assert taken == 32
+    assert taken == ahead
 
 
 def test_on_cards_each_worker_sees_one_and_offers_it() -> None:
