@@ -120,14 +120,22 @@ def test_a_table_of_ones_own_is_read_by_its_path(tmp_path: Path) -> None:
     [
         (lambda d: d.pop("name"), "name"),
         (lambda d: d.update(extra=1), "extra"),
+        (lambda d: d.update(format="table"), "format"),
         (lambda d: d.update(format_version=2), "format_version"),
+        (lambda d: d.update(format_version=True), "format_version"),
+        (lambda d: d.update(field_px=15), "field_px"),
+        (lambda d: d.update(field_px=65536), "field_px"),
+        (lambda d: d["original_dip"].update(depth=0), "original_dip.depth"),
         (lambda d: d.update(name=" "), "name"),
         (lambda d: d.update(default_metric="vif"), "default_metric"),
         (lambda d: d.update(entries=[]), "entries"),
         (lambda d: d["entries"][3].update(depth=0), "entries[3].depth"),
         (lambda d: d["entries"][3].update(depth=5.0), "entries[3].depth"),
         (lambda d: d["entries"][3].update(width="wide"), "entries[3].width"),
+        (lambda d: d["entries"][3].update(width=0), "entries[3].width"),
+        (lambda d: d["entries"][3].update(width=True), "entries[3].width"),
         (lambda d: d["entries"][3].update(skip=-1), "entries[3].skip"),
+        (lambda d: d["entries"][3].update(iterations=0), "entries[3].iterations"),
         (lambda d: d["entries"][3].update(iterations=True), "entries[3].iterations"),
         (lambda d: d["entries"][3].update(images=0), "entries[3].images"),
         (lambda d: d["entries"][3].update(command="rm"), "entries[3]"),
@@ -150,12 +158,41 @@ def test_what_is_not_valid_is_named(
 
 
 @pytest.mark.parametrize(
+    ("field", "most"), [("depth", 10), ("width", 1024), ("skip", 128), ("iterations", 100_000)]
+)
+def test_the_largest_of_each_number_is_read_and_no_larger(tmp_path: Path, field: str, most: int) -> None:
+    table = load_table(changed(tmp_path, lambda document: document["entries"][3].update({field: most})))
+    assert getattr(table.entries[3].config, field) == most
+    with pytest.raises(TableError, match=f"to {most}"):
+        load_table(changed(tmp_path, lambda document: document["entries"][3].update({field: most + 1})))
+
+
+def test_a_file_of_four_megabytes_is_read_and_no_larger(tmp_path: Path) -> None:
+    path = tmp_path / "wide.json"
+    path.write_bytes((tables_folder() / "published.json").read_bytes().ljust(4_000_000))
+    assert load_table(str(path)).entries == load_table().entries
+    with path.open("ab") as file:
+        file.write(b" ")
+    with pytest.raises(TableError, match="at most 4000000 bytes"):
+        load_table(str(path))
+
+
+@pytest.mark.parametrize(
     "content", [b"", b"[]", b"{", b"\xff\xfe", b'{"name": 1, "name": 2}', b"[" * 100_000]
 )
 def test_what_is_no_table_at_all(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "broken.json"
     path.write_bytes(content)
     with pytest.raises(TableError):
+        load_table(str(path))
+
+
+def test_a_key_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "twice.json"
+    path.write_text(
+        (tables_folder() / "published.json").read_text().replace('"name"', '"name": "x", "name"', 1)
+    )
+    with pytest.raises(TableError, match="the key 'name' twice"):
         load_table(str(path))
 
 

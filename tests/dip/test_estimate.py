@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodip_zarr.calibration import load_table
+from autodip_zarr.calibration.table import tables_folder
 from autodip_zarr.dip.architecture import Architecture
-from autodip_zarr.dip.estimate import ORIGINAL_DIP, flops_per_step, relative_cost
+from autodip_zarr.dip.estimate import ORIGINAL_DIP, estimate, flops_per_step, relative_cost
+from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig, Width
 
 
@@ -53,6 +56,90 @@ def test_cost_is_proportional_to_pixels_and_iterations(
         2 * flops_per_step(Architecture.of(once), pixels)
     )
     assert flops_per_step(Architecture.of(once), pixels) > 0
+
+
+def test_the_original_prior_is_that_of_the_published_table() -> None:
+    published = json.loads((tables_folder() / "published.json").read_text())["original_dip"]
+    assert DipConfig(**published) == ORIGINAL_DIP
+
+
+def test_a_step_is_three_passes_of_two_operations_a_weight_and_pixel() -> None:
+    halved, whole = 8 * 32 * 9 + 8 * 8 * 9, 8 * 8 * 9 + 8 * 8 + 8
+    assert flops_per_step(Architecture(1, 8, 0), 100) == 3 * 2 * 100 * (halved / 4 + whole)
+
+
+FIELD = (512, 512)
+
+
+@pytest.mark.parametrize(
+    ("config", "measured_per_s"),
+    [
+        (DipConfig(8, "asc", 4, 100), 9.27),
+        (DipConfig(8, 32, 4, 100), 5.06),
+        (DipConfig(4, 32, 4, 100), 5.42),
+        (DipConfig(4, 64, 0, 100), 2.39),
+        (DipConfig(5, 128, 4, 100), 0.74),
+        (DipConfig(6, 256, 4, 100), 0.218),
+        (DipConfig(8, 512, 4, 100), 0.058),
+    ],
+)
+def test_the_time_of_a_step_is_near_what_was_measured(config: DipConfig, measured_per_s: float) -> None:
+    """The list is that of one core in docs/explanation/engine.md."""
+    recipe = preset_recipe("reference", precision="float32")
+    one = estimate(config, recipe, FIELD, "cpu")
+    assert 100 / one.seconds() == pytest.approx(measured_per_s, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("config", "bfloat16_gib", "float32_gib"),
+    [
+        (DipConfig(8, "asc", 4, 1), 0.64, 0.74),
+        (DipConfig(8, 32, 4, 1), 0.80, 1.10),
+        (DipConfig(4, 32, 4, 1), 0.80, 1.09),
+        (DipConfig(4, 64, 0, 1), 1.14, 1.61),
+        (DipConfig(5, 128, 4, 1), 2.21, 3.23),
+        (DipConfig(6, 256, 4, 1), 4.21, 6.20),
+        (DipConfig(8, 512, 4, 1), 8.88, 12.80),
+    ],
+)
+def test_the_memory_of_a_network_is_bounded_as_documented(
+    config: DipConfig, bfloat16_gib: float, float32_gib: float
+) -> None:
+    """The list is that of docs/explanation/memory.md, where 0.25 GiB are the libraries."""
+    for precision, bound_gib in (("bfloat16", bfloat16_gib), ("float32", float32_gib), ("tf32", float32_gib)):
+        recipe = replace(preset_recipe("standard", precision="float32"), precision=precision)
+        found = estimate(config, recipe, FIELD, "cpu").network_bytes
+        assert found / 2**30 + 0.25 == pytest.approx(bound_gib, abs=0.01)
+
+
+def test_the_memory_of_a_plane_grows_with_its_pixels_and_starts() -> None:
+    config, wide = DipConfig(4, 32, 4, 1200), (700, 1300)
+    one, three = (
+        estimate(config, preset_recipe(name, precision="float32"), wide, "cpu")
+        for name in ("standard", "best")
+    )
+    assert (one.starts, one.plane_bytes) == (1, 700 * 1300 * (8 + 5))
+    assert (three.starts, three.plane_bytes) == (3, 700 * 1300 * (8 + 3 * 5))
+    assert three.seconds() == pytest.approx(3 * one.seconds())
+    assert one.seconds(2 * one.cost) - one.seconds() == pytest.approx(one.cost * one.seconds_per_cost)
+    assert one.fitting_bytes(5) == one.plane_bytes
+
+
+def test_on_a_card_planes_are_fitted_side_by_side_in_its_own_memory() -> None:
+    recipe, config = preset_recipe("standard", precision="float32"), DipConfig(4, 32, 4, 1200)
+    core, card = (estimate(config, recipe, FIELD, device) for device in ("cpu", "cuda:1"))
+    assert card.network_bytes == 0
+    assert card.fitting_bytes(5) == 5 * core.plane_bytes
+    assert card.cost == core.cost
+    assert card.seconds() < core.seconds() / 10
+
+
+def test_the_cost_of_a_plane_is_that_of_its_tiles_with_their_overlap() -> None:
+    recipe = preset_recipe("reference", precision="float32", tile_px=512, halo_px=32)
+    config = DipConfig(4, 32, 4, 1200)
+    alone, tiled = (estimate(config, recipe, size, "cpu") for size in (FIELD, (512, 992)))
+    assert tiled.cost == pytest.approx(2 * alone.cost)
+    assert tiled.other_seconds < 2 * alone.other_seconds
 
 
 def test_ascending_width_ends_at_512() -> None:

@@ -75,10 +75,23 @@ def test_noise_is_alike_at_all_intensities_after_the_root() -> None:
 def test_the_mean_is_kept() -> None:
     mean, gain = np.full((256, 256), 0.05), 0.01
     noisy = photons(mean, gain).astype(np.float64)
-    root = Stabiliser(offset=gain, low=0.0, high=1.0)
+    root = Stabiliser(offset=gain, low=0.1, high=0.7)
     roots = root.stabilise(noisy)
     restored = root.restore(np.full(mean.shape, roots.mean()), float(roots.var()))
     assert restored.mean() == pytest.approx(noisy.mean(), rel=1e-9)
+
+
+@pytest.mark.parametrize("missing", [0, 9])
+def test_what_a_fit_takes_away_does_not_darken_the_plane(missing: int) -> None:
+    plane = photons(scene(), 0.01)
+    plane[5, :missing] = np.nan
+    scaled = scale_and_stabilise(plane, "minmax", 1.0)
+    assert scaled.stabiliser is not None
+    usable = np.isfinite(plane)
+    flat = np.full(plane.shape, scaled.image[usable].mean(dtype=np.float64))
+    assert scaled.unscale(flat, np.dtype(float)).mean() == pytest.approx(
+        plane[usable].mean(dtype=float), rel=1e-6
+    )
 
 
 @given(st.floats(0, 2), st.floats(0.1, 2), st.lists(st.floats(0, 1), min_size=1))

@@ -16,6 +16,7 @@ from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
 from autodip_zarr.dip.planes import denoise as planes
 from autodip_zarr.dip.planes.denoise import denoise_plane, denoise_planes
 from autodip_zarr.dip.planes.job import FitJob
+from autodip_zarr.dip.planes.scaling import scale
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
 from autodip_zarr.dip.settled import SettledFit
 from autodip_zarr.domain import DipConfig
@@ -38,7 +39,7 @@ def noise(*shape: int) -> NDArray[np.float64]:
 @pytest.mark.parametrize("value", [0, 7, 255])
 def test_a_constant_plane_is_returned_as_it_is(value: int) -> None:
     found = denoise_plane(np.full((9, 8), value, np.uint8), job(), PLACE)
-    assert found.iterations == 0
+    assert (found.iterations, found.loss) == (0, 0.0)
     np.testing.assert_array_equal(found.plane, value)
 
 
@@ -116,6 +117,29 @@ def test_hot_pixels_do_not_change_the_rest() -> None:
     assert reference.hot_pixels == 0
 
 
+def test_a_missing_and_a_hot_pixel_are_both_left_out() -> None:
+    plane = noise(64, 64).astype(np.float32)
+    plane[10, 10], plane[40, 41] = np.nan, 10_000
+    scaled = scale(plane, "robust")
+    assert (scaled.missing_pixels, scaled.hot_pixels) == (1, 1)
+    assert scaled.usable is not None
+    assert np.argwhere(~scaled.usable).tolist() == [[10, 10], [40, 41]]
+    assert scaled.image.min() == 0
+    assert scaled.image.max() == 1
+
+
+@pytest.mark.parametrize("place", [(0, 0), (0, 31), (1, 1), (31, 0), (63, 1), (62, 62), (63, 63), (40, 41)])
+def test_a_hot_pixel_becomes_the_median_of_its_neighbours(place: tuple[int, int]) -> None:
+    plane = noise(64, 64).astype(np.float32)
+    plane[place] = np.nan
+    y, x = place
+    around = plane[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2]
+    median = np.nanmedian(around)
+    plane[place] = 10_000
+    scaled = scale(plane, "robust")
+    assert scaled.image[place] * (scaled.high - scaled.low) + scaled.low == pytest.approx(median, rel=1e-6)
+
+
 @pytest.mark.parametrize(("ranges", "is_hot"), [(2.8, 0), (3.2, 1)])
 def test_how_far_a_lone_pixel_may_stand_out(ranges: float, is_hot: int) -> None:
     plane = noise(64, 64).astype(np.float32)
@@ -128,6 +152,15 @@ def test_small_bright_structures_are_not_hot() -> None:
     plane = noise(64, 64)
     plane[20:23, 20:23] = 5000
     assert denoise_plane(plane, job(), PLACE).hot_pixels == 0
+
+
+def test_of_bright_pixels_those_are_hot_whose_neighbours_are_dark() -> None:
+    plane = noise(160, 160)
+    plane[20:23, 20:23] = 5000
+    scaled = scale(plane, "robust")
+    assert scaled.usable is not None
+    assert scaled.hot_pixels == 4
+    assert scaled.usable[20:23, 20:23].tolist() == [[0, 1, 0], [1, 1, 1], [0, 1, 0]]
 
 
 def test_hot_pixels_on_a_plane_of_one_value_else() -> None:
@@ -161,6 +194,15 @@ def test_the_spread_over_the_starts() -> None:
     assert found.spread.shape == (20, 20)
     assert (found.spread > 0).all()
     assert denoise_plane(noise(20, 20), job(starts=1), PLACE).spread is None
+
+
+def test_starts_are_averaged() -> None:
+    one, two = (
+        denoise_plane(noise(20, 20), job(starts=starts, scaling="minmax", stabilisation=0.0), PLACE)
+        for starts in (1, 2)
+    )
+    assert two.spread is not None  # of two, each is as far from their mean as their standard deviation
+    np.testing.assert_allclose(np.abs(two.plane - one.plane), two.spread, atol=1e-3)
 
 
 def test_a_fit_that_diverges_twice_is_an_error() -> None:

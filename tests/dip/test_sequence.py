@@ -75,6 +75,11 @@ def test_nothing_is_known_of_planes_of_noise_or_one_value() -> None:
     assert correlation(noise, noise[:32]) == 0
 
 
+def test_no_plane_is_more_than_alike() -> None:
+    plane = noisy(scene(1), 0.1, 3)
+    assert correlation(plane, plane) == 1.0
+
+
 def test_a_chain_is_cut_where_the_scene_changes() -> None:
     planes = [plane.astype(np.float32) for plane in stack(1, 1, 2, 2, 2, 3)]
     assert runs(planes, 0.7) == [range(2), range(2, 5), range(5, 6)]
@@ -116,6 +121,9 @@ def test_the_order_of_a_run() -> None:
             raise FitError("fit", "diverged")
         return f"{index} from {network}", index
 
+    next(fit_run(range(4), fit, both_ways=False))
+    assert calls == [(0, None)], "each is given as soon as it is there"
+    calls.clear()
     one_way = list(fit_run(range(4), fit, both_ways=False))
     assert calls == [(0, None), (1, 0), (2, 0), (3, 2)]
     assert isinstance(one_way[1], FitError)

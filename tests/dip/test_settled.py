@@ -37,6 +37,27 @@ def test_short_counts_are_raised_and_small_fields_take_fewer() -> None:
     assert settle(replace(SHORT, iterations=2), recipe, (512, 512)).steps == 8
 
 
+def test_fields_below_an_eighth_of_the_side_count_as_one_of_an_eighth() -> None:
+    recipe = replace(STANDARD, least_iterations=1000, size_exponent=1.0)
+    found = [settle(LONG, recipe, (side, side)).steps for side in (33, 64, 128)]
+    assert found == [225, 225, 450]
+    assert settle(LONG, recipe, (128, 512)).steps == settle(LONG, recipe, (512, 128)).steps == 900
+
+
+def test_a_fit_that_is_stopped_by_itself_may_take_twice_its_count() -> None:
+    found = [settle(LONG, replace(STANDARD, stop=stop), (512, 512)) for stop in ("transferred", "auto")]
+    assert [(one.steps, one.most_steps) for one in found] == [(1800, 1800), (1800, 3600)]
+
+
+def test_outputs_are_averaged_over_a_sixth_of_a_long_fit_and_over_some_33_of_a_short_one() -> None:
+    recipe = replace(STANDARD, least_iterations=0)
+    decays = [
+        settle(replace(LONG, iterations=steps), recipe, (512, 512)).averaging for steps in (1800, 60, 0)
+    ]
+    assert decays == pytest.approx([1 - 1 / 300, 0.97, 0.97])
+    assert settle(LONG, preset_recipe("reference", precision="float32"), (512, 512)).averaging is None
+
+
 @given(st.integers(0, 3000), st.integers(1, 3000), st.integers(1, 3000), st.sampled_from(sorted(PRESETS)))
 def test_counts_rise_with_the_field_up_to_512(iterations: int, y: int, x: int, preset: str) -> None:
     config, recipe = replace(LONG, iterations=iterations), preset_recipe(preset, precision="float32")
@@ -62,6 +83,10 @@ def test_a_narrow_outermost_level_is_not_perturbed() -> None:
         settle(DipConfig(depth, "asc", 4, 1200), recipe, (512, 512)).perturbation for depth in (8, 6, 4)
     ]
     assert widths == [0.0, 0.04, 0.04]
+    assert [settle(replace(LONG, width=width), recipe, (512, 512)).perturbation for width in (15, 16)] == [
+        0,
+        0.04,
+    ]
     assert settle(LONG, recipe, (512, 512)).perturbation == 0.04
 
 

@@ -68,6 +68,15 @@ def test_the_ramp_is_linear_over_the_halo_where_two_tiles_meet() -> None:
     np.testing.assert_allclose(right[:4], [0.125, 0.375, 0.625, 0.875])
 
 
+def test_where_tiles_overlap_by_more_than_the_halo_both_count_the_same_between_the_ramps() -> None:
+    covering = cover((1, 20), 16, 4)
+    assert covering.starts[1] == (0, 4)
+    left, right = axis_weights(20, 16, 4, covering.starts[1])
+    ramp = np.array([0.125, 0.375, 0.625, 0.875, 1.0, 1.0, 1.0, 1.0])
+    np.testing.assert_allclose(right[:8], ramp / (1 + ramp))
+    np.testing.assert_allclose(left[::-1][:8], ramp / (1 + ramp))
+
+
 def test_a_plane_that_fits_is_not_tiled() -> None:
     assert cover((512, 300), 512, 32).corners == ((0, 0),)
     assert len(cover((513, 300), 512, 32).corners) == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autodip_zarr.domain import ChannelMetadata, Evidence, FieldOfPlate
@@ -67,6 +67,8 @@ def test_patterns_of_paths(pattern: str, path: str, matches: bool) -> None:
 PATHS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00"), min_size=1)
 
 
+@example("=x.tif")
+@example("-[1].tif")
 @given(PATHS.filter(lambda path: path.strip() == path and not path.endswith("/")))
 def test_an_escaped_path_matches_itself_and_only_itself(path: str) -> None:
     quoted = literal(path).replace('"', '""')
@@ -94,6 +96,7 @@ def test_series_wells_and_fields_narrow_a_row() -> None:
     assert lines(mapping, place("x", plate=B3)) == [3, 5]
     assert lines(mapping, place("x", series=1)) == [2]
     assert lines(mapping, place("x", series=0)) == []
+    assert lines(table("source,series,specimen", "**,0,actin"), place("x")) == [2], "one image is the first"
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,7 @@ def test_what_spreadsheets_make_of_a_table() -> None:
         ("source,contrast\n**,shiny\n", "fix.csv line 2, contrast", "'shiny'", "transmitted"),
         ("source,organism\n**,martian\n", "fix.csv line 2, organism", "'martian'", "Homo sapiens"),
         ("source,series,microscope\n**,-1,sim\n", "fix.csv line 2, series", "'-1'", "index"),
+        ("source,microscope\n[z-a].tif,sim\n", "fix.csv line 2, source", "bad character range", "[a-z]"),
         ("source,microscope\na,b,sim\n", "fix.csv line 2, cells", "3 cells", "2"),
     ],
 )

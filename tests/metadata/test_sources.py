@@ -8,7 +8,7 @@ import pytest
 
 from autodip_zarr.domain import ChannelMetadata, MetadataText
 from autodip_zarr.errors import OptionError
-from autodip_zarr.metadata import NamePattern, load_vocabulary, read_acquisition
+from autodip_zarr.metadata import NamePattern, load_vocabulary, read_acquisition, read_patterns
 
 from .values import annotated, channel, channels, document, header, only, text
 
@@ -210,3 +210,40 @@ def test_file_names_are_a_guess_by_the_users_own_patterns() -> None:
 def test_patterns_that_make_no_sense(expression: str) -> None:
     with pytest.raises(OptionError, match="pattern"):
         NamePattern(expression)
+
+
+def test_patterns_of_a_file_speak_about_all_channels_or_one() -> None:
+    expression = "expression = '(?P<specimen>x)'"
+    content = f"[[pattern]]\n{expression}\n[[pattern]]\n{expression}\nchannel = 0\n"
+    assert [one.channel for one in read_patterns(content, "p.toml")] == [None, 0]
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "found"),
+    [
+        ("", "p.toml", "no table"),
+        ('[[pattern]]\nexpression = "\\d"', "p.toml", "no TOML"),
+        ("colour = 3\n[[pattern]]\nexpression = 'x'", "p.toml", "the keys colour"),
+        ("pattern = [3]", "p.toml: pattern 1", "3"),
+        ("[[pattern]]\nchannel = 1", "p.toml: pattern 1", "the keys channel"),
+        ("[[pattern]]\nexpression = '(?P<specimen>x)'\nchanel = 1", "p.toml: pattern 1", "chanel"),
+        ("[[pattern]]\nexpression = '(?P<specimen>x)'\nchannel = -1", "p.toml: pattern 1, channel", "-1"),
+        ("[[pattern]]\nexpression = '(?P<specimen>x)'\nchannel = true", "p.toml: pattern 1, channel", "True"),
+        ("[[pattern]]\nexpression = 3", "p.toml: pattern 1, expression", "3"),
+        ("[[pattern]]\nexpression = '(?P<stand>x)'", "p.toml: pattern 1", "stand"),
+    ],
+)
+def test_patterns_of_a_file_that_make_no_sense_are_named(content: str, where: str, found: str) -> None:
+    with pytest.raises(OptionError) as caught:
+        read_patterns(content, "p.toml")
+    assert caught.value.where == where
+    assert found in caught.value.found
+
+
+@pytest.mark.parametrize("name", ["DAPI, phalloidin", "phalloidin + mitotracker + DAPI"])
+def test_a_channel_of_several_labels_is_of_none_and_says_so(name: str) -> None:
+    found = channel(f'Name="{name}"')
+    assert (found.specimen, found.contrast) == (None, "fluorescence")
+    (conflict,) = found.conflicts
+    assert repr(name) in conflict
+    assert "none is taken" in conflict

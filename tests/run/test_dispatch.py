@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.scheduling.connect import visible_cards, worker_options
-from autodip_zarr.run.scheduling.dispatch import CALLS_PER_WORKER, SILENCE_S, Call, Dispatcher, Offer
+from autodip_zarr.run.scheduling.dispatch import CALLS_PER_WORKER, Call, Dispatcher, Offer
 from autodip_zarr.run.scheduling.machine import PROCESS_BYTES
 from autodip_zarr.run.scheduling.schedule import GPU_SHARE, suitable
 
@@ -72,7 +72,9 @@ def test_a_worker_never_has_more_calls_than_its_memory_and_every_call_comes_to_i
     dispatcher = Dispatcher(iter(numbered))
     dispatcher.update({"a": Offer(3, memory)}, 0.0)
     made: list[int] = []
-    while dispatcher.look_ahead() or not dispatcher.is_done:
+    while not dispatcher.is_done:
+        while dispatcher.look_ahead():
+            pass
         hand_out(dispatcher)
         calls_now = dispatcher.workers["a"].calls
         taken = sum(call.held_bytes for call in calls_now) + max(call.turn_bytes for call in calls_now)
@@ -85,7 +87,7 @@ def test_a_worker_never_has_more_calls_than_its_memory_and_every_call_comes_to_i
 def test_a_worker_without_memory_for_a_second_call_holds_up_no_other() -> None:
     numbered = [Call(print, n, held_bytes=held) for n, held in enumerate([9, 2, 2, 2, 2, 2, 2])]
     dispatcher = Dispatcher(iter(numbered))
-    dispatcher.update({"a": Offer(3, 10), "b": Offer(3, 10)}, 0.0)
+    dispatcher.update({"a": Offer(3, 6), "b": Offer(3, 6)}, 0.0)
     while dispatcher.look_ahead():
         pass
     assert hand_out(dispatcher) == [("a", 0), ("b", 1), ("b", 2), ("b", 3)]
@@ -95,8 +97,8 @@ def test_what_follows_from_a_call_waits_for_memory_too() -> None:
     dispatcher = make([Call(print, 0, held_bytes=6)], {})
     dispatcher.update({"a": Offer(3, 10)}, 0.0)
     assert hand_out(dispatcher) == [("a", 0)]
-    dispatcher.follow([Call(print, 1, held_bytes=6)])
-    assert hand_out(dispatcher) == []
+    dispatcher.follow([Call(print, 1, held_bytes=16), Call(print, 2, held_bytes=2)])
+    assert hand_out(dispatcher) == [], "nor does anything overtake it"
     dispatcher.answered("a", dispatcher.workers["a"].calls[0], 1.0)
     assert hand_out(dispatcher) == [("a", 1)]
 
@@ -110,13 +112,27 @@ def test_a_worker_goes_on_with_calls_that_are_alike() -> None:
     dispatcher = make(calls(*["k", "m"] * 10), {"a": 1, "b": 1})
     assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
     order: dict[str, list[str]] = {"a": [], "b": []}
-    for _ in range(6):
-        for address in "ab":
+    for _ in range(4):
+        for address in "aab":
             (call,) = dispatcher.workers[address].calls
             order[address].append(str(call.alike))
             dispatcher.answered(address, call, 0.0)
             hand_out(dispatcher)
-    assert order == {"a": ["k"] * 6, "b": ["m"] * 6}
+    assert order == {"a": ["k"] * 8, "b": ["m"] * 4}
+
+
+def test_a_worker_without_alike_calls_takes_up_what_no_other_is_at() -> None:
+    dispatcher = make(calls("k", "m", "k", "n"), {"a": 1, "b": 1})
+    assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
+    dispatcher.answered("b", dispatcher.workers["b"].calls[0], 0.0)
+    assert hand_out(dispatcher) == [("b", 3)]
+
+
+def test_where_others_are_at_all_that_waits_the_oldest_is_next() -> None:
+    dispatcher = make(calls("k", "m", "m", "m"), {"a": 1, "b": 1})
+    assert hand_out(dispatcher) == [("a", 0), ("b", 1)]
+    dispatcher.answered("a", dispatcher.workers["a"].calls[0], 0.0)
+    assert hand_out(dispatcher) == [("a", 2)]
 
 
 def test_no_worker_idles_for_want_of_calls_that_are_alike_and_nothing_waits_for_ever() -> None:
@@ -179,15 +195,23 @@ def look(dispatcher: Dispatcher, now_s: float, activity: int | None) -> list[str
 def test_a_worker_that_makes_no_step_has_hung() -> None:
     dispatcher = make(calls("k", "k"), {"a": 1})
     hand_out(dispatcher)
-    assert not any(look(dispatcher, now_s, 7) for now_s in range(0, int(SILENCE_S), 10))
-    assert look(dispatcher, SILENCE_S + 20, 7) == ["a"]
+    assert not any(look(dispatcher, now_s, 7) for now_s in range(0, 610, 10))
+    assert look(dispatcher, 610, 7) == ["a"]
 
 
 def test_a_worker_that_does_not_even_count_has_hung() -> None:
     dispatcher = make(calls("k"), {"a": 1})
     hand_out(dispatcher)
-    assert not any(look(dispatcher, now_s, None) for now_s in range(0, int(SILENCE_S), 10))
-    assert look(dispatcher, SILENCE_S + 20, None) == ["a"]
+    assert not any(look(dispatcher, now_s, None) for now_s in range(0, 610, 10))
+    assert look(dispatcher, 610, None) == ["a"]
+
+
+def test_time_without_work_is_not_held_against_a_worker() -> None:
+    dispatcher = make([], {"a": 1})
+    assert not any(look(dispatcher, now_s, 7) for now_s in range(0, 1000, 10))
+    dispatcher.follow(calls("k"))
+    assert hand_out(dispatcher, 1000.0) == [("a", 0)]
+    assert look(dispatcher, 1010.0, 7) == []
 
 
 def test_a_worker_that_makes_a_step_now_and_then_never_hangs() -> None:
@@ -203,6 +227,37 @@ def test_time_in_which_nobody_looked_is_not_held_against_a_worker() -> None:
     assert look(dispatcher, 1.0, 7) == []
     assert look(dispatcher, 90_000.0, 7) == []  # a laptop that slept
     assert look(dispatcher, 90_001.0, 7) == []
+
+
+def test_for_how_long_there_is_no_worker_is_counted_while_somebody_looks() -> None:
+    dispatcher = make(calls("k"), {})
+    for now_s in (10.0, 20.0):
+        dispatcher.update({}, now_s)
+    assert dispatcher.alone_s == 20.0
+    dispatcher.update({}, 90_000.0)  # a laptop that slept
+    assert 20.0 < dispatcher.alone_s <= 60.0
+    dispatcher.update(offers({"a": 1}), 90_001.0)
+    assert dispatcher.alone_s == 0.0
+
+
+def test_an_answer_shows_that_a_worker_lives() -> None:
+    dispatcher = make(calls(*["k"] * 9), {"a": 3}, limit_s=500.0)
+    hand_out(dispatcher)
+    assert not any(look(dispatcher, now_s, 7) for now_s in range(0, 410, 10))
+    dispatcher.answered("a", dispatcher.workers["a"].calls[0], 400.0)
+    assert not any(look(dispatcher, now_s, 7) for now_s in range(410, 900, 10))
+    assert look(dispatcher, 910.0, 7) == ["a"]
+
+
+def test_the_late_answer_of_a_worker_that_was_taken_for_lost_changes_nothing() -> None:
+    dispatcher = make(calls("k", "k", "k"), {"a": 1})
+    hand_out(dispatcher)
+    (lost,) = dispatcher.update({}, 1.0)
+    dispatcher.answered("a", lost, 2.0)
+    dispatcher.update(offers({"a": 1}), 3.0)
+    assert hand_out(dispatcher) == [("a", 1)]
+    dispatcher.answered("a", lost, 4.0)
+    assert [call.argument for call in dispatcher.workers["a"].calls] == [1]
 
 
 def test_an_idle_worker_has_not_hung_and_a_person_may_choose_a_limit_by_the_clock() -> None:
@@ -266,7 +321,8 @@ def test_whatever_happens_to_workers_every_call_is_answered_or_given_up_once(
     assert sorted(settled) == list(range(len(kinds)))
 
 
-def test_calls_are_taken_only_as_far_ahead_as_needed() -> None:
+@pytest.mark.parametrize(("workers", "ahead"), [({}, 16), ({"a": 3}, 16), ({"a": 3, "b": 3}, 32)])
+def test_calls_are_taken_only_as_far_ahead_as_needed(workers: dict[str, int], ahead: int) -> None:
     taken = 0
 
     def endless() -> Iterator[Call]:
@@ -276,10 +332,10 @@ def test_calls_are_taken_only_as_far_ahead_as_needed() -> None:
             yield Call(print, taken)
 
     dispatcher = Dispatcher(endless())
-    dispatcher.update(offers({"a": 3, "b": 3}), 0.0)
+    dispatcher.update(offers(workers), 0.0)
     while dispatcher.look_ahead():
         pass
-    assert taken == 32
+    assert taken == ahead
 
 
 def test_on_cards_each_worker_sees_one_and_offers_it() -> None:
