@@ -6,7 +6,7 @@ import math
 
 __all__ = ["length_um", "time_s", "wavelength_nm", "whole_number"]
 
-_LENGTH_UM = {
+LENGTH_UM = {
     "m": 1e6,
     "dm": 1e5,
     "cm": 1e4,
@@ -32,7 +32,7 @@ _LENGTH_UM = {
 }
 """Micrometers of each unit; ``pixel`` and ``reference frame`` have none."""
 
-_TIME_S = {
+TIME_S = {
     "s": 1.0,
     "sec": 1.0,
     "second": 1.0,
@@ -59,12 +59,12 @@ _VISIBLE_NM = (200.0, 3000.0)
 
 def length_um(value: str | None, unit: str | None) -> float | None:
     """Return a positive length in micrometers (the schema's default unit), or ``None``."""
-    return _convert(value, unit or "um", _LENGTH_UM)
+    return _convert(value, unit or "um", LENGTH_UM)
 
 
 def time_s(value: str | None, unit: str | None) -> float | None:
     """Return a positive time in seconds (the schema's default unit), or ``None``."""
-    return _convert(value, unit or "s", _TIME_S)
+    return _convert(value, unit or "s", TIME_S)
 
 
 def wavelength_nm(value: str | None, unit: str | None) -> float | None:
@@ -76,7 +76,7 @@ def wavelength_nm(value: str | None, unit: str | None) -> float | None:
     number = _number(value)
     if number is None:
         return None
-    stated = _LENGTH_UM.get(_unit(unit or "nm"), 1e-3) * 1e3
+    stated = LENGTH_UM.get(_unit(unit or "nm"), 1e-3) * 1e3
     for factor in (stated, 1.0, 1e-3, 1e3, 1e9):
         if _VISIBLE_NM[0] <= number * factor <= _VISIBLE_NM[1]:
             return number * factor
