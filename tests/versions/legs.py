@@ -45,7 +45,7 @@ def offer_all_of_pyenv() -> None:
     """Have pyenv start each of the interpreters that it has, where there is pyenv."""
     if shutil.which("pyenv") is not None:
         found = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
-        os.environ.setdefault("PYENV_VERSION", ":".join(found.stdout.split()))
+        os.environ["PYENV_VERSION"] = ":".join(found.stdout.split())
 
 
 def is_there(python: str) -> bool:
