@@ -10,7 +10,7 @@ from itertools import chain
 from autodip_zarr.domain import Plan
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Choices, Machine
-from autodip_zarr.run.execution.run import How, Run
+from autodip_zarr.run.execution.run import Run, RunSettings
 from autodip_zarr.run.execution.summary import Progress, Summary, Watch, ignore
 from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import PRIOR, Method
@@ -75,7 +75,7 @@ def carry_out(
     """Carry out a plan that was made before; see :func:`denoise`."""
     started = time.monotonic()
     with Locks() as locks:
-        run = Run(plan, How(choices, machine, method), watch, locks)
+        run = Run(plan, RunSettings(choices, machine, method), watch, locks)
         run.tell()
         calls = run.calls()
         first = next(calls, None)

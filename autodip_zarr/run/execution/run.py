@@ -42,7 +42,7 @@ from autodip_zarr.stores import write_failures
 
 
 @dataclass(frozen=True)
-class How:
+class RunSettings:
     """How a plan is carried out."""
 
     choices: Choices
@@ -56,13 +56,13 @@ class How:
 class Run:
     """The state of a run: what is open, what is done."""
 
-    def __init__(self, plan: Plan, how: How, watch: Watch, locks: Locks) -> None:
+    def __init__(self, plan: Plan, settings: RunSettings, watch: Watch, locks: Locks) -> None:
         self.plan = plan
         self.locks = locks
-        self.choices = how.choices
-        self.machine = how.machine
-        self.method = how.method
-        self.device = resolve_device(how.machine.device)
+        self.choices = settings.choices
+        self.machine = settings.machine
+        self.method = settings.method
+        self.device = resolve_device(settings.machine.device)
         self.watch = watch
         self.results: list[ImageResult] = []
         self.jobs: dict[str, ImageJob] = {}
