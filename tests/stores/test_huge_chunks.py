@@ -111,6 +111,7 @@ BOMBS: dict[str, tuple[object, Callable[[bytes], bytes | bytearray]]] = {
     "lz4": (LZ4(), lambda data: len(data).to_bytes(4, "little") + imagecodecs.lz4_encode(data)),
     "zlib": (Zlib(), zlib.compress),
     "gzip": (GZip(), gzip.compress),
+    "gzip behind an honest stream": (GZip(), lambda data: gzip.compress(bytes(512)) + gzip.compress(data)),
     "bz2": (BZ2(), bz2.compress),
     "lzma": (LZMA(), lzma.compress),
 }

@@ -62,7 +62,7 @@ def decodes_within(codec: str, content: bytes, most: int) -> bool:
         return told <= most if told is not None else codec != "zstd" or _zstd_fits(content, most)
     if codec in _DECODERS:
         try:
-            return len(_DECODERS[codec]().decompress(content, most + 1)) <= most
+            return _fits(_DECODERS[codec], content, most)
         except (zlib.error, OSError, lzma.LZMAError, EOFError):
             return True
     return True
@@ -106,6 +106,18 @@ def _of_zstd(content: bytes) -> int | None:
         return None
     told = int.from_bytes(content[start : start + size], "little")
     return told + 256 if size == 2 else told
+
+
+def _fits(decoder: Callable[[], Any], content: bytes, most: int) -> bool:
+    """Decode stream after stream, as many as stand one behind the other, until it is too much."""
+    size = 0
+    while content and size <= most:
+        stream = decoder()
+        size += len(stream.decompress(content, most + 1 - size))
+        if not stream.eof:
+            break
+        content = stream.unused_data
+    return size <= most
 
 
 def _zstd_fits(content: bytes, most: int) -> bool:
