@@ -12,7 +12,7 @@ def plain_source(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
     """Return the images of a TIFF file without OME-XML, as far as they are grayscale."""
     images: list[TiffImage] = []
     refusal = None
-    for series in tif.series:
+    for series in _all_series(tif):
         image = _plain_image(series)
         if isinstance(image, str):
             refusal = refusal or image
@@ -23,6 +23,18 @@ def plain_source(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
     )
 
 
+def _all_series(tif: Any) -> Any:  # noqa: ANN401
+    """Return the series with axes of length one left in; tifffile 2026.5 asks for that in another way."""
+    return tif.series(squeeze=False) if callable(tif.series) else tif.series
+
+
+def _layout(series: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401
+    """Return axes and shape of a series, see `_all_series`."""
+    if hasattr(series, "get_axes"):
+        return series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    return series.axes, series.shape
+
+
 def _plain_image(series: Any) -> TiffImage | str:  # noqa: ANN401
     """Return one series of planes, or why it is not taken."""
     page = series.keyframe
@@ -30,7 +42,7 @@ def _plain_image(series: Any) -> TiffImage | str:  # noqa: ANN401
         return "a colour image without OME metadata"
     if page.imagedepth != 1 or page.bitspersample == 1 or page.dtype is None or page.dtype.kind not in "uif":
         return f"no grayscale image (pixel type {page.dtype}, {page.bitspersample} bits)"
-    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    axes, shape = _layout(series)
     if axes[-3:] == "YXS":
         axes, shape = axes[:-1], shape[:-1]
     if axes[-2:] != "YX":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from zarr.abc.store import Store
 from zarr.core.buffer import Buffer
-from zarr.storage import WrapperStore
 
+from autodip_zarr.stores.access.strict_store import StrictStore
 from autodip_zarr.stores.zarr.checksums import Checksum, checksum
 
 
-class ChecksummingStore(WrapperStore[Store]):
+class ChecksummingStore(StrictStore[Store]):
     """Notes the checksum of every object that is written through it.
 
     Parameters
@@ -34,7 +34,7 @@ class ChecksummingStore(WrapperStore[Store]):
         await self._store.delete(key)
 
 
-class BufferingStore(WrapperStore[Store]):
+class BufferingStore(StrictStore[Store]):
     """Reads from a store and holds what is written to it, so that its checksum is known before it is written.
 
     Parameters

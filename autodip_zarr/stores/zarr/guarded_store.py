@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from zarr.abc.store import ByteRequest, RangeByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import WrapperStore
 
 from autodip_zarr.stores.access.errors import METADATA_LIMIT
 from autodip_zarr.stores.access.local.local_stores import ArchiveStore, FolderStore
 from autodip_zarr.stores.access.remote.retrying_store import DOCUMENTS
+from autodip_zarr.stores.access.strict_store import StrictStore
 from autodip_zarr.stores.access.uris import split_uri
 from autodip_zarr.stores.zarr.decoded_size import chunks_of_shard, compressor_of, decodes_within
 from autodip_zarr.stores.zarr.limits import most_stored_bytes
@@ -35,7 +33,7 @@ class _Expected:
     """How many a shard has room for; ``None`` where there are no shards."""
 
 
-class GuardedStore(WrapperStore[Store]):
+class GuardedStore(StrictStore[Store]):
     """Refuses chunks that zarr would take for missing, and those far larger than their pixels.
 
     For reading only. A chunk that decodes to far more than its pixels is refused before it is. A chunk or
@@ -109,12 +107,6 @@ class GuardedStore(WrapperStore[Store]):
             if other is not None and await self._store.exists(f"{array}/{other}"):
                 told = f"the chunk {key} is missing, and {array}/{other} is there"
                 raise ValueError(f"{told}: its array's metadata name another separator than its chunks have")
-
-    async def get_partial_values(
-        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
-    ) -> list[Buffer | None]:
-        """Return parts of several keys, fetched side by side."""
-        return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
 
 
 def _other_name(chunk: str) -> str | None:

@@ -26,6 +26,8 @@ class FolderStore(LocalStore):
         Whether nothing is written.
     """
 
+    _supports_sync_io = False  # whose calls would go past these
+
     async def get(
         self, key: str, prototype: BufferPrototype | None = None, byte_range: ByteRequest | None = None
     ) -> Buffer | None:

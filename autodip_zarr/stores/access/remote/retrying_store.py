@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from zarr.abc.store import ByteRequest, SuffixByteRequest
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import FsspecStore, WrapperStore
+from zarr.storage import FsspecStore
 
 from autodip_zarr.stores.access.remote.retry import with_retries_async
 from autodip_zarr.stores.access.remote.server_errors import (
@@ -16,13 +16,14 @@ from autodip_zarr.stores.access.remote.server_errors import (
     is_missing_chunk,
     is_refused_as_missing,
 )
+from autodip_zarr.stores.access.strict_store import StrictStore
 from autodip_zarr.stores.access.uris import split_uri
 
 DOCUMENTS = {"zarr.json", ".zarray", ".zattrs", ".zgroup", ".zmetadata"}
 """Names of documents; everything else in a store of zarr is a chunk or a shard."""
 
 
-class RetryingStore(WrapperStore[FsspecStore]):
+class RetryingStore(StrictStore[FsspecStore]):
     """Every request is made as often as `RetryPolicy` allows; indices of shards are asked for once.
 
     Made for one task, in which nobody else writes what is read here.
@@ -72,12 +73,6 @@ class RetryingStore(WrapperStore[FsspecStore]):
                 )
                 raise PermissionError(errno.EACCES, refusal, key) from error
             raise
-
-    async def get_partial_values(
-        self, prototype: BufferPrototype, key_ranges: Iterable[tuple[str, ByteRequest | None]]
-    ) -> list[Buffer | None]:
-        """Return parts of several keys, fetched side by side."""
-        return list(await asyncio.gather(*(self.get(key, prototype, part) for key, part in key_ranges)))
 
     async def set(self, key: str, value: Buffer) -> None:
         """Replace a key; object stores do so in one step, so that doing it again is harmless."""
