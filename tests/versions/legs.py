@@ -1,7 +1,7 @@
 """Install with the lowest versions that pyproject.toml allows, and the newest, and run a part of the tests.
 
 One environment for each Python that is found, in a folder that is kept, since torch takes gigabytes there.
-Which versions these are is uv's to say (``--resolution lowest-direct`` and ``highest``). torch is always the
+Which versions these are, of those with wheels, is uv's to say (``--resolution``). torch is always the
 one of constraints.txt, since others bring gigabytes; torchvision is left out, since nothing imports it.
 
     python tests/versions/legs.py [--folder build/legs] [--pythons 3.11 3.12 3.13] [--kinds lowest newest]
@@ -75,6 +75,8 @@ def versions(uv: Path, python: str, kind: str) -> str:
         "pip",
         "compile",
         "--quiet",
+        "--only-binary",
+        ":all:",
         "--no-annotate",
         "--no-header",
         "--extra",
