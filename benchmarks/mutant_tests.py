@@ -29,7 +29,7 @@ _SLOWER: Final = 4.0
 
 
 @dataclass(frozen=True)
-class Room:
+class Part:
     """Modules that are changed together, and the tests that are to notice."""
 
     sources: tuple[str, ...]
@@ -96,11 +96,11 @@ class _Watch:
 
 
 class Copy:
-    """A copy of the working tree in which the tests of a room run."""
+    """A copy of the working tree in which the tests of a part run."""
 
-    def __init__(self, folder: Path, room: Room) -> None:
+    def __init__(self, folder: Path, part: Part) -> None:
         self.tree = folder / "tree"
-        self.room = room
+        self.part = part
         command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode()
         for one in listed.split("\0"):
@@ -108,7 +108,7 @@ class Copy:
                 (self.tree / one).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / one, self.tree / one)
         (folder / "shared").symlink_to(ROOT.parent / "shared")
-        files = [self.tree / "tests" / name for name in room.tests.split()]
+        files = [self.tree / "tests" / name for name in part.tests.split()]
         found = [str(one if one.is_dir() else one.with_name(f"test_{one.name}.py")) for one in files]
         if self._outcome(3600, found, _Pytest(None), _Watch(self.tree)) != "passed":
             msg = f"the tests fail without any mutant:\n{(self.tree / 'output.txt').read_text()}"
@@ -159,7 +159,7 @@ class Copy:
             os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # their modules are loaded already
             for output in (1, 2):
                 os.dup2(os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC), output)
-            chosen = ["-k", f"not ({self.room.without})"] if self.room.without else []
+            chosen = ["-k", f"not ({self.part.without})"] if self.part.without else []
             options = ["-q", "-x", "-p", "no:cacheprovider", "-m", "not soak", *chosen]
             code = int(pytest.main([*options, *files], plugins=plugins))
         finally:

@@ -89,7 +89,7 @@ class Estimate:
             How many chains they lie in.
         """
         steps = chains * self.steps + (planes - chains) * self.next_steps
-        return planes * self.cost * (steps / max(self.steps, 1)) / planes
+        return self.cost * steps / max(self.steps, 1)
 
 
 def estimate(config: DipConfig, recipe: Recipe, size: tuple[int, int], device: str) -> Estimate:

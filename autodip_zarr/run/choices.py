@@ -117,7 +117,8 @@ class Machine:
     scheduler: str | None = None
     """Address of a running Dask scheduler; ``None`` starts a local cluster."""
     cluster: str | None = None
-    """Path of a file that describes Slurm jobs or cards to start workers on; see ``run.cluster_file``."""
+    """Path of a file that describes Slurm jobs or cards to start workers on; see
+    ``run.scheduling.cluster_file``."""
     time_limit_s: float | None = None
     """Longest time of one block on a worker by the clock, in seconds; ``None`` for none."""
     memory_bytes: int | None = None

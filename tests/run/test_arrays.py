@@ -44,6 +44,9 @@ def test_the_record_of_a_result(tmp_path: Path, run: Run) -> None:
     np.testing.assert_array_equal(iterations, record[..., RECORD_FIELDS.index("iterations")])
 
 
-def test_a_folder_that_holds_no_result_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AutodipError, match=re.escape(str(tmp_path))):
-        open_record(str(tmp_path))
+@pytest.mark.parametrize(("name", "reason"), [("", "holds no result"), ("nowhere", "is missing")])
+def test_a_folder_that_holds_no_result_is_named_with_the_reason(
+    tmp_path: Path, name: str, reason: str
+) -> None:
+    with pytest.raises(AutodipError, match=f"^{re.escape(str(tmp_path / name))}: {reason}"):
+        open_record(str(tmp_path / name))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,3 +112,15 @@ def test_another_method_is_plugged_in_at_one_place(tmp_path: Path) -> None:
     assert [image.status for image in summary.images] == ["done"]
     noisy = planes(source)
     np.testing.assert_array_equal(planes(tmp_path / "out/x.ome.zarr"), np.rint(noisy / 2))
+
+
+def test_memory_is_that_of_the_method(tmp_path: Path) -> None:
+    def greedy(*arguments: Any) -> Estimate:
+        return replace(cheap(*arguments), network_bytes=2**60)
+
+    source = tmp_path / "x.ome.tif"
+    write_sample_tiff(source, make_sample("x", (1, 1, 2, 24, 32)))
+    choices, machine = Choices(output=str(tmp_path / "out")), Machine("cpu", in_process=True)
+    (image,) = denoise([str(source)], choices, machine, method=Method(greedy, halve)).images
+    assert image.status == "failed"
+    assert "one block needs" in image.messages[0]

@@ -10,13 +10,16 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import google_crc32c
 import imagecodecs
 import numpy as np
 import pytest
-from numcodecs import BZ2, LZ4, LZMA, Blosc, GZip, Zlib, Zstd
-from zarr.codecs import ZstdCodec
+import zarr
+from numcodecs import BZ2, LZ4, LZMA, Blosc, Delta, GZip, Zlib, Zstd, get_codec
+from zarr.codecs import BloscCodec, BytesCodec, Crc32cCodec, ShardingCodec, ZstdCodec
+from zarr.codecs.numcodecs import CRC32, Adler32, Fletcher32, JenkinsLookup3
 
 from autodip_zarr.errors import PixelError
 from autodip_zarr.stores import read_header, read_planes
@@ -104,6 +107,69 @@ def test_honest_chunks_are_not_refused(tmp_path: Path, codec: str) -> None:
     np.testing.assert_array_equal(read_planes(read_header(only(path)), 0, [(0, 0), (0, 1)]), data)
 
 
+@pytest.mark.filterwarnings("ignore:Numcodecs codecs are not in the Zarr version 3 specification")
+@pytest.mark.parametrize("is_bomb", [False, True])
+@pytest.mark.parametrize(
+    ("checksum", "options"),
+    [
+        (CRC32, {}),
+        (CRC32, {"location": "end"}),
+        (Adler32, {}),
+        (Fletcher32, {}),
+        (JenkinsLookup3, {}),
+    ],
+)
+def test_a_compressor_inside_a_checksum(
+    tmp_path: Path, checksum: type[Any], options: dict[str, str], is_bomb: bool
+) -> None:
+    data = pixels((2, 64, 64))
+    path = write_image(tmp_path / "x.zarr", data, "zyx")
+    outer = checksum(**options)
+    codecs = (BloscCodec(typesize=2), outer)
+    write_array(path / "0", data, 3, chunks=(1, 64, 64), compressors=codecs, overwrite=True)
+    if is_bomb:
+        bomb = np.frombuffer(imagecodecs.blosc_encode(bytes(64_000_000)), np.uint8)
+        (path / "0/c/1/0/0").write_bytes(get_codec(outer.codec_config).encode(bomb))
+        assert_refused(path)
+    else:
+        np.testing.assert_array_equal(read_planes(read_header(only(path)), 0, [(0, 0), (0, 1)]), data)
+
+
+@pytest.mark.parametrize("order", ["little with a checksum", "little", "big"])
+@pytest.mark.parametrize("location", ["start", "end"])
+@pytest.mark.parametrize("chunk", [1, 16])
+def test_a_shard_of_any_index_is_not_refused(
+    tmp_path: Path, order: str, location: Literal["start", "end"], chunk: int
+) -> None:
+    """Of one pixel a chunk the index is far larger than a chunk; a chunk of zeros is not stored."""
+    data = pixels((2, 48, 48))
+    data[:, :16] = 0
+    codecs: dict[str, Any] = {
+        "little with a checksum": [BytesCodec(), Crc32cCodec()],
+        "little": [BytesCodec()],
+        "big": [BytesCodec(endian="big")],
+    }
+    inner: list[Any] = [BytesCodec(), BloscCodec(typesize=2)]
+    sharding = ShardingCodec(
+        chunk_shape=(1, chunk, chunk), codecs=inner, index_codecs=codecs[order], index_location=location
+    )
+    path = write_image(tmp_path / "x.zarr", data, "zyx")
+    options: dict[str, Any] = {"chunks": data.shape, "shape": data.shape, "dtype": data.dtype}
+    zarr.create(store=path / "0", zarr_format=3, overwrite=True, codecs=[sharding], **options)[...] = data
+    header = read_header(only(path))
+    for positions in ([(0, 0)], [(0, 0), (0, 1)]):  # by parts, and as a whole
+        np.testing.assert_array_equal(read_planes(header, 0, positions), data[: len(positions)])
+
+
+def test_a_filter_that_stores_wider_numbers(tmp_path: Path) -> None:
+    data = np.random.default_rng(0).integers(0, 256, (2, 256, 256)).astype(np.uint8)
+    path = write_image(tmp_path / "x.zarr", data, "zyx", 2)
+    options: dict[str, Any] = {"filters": Delta("u1", "i8"), "compressors": Zstd(), "overwrite": True}
+    encoding = {"name": "v2", "separator": "/"}
+    write_array(path / "0", data, 2, chunks=(1, 256, 256), chunk_key_encoding=encoding, **options)
+    np.testing.assert_array_equal(read_planes(read_header(only(path)), 0, [(0, 0), (0, 1)]), data)
+
+
 BOMBS: dict[str, tuple[object, Callable[[bytes], bytes | bytearray]]] = {
     "zstd": (Zstd(), imagecodecs.zstd_encode),
     "zstd without its size": (Zstd(), zstd_without_size),
@@ -114,6 +180,13 @@ BOMBS: dict[str, tuple[object, Callable[[bytes], bytes | bytearray]]] = {
     "gzip behind an honest stream": (GZip(), lambda data: gzip.compress(bytes(512)) + gzip.compress(data)),
     "bz2": (BZ2(), bz2.compress),
     "lzma": (LZMA(), lzma.compress),
+    "zstd, in a second frame": (
+        Zstd(),
+        lambda data: imagecodecs.zstd_encode(b"") + imagecodecs.zstd_encode(data),
+    ),
+    "gzip, in a second member": (GZip(), lambda data: gzip.compress(b"") + bytes(9) + gzip.compress(data)),
+    "bz2, in a second stream": (BZ2(), lambda data: bz2.compress(b"") + bz2.compress(data)),
+    "lzma, in a second stream": (LZMA(), lambda data: lzma.compress(b"") + lzma.compress(data)),
 }
 """What an array says of its chunks, and what makes a chunk of 64 MB of zeros."""
 

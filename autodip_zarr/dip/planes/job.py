@@ -52,4 +52,5 @@ class DenoisedPlane:
     restarts: int = 0
     """Fits that diverged and were begun again with another seed."""
     overshoot: float = float("nan")
-    """The greatest, over the fits, of how restless the outputs were at the end; see ``dip.stop``."""
+    """The greatest, over the fits, of how restless the outputs were at the end; see
+    ``dip.fitting.stop``."""

@@ -130,7 +130,7 @@ class Run:
         """Say what is wrong where not even one block of an image fits into the memory of a worker."""
         if image.target is None or self.memory_bytes is None:
             return None
-        needed = least_bytes(image, image.target, self.device)
+        needed = least_bytes(image, image.target, self.device, self.method)
         if needed <= self.memory_bytes:
             return None
         found = (

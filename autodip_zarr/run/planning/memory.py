@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from autodip_zarr.dip.estimate import Estimate, estimate
+from autodip_zarr.dip.estimate import Estimate
 from autodip_zarr.domain import Header, ImagePlan, TargetSpec
+from autodip_zarr.run.method import Method
 from autodip_zarr.run.scheduling.machine import PROCESS_BYTES
 
 
@@ -32,7 +33,7 @@ def block_bytes(header: Header, spec: TargetSpec, planes: int, fit: Estimate | N
     return header.size("y") * header.size("x") * planes * held + fitting
 
 
-def least_bytes(image: ImagePlan, spec: TargetSpec, device: str) -> int:
+def least_bytes(image: ImagePlan, spec: TargetSpec, device: str, method: Method) -> int:
     """Return the memory that a worker needs for one block of an image at a time.
 
     Parameters
@@ -43,10 +44,12 @@ def least_bytes(image: ImagePlan, spec: TargetSpec, device: str) -> int:
         The result.
     device : str
         ``cpu`` or a CUDA device.
+    method : Method
+        How planes are denoised.
     """
     size = (image.header.size("y"), image.header.size("x"))
     configs = {channel.match.config for channel in image.channels if channel.match is not None}
-    fits = [estimate(config, image.recipe, size, device) for config in configs]
+    fits = [method.estimate(config, image.recipe, size, device) for config in configs]
     planes = spec.block_t * spec.block_z
     held = max(block_bytes(image.header, spec, planes, fit) for fit in (None, *fits))
     return PROCESS_BYTES + held + max((fit.network_bytes for fit in fits), default=0)

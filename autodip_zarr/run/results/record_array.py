@@ -42,8 +42,13 @@ def open_record(result: str) -> DataArray:
     """
     from xarray import DataArray  # noqa: PLC0415 - pandas with it, which nothing else needs
 
-    found = [ref for ref in walk_results([result]) if not isinstance(ref, Skipped)]
-    if len(found) != 1:
+    walked = list(walk_results([result]))
+    found = [ref for ref in walked if not isinstance(ref, Skipped)]
+    if not found:
+        raise SourceError(
+            public_uri(result), "; ".join(one.reason for one in walked if isinstance(one, Skipped))
+        )
+    if len(found) > 1:
         raise SourceError(public_uri(result), f"holds {len(found)} results", "one", "name the result itself")
     header = read_header(found[0])
     labels = [channel.label for channel in header.channels]

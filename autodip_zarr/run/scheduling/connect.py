@@ -160,8 +160,8 @@ def worker_memory(machine: Machine) -> int | None:
     """Return the memory of each worker process, in bytes, as far as it is known before they are there.
 
     What was chosen, or what a cluster file says, or an even share of what this machine has; in this process
-    all of it, whatever a container allows. ``None`` where
-    the workers are those of a running scheduler, or a cluster file leaves it to dask-cuda.
+    all of it, whatever a container allows. ``None`` where the workers are those of a running scheduler, or a
+    cluster file leaves it to dask-cuda.
     """
     if machine.scheduler is not None:
         return None

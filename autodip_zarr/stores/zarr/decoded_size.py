@@ -4,39 +4,112 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
 import numpy as np
 
 _ZSTD_FRAME: Final = b"\x28\xb5\x2f\xfd"
 _ZSTD_DICTIONARY_BYTES: Final = (0, 1, 2, 4)
-_CHECKSUMS: Final = {"crc32c", "crc32", "adler32", "fletcher32", "jenkins_lookup3"}
+_CHECKSUMS: Final[Mapping[str, Literal["start", "end"]]] = {
+    "crc32c": "end",
+    "crc32": "start",
+    "adler32": "start",
+    "fletcher32": "end",
+    "jenkinslookup3": "end",
+}
+"""Codecs that add a checksum, and where, unless they say otherwise."""
+_CHECKSUM_BYTES: Final = 4
 _ENTRY_BYTES: Final = 16
-_CRC_BYTES: Final = 4
 _MISSING: Final = 2**64 - 1
 
 
-def compressor_of(array: Any) -> str | None:  # noqa: ANN401
-    """Return the name of the codec that decodes what is stored of an array of zarr first; checksums aside.
+@dataclass(frozen=True)
+class Compressor:
+    """The codec that decodes what is stored of an array of zarr first, checksums aside."""
+
+    name: str
+    """For example ``"zstd"``."""
+    before: int = 0
+    """Bytes of checksums in front of what it decodes."""
+    behind: int = 0
+    """Bytes of checksums behind that."""
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """Where a shard says which of its bytes are which chunk."""
+
+    size: int
+    """Its bytes, with its checksum."""
+    count: int
+    """Chunks that the shard has room for."""
+    is_first: bool
+    """Whether it stands before the chunks, and not behind them."""
+    order: Literal["<", ">"]
+    """Order of the bytes of its numbers, as numpy names it."""
+
+
+def compressor_of(array: Any) -> Compressor | None:  # noqa: ANN401
+    """Return what decodes what is stored of an array first; ``None`` where nothing is compressed.
 
     Parameters
     ----------
     array : zarr.Array
         In either format; of shards it is that of the chunks inside.
-
-    Returns
-    -------
-    str or None
-        For example ``"zstd"``; ``None`` where nothing is compressed.
     """
-    names = [getattr(one, "codec_id", type(one).__name__.removesuffix("Codec")) for one in array.compressors]
-    left = [name.lower() for name in names if name.lower() not in _CHECKSUMS]
-    return left[-1] if left else None
+    size = {"start": 0, "end": 0}
+    for one in reversed(array.compressors):
+        name = str(getattr(one, "codec_id", type(one).__name__.removesuffix("Codec"))).lower()
+        if name not in _CHECKSUMS:
+            return Compressor(name, size["start"], size["end"])
+        size[_settings(one).get("location", _CHECKSUMS[name])] += _CHECKSUM_BYTES
+    return None
 
 
-def decodes_within(codec: str, content: bytes, most: int) -> bool:
+def index_of(array: Any) -> ShardIndex | None:  # noqa: ANN401
+    """Return how the shards of an array are indexed; ``None`` where it has none.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        In either format.
+    """
+    if array.shards is None:
+        return None
+    sharding = array.metadata.to_dict()["codecs"][0]["configuration"]
+    codecs = {one["name"]: one.get("configuration", {}) for one in sharding["index_codecs"]}
+    count = math.prod(shard // chunk for shard, chunk in zip(array.shards, array.chunks, strict=True))
+    size = count * _ENTRY_BYTES + _CHECKSUM_BYTES * ("crc32c" in codecs)
+    order: Literal["<", ">"] = ">" if codecs["bytes"].get("endian") == "big" else "<"
+    return ShardIndex(size, count, sharding["index_location"] == "start", order)
+
+
+def bytes_of_value(array: Any) -> int:  # noqa: ANN401
+    """Return how many bytes a value of an array takes at most before it is compressed.
+
+    Parameters
+    ----------
+    array : zarr.Array
+        In either format; its filters may store wider numbers than its own.
+    """
+    settings = [_settings(one) for one in array.filters]
+    wider = [one[key] for one in settings for key in ("astype", "encode_dtype") if one.get(key)]
+    sizes: list[int] = [np.dtype(one).itemsize for one in (array.dtype, *wider)]
+    return max(sizes)
+
+
+def _settings(codec: Any) -> Mapping[str, Any]:  # noqa: ANN401
+    """Return the configuration of a codec of numcodecs, in either format; of others nothing."""
+    has_own = hasattr(codec, "get_config")
+    found: Mapping[str, Any] = codec.get_config() if has_own else getattr(codec, "codec_config", {})
+    return found
+
+
+def decodes_within(compressor: Compressor, content: bytes, most: int) -> bool:
     """Say whether a chunk decodes to no more than some bytes, without taking more memory than those.
 
     Codecs that tell how much it is are asked; of the others (gzip, bz2 and their like, zstd without its size)
@@ -44,7 +117,7 @@ def decodes_within(codec: str, content: bytes, most: int) -> bool:
 
     Parameters
     ----------
-    codec : str
+    compressor : Compressor
         See `compressor_of`.
     content : bytes
         The chunk as it is stored.
@@ -54,35 +127,33 @@ def decodes_within(codec: str, content: bytes, most: int) -> bool:
     Examples
     --------
     >>> import zlib
-    >>> [decodes_within("zlib", zlib.compress(bytes(1000)), most) for most in (999, 1000)]
+    >>> [decodes_within(Compressor("zlib"), zlib.compress(bytes(1000)), most) for most in (999, 1000)]
     [False, True]
     """
-    if codec in _TOLD:
-        told = _TOLD[codec](content)
-        return told <= most if told is not None else codec != "zstd" or _zstd_fits(content, most)
-    if codec in _DECODERS:
-        try:
-            return _fits(_DECODERS[codec], content, most)
-        except (zlib.error, OSError, lzma.LZMAError, EOFError):
-            return True
+    content = content[compressor.before : len(content) - compressor.behind]
+    if compressor.name in _TOLD:
+        told = _TOLD[compressor.name](content)
+        return told <= most if told is not None else compressor.name != "zstd" or _zstd_fits(content, most)
+    if compressor.name in _DECODERS:
+        return _members_fit(_DECODERS[compressor.name], content, most)
     return True
 
 
-def chunks_of_shard(content: bytes, count: int) -> Sequence[bytes]:
-    """Return the stored chunks of a whole shard whose index stands at its end, as zarr writes it.
+def chunks_of_shard(content: bytes, index: ShardIndex) -> Sequence[bytes]:
+    """Return the stored chunks of a whole shard.
 
     Parameters
     ----------
     content : bytes
         The shard.
-    count : int
-        How many chunks it has room for.
+    index : ShardIndex
+        See `index_of`.
     """
-    start = len(content) - count * _ENTRY_BYTES - _CRC_BYTES
-    if start < 0:
+    if len(content) < index.size:
         return ()
-    index = np.frombuffer(content, "<u8", 2 * count, start).reshape(count, 2)
-    there = index[(index != _MISSING).all(axis=1)]
+    start = 0 if index.is_first else len(content) - index.size
+    entries = np.frombuffer(content, f"{index.order}u8", 2 * index.count, start).reshape(-1, 2)
+    there = entries[(entries != _MISSING).all(axis=1)]
     return [content[int(first) : int(first) + int(length)] for first, length in there]
 
 
@@ -95,8 +166,12 @@ def _of_lz4(content: bytes) -> int | None:
 
 
 def _of_zstd(content: bytes) -> int | None:
-    """Return the size in the header of the frame (RFC 8878), ``None`` where it is not told."""
-    if content[:4] != _ZSTD_FRAME or len(content) < 5:
+    """Return the size in the header of the frame (RFC 8878), ``None`` where it is not told of all.
+
+    Several frames decode to what they come to together. What looks like a second one may be a part of the
+    first, and is found to be so by decoding.
+    """
+    if content[:4] != _ZSTD_FRAME or len(content) < 5 or content.count(_ZSTD_FRAME) > 1:
         return None
     descriptor = content[4]
     is_single = bool(descriptor & 0b0010_0000)
@@ -108,16 +183,19 @@ def _of_zstd(content: bytes) -> int | None:
     return told + 256 if size == 2 else told
 
 
-def _fits(decoder: Callable[[], Any], content: bytes, most: int) -> bool:
-    """Decode stream after stream, as many as stand one behind the other, until it is too much."""
-    size = 0
-    while content and size <= most:
-        stream = decoder()
-        size += len(stream.decompress(content, most + 1 - size))
-        if not stream.eof:
-            break
-        content = stream.unused_data
-    return size <= most
+def _members_fit(decoder: Callable[[], Any], content: bytes, most: int) -> bool:
+    """Decode one stream after the other, as their readers do, until there is too much."""
+    left = most
+    while content:
+        one = decoder()
+        try:
+            left -= len(one.decompress(content, left + 1))
+        except (zlib.error, OSError, lzma.LZMAError, EOFError):
+            return True
+        if left < 0:
+            return False
+        content = one.unused_data.lstrip(b"\0")  # gzip may be padded
+    return True
 
 
 def _zstd_fits(content: bytes, most: int) -> bool:

@@ -15,7 +15,15 @@ from autodip_zarr.stores.access.local.local_stores import ArchiveStore, FolderSt
 from autodip_zarr.stores.access.remote.retrying_store import DOCUMENTS
 from autodip_zarr.stores.access.strict_store import StrictStore
 from autodip_zarr.stores.access.uris import split_uri
-from autodip_zarr.stores.zarr.decoded_size import chunks_of_shard, compressor_of, decodes_within
+from autodip_zarr.stores.zarr.decoded_size import (
+    Compressor,
+    ShardIndex,
+    bytes_of_value,
+    chunks_of_shard,
+    compressor_of,
+    decodes_within,
+    index_of,
+)
 from autodip_zarr.stores.zarr.limits import most_stored_bytes
 
 _CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
@@ -25,12 +33,20 @@ _CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
 class _Expected:
     """What is known of an array whose chunks are read."""
 
-    codec: str | None
+    compressor: Compressor | None
     """What decodes its chunks first."""
     most_bytes: int
     """Bytes that one of them may decode to."""
-    chunks: int | None
-    """How many a shard has room for; ``None`` where there are no shards."""
+    index: ShardIndex | None
+    """Where its chunks are in a shard; ``None`` where there are no shards."""
+
+    def is_index(self, part: ByteRequest | None) -> bool:
+        """Whether a part of a shard is asked for that is its index."""
+        if self.index is None or part is None:
+            return False
+        if isinstance(part, RangeByteRequest):
+            return self.index.is_first and part == RangeByteRequest(0, self.index.size)
+        return True
 
 
 class GuardedStore(StrictStore[Store]):
@@ -55,9 +71,9 @@ class GuardedStore(StrictStore[Store]):
         """Let objects of an array be read, as large as they honestly are, under their own names only."""
         part = math.prod(array.chunks)
         whole = part if array.shards is None else math.prod(array.shards)
-        size, inside = array.dtype.itemsize, math.ceil(whole / max(part, 1))
-        chunks = None if array.shards is None else inside
-        self._arrays[array.path] = _Expected(compressor_of(array), most_stored_bytes(part * size), chunks)
+        size, inside = bytes_of_value(array), math.ceil(whole / max(part, 1))
+        expected = _Expected(compressor_of(array), most_stored_bytes(part * size), index_of(array))
+        self._arrays[array.path] = expected
         self._most_bytes = max(self._most_bytes, most_stored_bytes(whole * size, inside))
         self._most_bytes_of_a_part = max(self._most_bytes_of_a_part, most_stored_bytes(part * size))
 
@@ -74,7 +90,9 @@ class GuardedStore(StrictStore[Store]):
         most = METADATA_LIMIT if split_uri(key)[1] in DOCUMENTS else self._most_bytes
         if isinstance(self._store, FolderStore | ArchiveStore):  # others would make a request of their own
             _check(key, await self._store.size(key), most)
-        if isinstance(byte_range, RangeByteRequest):
+        array = next((one for name, one in self._arrays.items() if key.startswith(f"{name}/")), None)
+        is_index = array is not None and array.is_index(byte_range)
+        if isinstance(byte_range, RangeByteRequest) and not is_index:
             _check(key, byte_range.end - byte_range.start, self._most_bytes_of_a_part)
         wanted = RangeByteRequest(0, most + 1) if byte_range is None else byte_range
         found = await self._store.get(key, prototype, wanted)
@@ -84,22 +102,9 @@ class GuardedStore(StrictStore[Store]):
         if len(found) == 0:
             raise ValueError(f"{key} is empty")
         _check(key, len(found), most)
-        self._check_decoded(key, found, byte_range)
+        if array is not None and not is_index and split_uri(key)[1] not in DOCUMENTS:
+            _check_decoded(key, found.to_bytes(), array, is_whole=byte_range is None)
         return found
-
-    def _check_decoded(self, key: str, found: Buffer, byte_range: ByteRequest | None) -> None:
-        """Refuse chunks that would decode to far more than their pixels."""
-        array = next((one for name, one in self._arrays.items() if key.startswith(f"{name}/")), None)
-        if array is None or array.codec is None or split_uri(key)[1] in DOCUMENTS:
-            return
-        if byte_range is not None and not isinstance(byte_range, RangeByteRequest):  # the index of a shard
-            return
-        content = found.to_bytes()
-        is_shard = byte_range is None and array.chunks is not None
-        for chunk in chunks_of_shard(content, array.chunks or 0) if is_shard else [content]:
-            if not decodes_within(array.codec, chunk, array.most_bytes):
-                told = f"{key} decodes to more than {array.most_bytes:,} bytes"
-                raise ValueError(f"{told}, which is more than its pixels can need")
 
     async def _check_other_name(self, key: str) -> None:
         for array in self._arrays:
@@ -120,6 +125,17 @@ def _other_name(chunk: str) -> str | None:
     if not _CHUNK.fullmatch(chunk):
         return None
     return chunk.replace(".", "/") if "." in chunk else chunk.replace("/", ".")
+
+
+def _check_decoded(key: str, content: bytes, array: _Expected, *, is_whole: bool) -> None:
+    """Refuse chunks that would decode to far more than their pixels."""
+    if array.compressor is None:
+        return
+    chunks = [content] if array.index is None or not is_whole else chunks_of_shard(content, array.index)
+    for chunk in chunks:
+        if not decodes_within(array.compressor, chunk, array.most_bytes):
+            told = f"{key} decodes to more than {array.most_bytes:,} bytes"
+            raise ValueError(f"{told}, which is more than its pixels can need")
 
 
 def _check(key: str, size: int, most: int) -> None:
