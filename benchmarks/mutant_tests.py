@@ -35,7 +35,7 @@ class Room:
     sources: tuple[str, ...]
     """Patterns of files below ``autodip_zarr``."""
     tests: str
-    """Files below ``tests`` without ``test_`` and ``.py``, or folders; those that notice most come first."""
+    """Files below ``tests`` without ``test_`` and ``.py``, or folders."""
     without: str = ""
     """Tests that take too long for this, in the words of ``pytest -k``."""
 
