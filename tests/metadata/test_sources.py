@@ -94,6 +94,12 @@ def test_lasers_and_wavelengths() -> None:
     assert channel('ExcitationWavelength="800" EmissionWavelength="460"').microscope == "twophoton"
     assert channel('ExcitationWavelength="785" EmissionWavelength="845"').microscope is None
     assert channel('ExcitationWavelength="488" EmissionWavelength="525"').microscope is None
+    assert channel('ExcitationWavelength="640" EmissionWavelength="520"').microscope is None
+    emitting = lit.replace("/>", "{}/>").replace('0">', '0" EmissionWavelength="460">', 1)
+    tuned = '<Instrument ID="Instrument:0"><Laser ID="LightSource:0" Wavelength="800"/></Instrument>'
+    assert only(document(emitting.format(""), tuned)).microscope == "twophoton"
+    assert only(document(emitting.format(' Wavelength="405"'), tuned)).microscope is None
+    assert only(document(emitting.format(' Wavelength="800"'))).microscope == "twophoton"
 
 
 def test_reagents_count_where_they_name_the_dye() -> None:
@@ -105,6 +111,25 @@ def test_reagents_count_where_they_name_the_dye() -> None:
     treatment = document(channels('Name="AF488"'), plate.format("siRNA ACTB"))
     assert only(dye).specimen == "actin"
     assert only(treatment).specimen is None
+    unclear = document(channels('Name="AF488"'), plate.format("AF488 mix"))
+    assert {one.raw for one in only(unclear).evidence} == {"AF488"}
+    for name, specimen in (("Cy5", "actin"), ("A4", None)):  # two letters may stand for anything
+        reagent = document(channels(f'Name="{name}"'), plate.format(f"phalloidin {name}"))
+        assert only(reagent).specimen == specimen
+
+
+def test_the_name_of_a_channel_is_believed_before_its_fluorophore() -> None:
+    found = channel('Name="LifeAct" Fluor="DAPI"')
+    assert found.specimen == "actin"
+    assert "'DAPI'" in found.conflicts[0]
+
+
+def test_annotations_tell_the_contrast_and_prose_without_a_modality_tells_nothing() -> None:
+    assert only(annotated("Contrast Method", "phase contrast")).contrast == "transmitted"
+    described = document(channels(""), image="<Description>cells on a rainy day</Description>")
+    assert only(described).evidence == ()
+    parts = '<Instrument ID="Instrument:0"><Objective Model="Plan 20x"/><Detector Model="Eye"/></Instrument>'
+    assert only(document(channels(""), parts)).evidence == ()
 
 
 def test_curated_channels_are_found_by_name_and_by_position() -> None:
@@ -184,6 +209,9 @@ def test_attributes_of_a_group_speak_by_known_keys() -> None:
     found = first((MetadataText("zarr-attributes-json", "a.zarr/.zattrs", json.dumps(attributes)),))
     assert (found.microscope, found.organism) == ("tirf", "Homo sapiens")
     assert found.evidence[0].source == "a.zarr/.zattrs#/acq/Imaging Method"
+    for number, organism in ((9606, "Homo sapiens"), (True, None)):
+        side = MetadataText("zarr-attributes-json", "a.zarr/.zattrs", json.dumps({"species": number}))
+        assert first((side,)).organism == organism
 
 
 def test_file_names_are_a_guess_by_the_users_own_patterns() -> None:
