@@ -8,7 +8,7 @@ import pytest
 
 from autodip_zarr.domain import ChannelMetadata, MetadataText
 from autodip_zarr.errors import OptionError
-from autodip_zarr.metadata import NamePattern, load_vocabulary, read_acquisition, read_patterns
+from autodip_zarr.metadata import NamePattern, load_vocabulary, read_acquisition, read_ome_xml, read_patterns
 
 from .values import annotated, channel, channels, document, header, only, text
 
@@ -57,6 +57,32 @@ def test_numbers_of_the_vendor_point_to_channels_and_images() -> None:
     assert [one.microscope for one in found] == ["widefield", "spinning_disk"]
     assert [one.specimen for one in found] == ["mito", None]
     assert "AcquisitionMode" in found[0].evidence[0].source
+
+
+def test_channels_of_the_vendor_may_be_named_in_the_key_or_not_at_all() -> None:
+    notes = original(
+        ("Channel 2 Modality", "TIRF"), ("Information|Image|Channel|Fluor #0", "MitoTracker Red")
+    )
+    source = document(channels("", ""), notes)
+    found = read_acquisition(header((source,), labels=(None, None)), VOCABULARY).channels
+    assert [one.microscope for one in found] == [None, "tirf"]
+    assert [one.specimen for one in found] == [None, None], "of several channels, which is not known"
+    (alone,) = read_ome_xml(document(channels(""), original(("Channel|Fluor #0", "MitoTracker"))), VOCABULARY)
+    assert alone.channels[0].specimen == "mito"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "<Deep><Deeper><Modality>TIRF</Modality></Deeper></Deep>",
+        '<Deep><Deeper Modality="TIRF"/></Deep>',
+        '<Deep xmlns:v="urn:vendor"><Deeper v:Modality="TIRF"/></Deep>',
+    ],
+)
+def test_what_vendors_keep_as_xml_of_their_own_is_understood(kept: str) -> None:
+    note = f"<XMLAnnotation><Value>{kept}</Value></XMLAnnotation>"
+    source = document(channels(""), f"<StructuredAnnotations>{note}</StructuredAnnotations>")
+    assert only(source).microscope == "tirf"
 
 
 def test_detectors_speak_against() -> None:
