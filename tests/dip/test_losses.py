@@ -58,8 +58,9 @@ def test_the_error_is_the_mean_over_the_pixels_that_count() -> None:
     torch.testing.assert_close(mean_squared_error(other, target, None), ((other - target) ** 2).mean())
 
 
-def test_similarity_is_that_of_skimage() -> None:
-    target, other = images()
+@pytest.mark.parametrize("brightness", [1.0, 0.02])
+def test_similarity_is_that_of_skimage(brightness: float) -> None:
+    target, other = (brightness * image for image in images())
     expected = skimage_similarity(  # type: ignore[no-untyped-call]
         target.numpy(), other.numpy(), data_range=1.0, use_sample_covariance=False
     )
