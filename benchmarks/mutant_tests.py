@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -22,6 +23,7 @@ from hypothesis import Phase, settings
 
 from benchmarks.mutations import ROOT, Mutant
 
+_IMPORTS: Final = "while tests are imported"
 _CACHED: Final = type(functools.cache(len))
 _SLACK_S: Final = 20.0
 _SLOWER: Final = 4.0
@@ -35,7 +37,7 @@ class Part:
     sources: tuple[str, ...]
     """Patterns of files below ``autodip_zarr``."""
     tests: str
-    """Files below ``tests`` without ``test_`` and ``.py``, or folders; those that notice most come first."""
+    """Files below ``tests`` without ``test_`` and ``.py``, or folders."""
     without: str = ""
     """Tests that take too long for this, in the words of ``pytest -k``."""
 
@@ -68,28 +70,39 @@ class _Watch:
         self.called: set[tuple[str, int]] = set()
         self.found: dict[str, tuple[float, list[tuple[str, int]]]] = {}
 
-    def note(self, frame: FrameType, event: str, _: object) -> None:
+    @contextmanager
+    def watching(self, name: str) -> Iterator[None]:
+        """Note what is called within under a name."""
+        self.called = set()
+        start = time.monotonic()
+        for switch in (sys.setprofile, threading.setprofile):
+            switch(self._note)
+        try:
+            yield
+        finally:
+            for switch in (sys.setprofile, threading.setprofile):
+                switch(None)
+            self.found[name] = (time.monotonic() - start, sorted(self.called))
+
+    def _note(self, frame: FrameType, event: str, _: object) -> None:
         if event == "call" and frame.f_code.co_filename.startswith(self.program):
             self.called.add(
                 (os.path.relpath(frame.f_code.co_filename, self.tree), frame.f_code.co_firstlineno)
             )
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    def pytest_collection(self) -> Generator[None, object, object]:
+        with self.watching(_IMPORTS):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         for module in [one for name, one in sys.modules.items() if name.startswith("autodip_zarr")]:
             for kept in vars(module).values():
                 if isinstance(kept, _CACHED):
                     kept.cache_clear()  # else only the first test would be seen to call it
-        self.called = set()
-        start = time.monotonic()
-        for switch in (sys.setprofile, threading.setprofile):
-            switch(self.note)
-        try:
+        with self.watching(item.nodeid):
             return (yield)
-        finally:
-            for switch in (sys.setprofile, threading.setprofile):
-                switch(None)
-            self.found[item.nodeid] = (time.monotonic() - start, sorted(self.called))
 
     def pytest_sessionfinish(self) -> None:
         (self.tree / "calls.json").write_text(json.dumps(self.found))
@@ -114,6 +127,7 @@ class Copy:
             msg = f"the tests fail without any mutant:\n{(self.tree / 'output.txt').read_text()}"
             raise SystemExit(msg)
         self.calls = json.loads((self.tree / "calls.json").read_text())
+        self.imports = self.calls.pop(_IMPORTS)[1]
         sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"  # files change in a moment
 
     def outcome(self, mutant: Mutant) -> str:
@@ -122,7 +136,7 @@ class Copy:
         tests = {
             name: seconds
             for name, (seconds, called) in self.calls.items()
-            if mutant.function is None or place in called
+            if mutant.function is None or place in called or place in self.imports
         }
         if not tests:
             return "not called"

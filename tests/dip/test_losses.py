@@ -11,7 +11,13 @@ from skimage.metrics import structural_similarity as skimage_similarity
 
 from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.fitting.fit import Tile, fit_tile
-from autodip_zarr.dip.fitting.losses import LOSSES, loss, structural_similarity, total_variation
+from autodip_zarr.dip.fitting.losses import (
+    LOSSES,
+    loss,
+    mean_squared_error,
+    structural_similarity,
+    total_variation,
+)
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.dip.settled import as_transferred
 from autodip_zarr.domain import DipConfig
@@ -44,12 +50,21 @@ def test_masked_pixels_have_no_pull(name: str) -> None:
     assert torch.equal(*values)
 
 
-def test_similarity_is_that_of_skimage() -> None:
+def test_the_error_is_the_mean_over_the_pixels_that_count() -> None:
     target, other = images()
+    mask = target > 0.3
+    expected = ((other - target)[mask] ** 2).mean()
+    torch.testing.assert_close(mean_squared_error(other, target, mask), expected)
+    torch.testing.assert_close(mean_squared_error(other, target, None), ((other - target) ** 2).mean())
+
+
+@pytest.mark.parametrize("brightness", [1.0, 0.02])
+def test_similarity_is_that_of_skimage(brightness: float) -> None:
+    target, other = (brightness * image for image in images())
     expected = skimage_similarity(  # type: ignore[no-untyped-call]
         target.numpy(), other.numpy(), data_range=1.0, use_sample_covariance=False
     )
-    assert float(structural_similarity(target, other)) == pytest.approx(float(expected), abs=1e-4)
+    assert float(structural_similarity(target, other)) == pytest.approx(float(expected), abs=1e-6)
 
 
 def test_total_variation_of_a_ramp() -> None:

@@ -126,6 +126,7 @@ def test_a_missing_and_a_hot_pixel_are_both_left_out() -> None:
     assert np.argwhere(~scaled.usable).tolist() == [[10, 10], [40, 41]]
     assert scaled.image.min() == 0
     assert scaled.image.max() == 1
+    assert min(scaled.image[10, 10], scaled.image[40, 41]) > 0.2, "as their neighbours, not as the darkest"
 
 
 @pytest.mark.parametrize("place", [(0, 0), (0, 31), (1, 1), (31, 0), (63, 1), (62, 62), (63, 63), (40, 41)])

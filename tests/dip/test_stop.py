@@ -44,11 +44,21 @@ def test_half_of_the_count_is_made_in_any_case() -> None:
         watch.observe(iteration, variance)
         assert np.isnan(watch.overshoot)
         assert not watch.is_over
-    for iteration in range(200, 400, 25):
+    watch.observe(200, 1.0)
+    assert watch.overshoot == 1.0, "half of the count is the first that can be the calmest"
+    for iteration in range(225, 400, 25):
         watch.observe(iteration, 1.0)
     assert not watch.is_over
     watch.observe(400, 3.0)
     assert watch.is_over
+
+
+def test_outputs_that_do_not_move_are_calm() -> None:
+    watch = StopWatch(100)
+    watch.observe(75, 0.0)
+    watch.observe(100, 0.0)
+    assert watch.overshoot == 1.0
+    assert not watch.is_over
 
 
 def test_an_image_that_is_still_being_learnt_takes_twice_its_count() -> None:

@@ -195,6 +195,15 @@ def test_a_missing_channel_element_is_a_channel_all_the_same() -> None:
     assert colour.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("elements", "count"), [(channels("", "", ""), 3), (channels('SamplesPerPixel="3"'), 3), ("", 1)]
+)
+def test_a_header_without_a_number_of_channels_has_those_that_it_lists(elements: str, count: int) -> None:
+    content = document(elements, count=7).content.replace('SizeC="7"', "")
+    (image,) = read_ome_xml(text(content), VOCABULARY)
+    assert len(image.channels) == count
+
+
 def test_the_image_of_the_header_is_picked() -> None:
     one = document('<Channel ID="Channel:0" Name="DAPI"/>').content
     image = one[one.index("<Image") : one.index("</OME>")]

@@ -8,7 +8,7 @@ import pytest
 
 from autodip_zarr.domain import ChannelMetadata, MetadataText
 from autodip_zarr.errors import OptionError
-from autodip_zarr.metadata import NamePattern, load_vocabulary, read_acquisition, read_patterns
+from autodip_zarr.metadata import NamePattern, load_vocabulary, read_acquisition, read_ome_xml, read_patterns
 
 from .values import annotated, channel, channels, document, header, only, text
 
@@ -59,6 +59,32 @@ def test_numbers_of_the_vendor_point_to_channels_and_images() -> None:
     assert "AcquisitionMode" in found[0].evidence[0].source
 
 
+def test_channels_of_the_vendor_may_be_named_in_the_key_or_not_at_all() -> None:
+    notes = original(
+        ("Channel 2 Modality", "TIRF"), ("Information|Image|Channel|Fluor #0", "MitoTracker Red")
+    )
+    source = document(channels("", ""), notes)
+    found = read_acquisition(header((source,), labels=(None, None)), VOCABULARY).channels
+    assert [one.microscope for one in found] == [None, "tirf"]
+    assert [one.specimen for one in found] == [None, None], "of several channels, which is not known"
+    (alone,) = read_ome_xml(document(channels(""), original(("Channel|Fluor #0", "MitoTracker"))), VOCABULARY)
+    assert alone.channels[0].specimen == "mito"
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "<Deep><Deeper><Modality>TIRF</Modality></Deeper></Deep>",
+        '<Deep><Deeper Modality="TIRF"/></Deep>',
+        '<Deep xmlns:v="urn:vendor"><Deeper v:Modality="TIRF"/></Deep>',
+    ],
+)
+def test_what_vendors_keep_as_xml_of_their_own_is_understood(kept: str) -> None:
+    note = f"<XMLAnnotation><Value>{kept}</Value></XMLAnnotation>"
+    source = document(channels(""), f"<StructuredAnnotations>{note}</StructuredAnnotations>")
+    assert only(source).microscope == "tirf"
+
+
 def test_detectors_speak_against() -> None:
     settings = '<Channel ID="Channel:0" {}><DetectorSettings ID="Detector:0"/></Channel>'
     camera = '<Instrument ID="Instrument:0"><Detector ID="Detector:0" Type="{}"/></Instrument>'
@@ -94,6 +120,12 @@ def test_lasers_and_wavelengths() -> None:
     assert channel('ExcitationWavelength="800" EmissionWavelength="460"').microscope == "twophoton"
     assert channel('ExcitationWavelength="785" EmissionWavelength="845"').microscope is None
     assert channel('ExcitationWavelength="488" EmissionWavelength="525"').microscope is None
+    assert channel('ExcitationWavelength="640" EmissionWavelength="520"').microscope is None
+    emitting = lit.replace("/>", "{}/>").replace('0">', '0" EmissionWavelength="460">', 1)
+    tuned = '<Instrument ID="Instrument:0"><Laser ID="LightSource:0" Wavelength="800"/></Instrument>'
+    assert only(document(emitting.format(""), tuned)).microscope == "twophoton"
+    assert only(document(emitting.format(' Wavelength="405"'), tuned)).microscope is None
+    assert only(document(emitting.format(' Wavelength="800"'))).microscope == "twophoton"
 
 
 def test_reagents_count_where_they_name_the_dye() -> None:
@@ -105,6 +137,25 @@ def test_reagents_count_where_they_name_the_dye() -> None:
     treatment = document(channels('Name="AF488"'), plate.format("siRNA ACTB"))
     assert only(dye).specimen == "actin"
     assert only(treatment).specimen is None
+    unclear = document(channels('Name="AF488"'), plate.format("AF488 mix"))
+    assert {one.raw for one in only(unclear).evidence} == {"AF488"}
+    for name, specimen in (("Cy5", "actin"), ("A4", None)):  # two letters may stand for anything
+        reagent = document(channels(f'Name="{name}"'), plate.format(f"phalloidin {name}"))
+        assert only(reagent).specimen == specimen
+
+
+def test_the_name_of_a_channel_is_believed_before_its_fluorophore() -> None:
+    found = channel('Name="LifeAct" Fluor="DAPI"')
+    assert found.specimen == "actin"
+    assert "'DAPI'" in found.conflicts[0]
+
+
+def test_annotations_tell_the_contrast_and_prose_without_a_modality_tells_nothing() -> None:
+    assert only(annotated("Contrast Method", "phase contrast")).contrast == "transmitted"
+    described = document(channels(""), image="<Description>cells on a rainy day</Description>")
+    assert only(described).evidence == ()
+    parts = '<Instrument ID="Instrument:0"><Objective Model="Plan 20x"/><Detector Model="Eye"/></Instrument>'
+    assert only(document(channels(""), parts)).evidence == ()
 
 
 def test_curated_channels_are_found_by_name_and_by_position() -> None:
@@ -184,6 +235,9 @@ def test_attributes_of_a_group_speak_by_known_keys() -> None:
     found = first((MetadataText("zarr-attributes-json", "a.zarr/.zattrs", json.dumps(attributes)),))
     assert (found.microscope, found.organism) == ("tirf", "Homo sapiens")
     assert found.evidence[0].source == "a.zarr/.zattrs#/acq/Imaging Method"
+    for number, organism in ((9606, "Homo sapiens"), (True, None)):
+        side = MetadataText("zarr-attributes-json", "a.zarr/.zattrs", json.dumps({"species": number}))
+        assert first((side,)).organism == organism
 
 
 def test_file_names_are_a_guess_by_the_users_own_patterns() -> None:

@@ -126,7 +126,7 @@ def test_structures(written: str, structure: str) -> None:
     "written",
     ["Alexa Fluor 488", "GFP", "FITC", "Cy5", "TRITC", "mCherry", "Channel 1", "488 nm", "C=0",
      "Texas Red", "DNA-PAINT", "PIxel", "transmitted", "TL", "SPIM", "filter 3", "camera",
-     "actinic", "Mitutoyo", "nuclease-free", "A647", "Ch1-T1", "EGFP", "CF", "secondary only",
+     "actinic", "Mitutoyo", "pmmcherry", "nuclease-free", "A647", "Ch1-T1", "EGFP", "CF", "secondary only",
      "", "  ", "\u4e2d\u6587"],
 )  # fmt: skip
 def test_what_tells_no_structure(written: str) -> None:
@@ -165,6 +165,8 @@ def test_transmitted_channels_by_name(written: str) -> None:
         ("Mus musculus (mouse)", "Mus musculus"),
         ("Danaus plexippus", "Danaus plexippus"),
         ("a control", None),
+        ("cells of a human donor", "Homo sapiens"),
+        ("human cells in a mouse", None),
         ("NCBI:txid99999999", None),
     ],
 )
@@ -228,6 +230,15 @@ def test_a_users_own_words_are_added(tmp_path: Path) -> None:
     assert vocabulary.search("specimen", "spines") == ("spine",)
     assert vocabulary.key_field("was gefaerbt") == "structure"
     assert VOCABULARY.search("specimen", "laser-1 dye") == ()
+
+
+def test_a_term_of_three_letters_is_found_inside_of_a_text_and_one_of_two_is_not(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text('[[specimen]]\nterm = "xyq"\n[[specimen]]\nterm = "qz"\n')
+    vocabulary = load_vocabulary(own)
+    assert vocabulary.search("specimen", "stained xyq in cells") == ("xyq",)
+    assert vocabulary.search("specimen", "stained qz in cells") == ()
+    assert vocabulary.search("specimen", "qz") == ("qz",)
 
 
 @pytest.mark.parametrize(

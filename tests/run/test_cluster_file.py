@@ -112,7 +112,7 @@ WRONG = [
     ({"memory": "16"}, "memory", "16", "text"),
     ({"memory": '"16"'}, "memory", "'16'", "with its unit"),
     ({"memory": '"lots"'}, "memory", "'lots'", "with its unit"),
-    ({"memory": '"1 GB"'}, "memory", "4 worker processes", "at least"),
+    ({"memory": '"3.99 GB"'}, "memory", "3.99 GB for 4 worker processes", "at least 4 GB"),
     ({"walltime": '"soon"'}, "walltime", "'soon'", "hours:minutes:seconds"),
     ({"jobs": None}, "jobs is missing", "how many", "maximum_jobs"),
     ({"maximum_jobs": "4"}, "maximum_jobs", "beside jobs", "one of them"),
@@ -158,6 +158,16 @@ def test_the_file_decides_the_device_and_contradictions_are_refused(tmp_path: Pa
     ):
         with pytest.raises(OptionError, match=r"the same device|one of them"):
             settle_cluster(machine)
+
+
+def test_memory_is_for_workers_that_are_started(tmp_path: Path) -> None:
+    jobs = read_cluster(write(tmp_path / "c.toml", memory='"4 GB"'))
+    assert jobs.memory_bytes == 4 * 10**9
+    own = Machine(memory_bytes=2 * 10**9)
+    assert settle_cluster(own) is own
+    assert settle_cluster(Machine(scheduler="tcp://x:1")).scheduler == "tcp://x:1"
+    with pytest.raises(OptionError, match="--scheduler, --memory"):
+        settle_cluster(Machine(scheduler="tcp://x:1", memory_bytes=2 * 10**9))
 
 
 def test_a_mistake_in_the_file_shows_before_the_archive_is_walked(tmp_path: Path) -> None:
