@@ -35,7 +35,7 @@ _WORDS: Final = "metadata/vocabulary metadata/units metadata/plates metadata/tab
 
 ROOMS: Final = {
     "scheduling/dispatch": Room(("run/scheduling/dispatch.py",), "run/dispatch"),
-    "scheduling": Room(("run/scheduling/*.py",), "run/dispatch run/machine run/cluster_file"),
+    "scheduling": Room(("run/scheduling/*.py",), "run/dispatch run/serial run/machine run/cluster_file"),
     "dip": Room(("dip/*.py",), "dip/settled dip/estimate dip/sequence dip/network dip/fit run/budget", _SLOW),
     "dip/planes": Room(("dip/planes/*.py",), _PLANES, _SLOW),
     "dip/fitting": Room(
