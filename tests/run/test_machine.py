@@ -50,5 +50,11 @@ def test_the_cpu_is_always_there() -> None:
 def test_cores_and_memory_are_those_of_this_process() -> None:
     import resource
 
-    assert usable_cores() == len(os.sched_getaffinity(0))
+    allowed = os.sched_getaffinity(0)
+    assert usable_cores() == len(allowed)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
     assert peak_bytes() == pytest.approx(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, rel=0.1)
