@@ -35,7 +35,7 @@ _WORDS: Final = "metadata/vocabulary metadata/units metadata/plates metadata/tab
 
 PARTS: Final = {
     "scheduling/dispatch": Part(("run/scheduling/dispatch.py",), "run/dispatch"),
-    "scheduling": Part(("run/scheduling/*.py",), "run/dispatch run/machine run/cluster_file"),
+    "scheduling": Part(("run/scheduling/*.py",), "run/dispatch run/serial run/machine run/cluster_file"),
     "dip": Part(("dip/*.py",), "dip/settled dip/estimate dip/sequence dip/network dip/fit run/budget", _SLOW),
     "dip/planes": Part(("dip/planes/*.py",), _PLANES, _SLOW),
     "dip/fitting": Part(

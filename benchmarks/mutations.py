@@ -50,7 +50,7 @@ def mutants(path: str) -> list[Mutant]:
     """Return every mutant of a module, from top to bottom."""
     source = (ROOT / path).read_bytes()
     tree = ast.parse(source)
-    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
+    functions = [one for one in ast.walk(tree) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
     starts = [0]
     for line in source.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))

@@ -181,6 +181,11 @@ def test_a_reference_to_a_companion_file_is_said() -> None:
     assert "'plate.companion.ome'" in acquisition.warnings[0]
 
 
+def test_pairs_may_lie_in_a_map_of_their_own() -> None:
+    nested = annotated("Imaging Method", "TIRF").content.replace("<Value>", "<Value><Map>")
+    assert only(text(nested.replace("</Value>", "</Map></Value>"))).microscope == "tirf"
+
+
 def test_what_is_said_of_a_plate_holds_for_its_images() -> None:
     plate = (
         '<Plate><AnnotationRef ID="A:1"/><Well><WellSample><ImageRef ID="Image:0"/></WellSample></Well>'
