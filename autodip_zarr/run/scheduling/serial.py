@@ -13,6 +13,8 @@ _HERE = "this process"
 def drive_here(calls: Iterator[Call], done: Callable[[Call, Any], Iterable[Call]]) -> None:
     """Make all calls, and those that their results ask for, in the order in which one worker would.
 
+    Each is made once: what fails here, for want of memory too, would fail here again.
+
     Parameters
     ----------
     calls : iterator of Call
