@@ -84,12 +84,15 @@ TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 
 
 @pytest.mark.xdist_group("tutorial")  # whose results the reference looks at
-@pytest.mark.parametrize("page", [*TUTORIALS, ROOT / "README.md"], ids=lambda page: page.name)
-def test_what_the_tutorial_and_the_readme_show_runs(page: Path, folder: Path, quick_table: str) -> None:
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.name)
+def test_what_the_tutorial_shows_runs(page: Path, folder: Path, quick_table: str) -> None:
+    run_page(page, folder, quick_table)
+
+
+def run_page(page: Path, folder: Path, quick_table: str) -> None:
+    """Run what a page shows, block by block."""
     found = blocks(page)
     assert found
-    if page.name == "README.md":
-        shutil.rmtree(folder / "results", ignore_errors=True)
     for language, text in found:
         if language == "sh":
             for line in text.strip().splitlines():
@@ -117,11 +120,17 @@ def test_what_the_how_tos_show_runs(page: Path, tmp_path: Path, quick_table: str
 @pytest.mark.xdist_group("tutorial")
 def test_python_of_the_reference_runs_after_the_tutorial(folder: Path, quick_table: str) -> None:
     if not (folder / "results/stack.ome.zarr").exists():
-        test_what_the_tutorial_and_the_readme_show_runs(TUTORIALS[0], folder, quick_table)
+        run_page(TUTORIALS[0], folder, quick_table)
     for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
         for language, text in blocks(page):
             assert language == "python", page
             subprocess.run([sys.executable, "-c", text], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.xdist_group("tutorial")
+def test_what_the_readme_shows_runs(folder: Path, quick_table: str) -> None:
+    shutil.rmtree(folder / "results", ignore_errors=True)
+    run_page(ROOT / "README.md", folder, quick_table)
 
 
 def test_the_command_line_reference_is_current() -> None:
