@@ -12,7 +12,7 @@ demo: $(READY)
 	$(BIN)/autodip-zarr demo --output demo-output
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -m "not soak" -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -m "not soak" -n 2
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -26,7 +26,7 @@ bench: $(READY)
 # The runs on Slurm skip, and say so, where it cannot be installed. What loads the machine on purpose comes last, alone.
 soak: $(READY)
 	tests/slurm/slurm install || true
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup --ignore=tests/run/test_slow_workers.py
+	$(BIN)/python -m pytest -q -n 2 --ignore=tests/run/test_slow_workers.py
 	$(BIN)/python -m pytest -q -s tests/run/test_slow_workers.py
 	$(BIN)/python tests/versions/legs.py
 

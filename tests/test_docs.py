@@ -7,7 +7,6 @@ import importlib.util
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -72,21 +71,29 @@ def check_other(words: list[str]) -> None:
         ), words
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A working folder that the pages share, the tutorial first."""
-    folder = tmp_path_factory.mktemp("docs")
-    write_archive(folder / "archive")
-    return folder
-
-
 TUTORIALS = sorted((ROOT / "docs" / "tutorial").glob("*.md"))
 
 
-@pytest.mark.xdist_group("tutorial")  # whose results the reference looks at
-@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.name)
-def test_what_the_tutorial_shows_runs(page: Path, folder: Path, quick_table: str) -> None:
-    run_page(page, folder, quick_table)
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A working folder with what the pages begin with."""
+    write_archive(tmp_path / "archive")
+    return tmp_path
+
+
+def test_what_the_tutorials_show_runs_and_the_python_of_the_reference_after_them(
+    folder: Path, quick_table: str
+) -> None:
+    for page in TUTORIALS:
+        run_page(page, folder, quick_table)
+    for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
+        for language, text in blocks(page):
+            assert language == "python", page
+            subprocess.run([sys.executable, "-c", text], cwd=folder, check=True, capture_output=True)
+
+
+def test_what_the_readme_shows_runs(folder: Path, quick_table: str) -> None:
+    run_page(ROOT / "README.md", folder, quick_table)
 
 
 def run_page(page: Path, folder: Path, quick_table: str) -> None:
@@ -115,22 +122,6 @@ def test_what_the_how_tos_show_runs(page: Path, tmp_path: Path, quick_table: str
         assert language == "sh"
         for line in text.strip().splitlines():
             run_shell(line, tmp_path, quick_table)
-
-
-@pytest.mark.xdist_group("tutorial")
-def test_python_of_the_reference_runs_after_the_tutorial(folder: Path, quick_table: str) -> None:
-    if not (folder / "results/stack.ome.zarr").exists():
-        run_page(TUTORIALS[0], folder, quick_table)
-    for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
-        for language, text in blocks(page):
-            assert language == "python", page
-            subprocess.run([sys.executable, "-c", text], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.mark.xdist_group("tutorial")
-def test_what_the_readme_shows_runs(folder: Path, quick_table: str) -> None:
-    shutil.rmtree(folder / "results", ignore_errors=True)
-    run_page(ROOT / "README.md", folder, quick_table)
 
 
 def test_the_command_line_reference_is_current() -> None:

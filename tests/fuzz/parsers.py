@@ -15,23 +15,13 @@ import numpy as np
 import tifffile
 from hypothesis import strategies as st
 
-from autodip_zarr.calibration.table import parse_table
 from autodip_zarr.domain import Acquisition, Header, ImageRef, MetadataText
 from autodip_zarr.errors import HeaderError, OptionError, SourceError, TableError, TargetError
-from autodip_zarr.metadata import ImagePlace, Terms, load_vocabulary, read_mapping, read_patterns
+from autodip_zarr.metadata import load_vocabulary
 from autodip_zarr.metadata.acquisition import read_acquisition, read_ome_xml
 from autodip_zarr.metadata.documents.json_texts import read_json_text
-from autodip_zarr.provenance import differences, public_uri
-from autodip_zarr.run.locks.locking import parse_holder
 from autodip_zarr.run.results.verify import verify_target
 from autodip_zarr.run.scheduling.cluster_file import read_cluster
-from autodip_zarr.run.sources.crops import parse_crop
-from autodip_zarr.run.sources.selection import (
-    check_selection,
-    choose_channels,
-    choose_indices,
-    is_chosen_place,
-)
 from autodip_zarr.stores import (
     read_attributes,
     read_failures,
@@ -43,8 +33,6 @@ from autodip_zarr.stores import (
     walk,
     walk_results,
 )
-from autodip_zarr.stores.access.messages import error_message
-from autodip_zarr.stores.access.uris import has_parent, is_remote, is_zip, local_path, safe_key, split_uri
 from autodip_zarr.stores.tiff.files import read_tiff_source
 from autodip_zarr.stores.tiff.ome_subset import count_images, subset_ome_xml
 from autodip_zarr.stores.tiff.ome_xml import parse_ome
@@ -52,11 +40,28 @@ from autodip_zarr.stores.tiff.ome_xml import parse_ome
 from ..metadata.values import header as header_with
 from ..stores.builders import copy_image, ome_xml, only, pixels, write_image, write_plate, write_series
 from .mutations import damaged_bytes, documents, headers, texts, trees
+from .typed import (
+    CLUSTERS,
+    LOCK,
+    MAPPINGS,
+    PATTERNS,
+    RECIPE,
+    VOCABULARIES,
+    VOCABULARY,
+    compare_recipes,
+    parse_a_crop,
+    parse_a_file,
+    parse_a_lock,
+    parse_a_mapping,
+    parse_a_selection,
+    parse_a_table,
+    parse_an_address,
+    parse_patterns,
+    tables,
+)
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
 XML_CORPUS = sorted((HERE.parent / "metadata" / "corpus").glob("*.ome.xml"))
-VOCABULARY = load_vocabulary()
 PLANE_LIMIT = 10**6
 
 
@@ -306,100 +311,7 @@ def _tiff(content: bytes) -> None:
             _read_a_plane(header)
 
 
-# ---------------------------------------------------------------------------------------- what people write
-
-MAPPINGS = [
-    "source,channel,microscope,specimen\na.tif,0,confocal,actin\n**/b/*,*,-,nucleus\n",
-    "path;series;well;field;channel;organism\n[ab]?.zarr;1;A01;0:3;DAPI;human\n",
-    "source\tspecimen\n[=]x\tmito\n",
-]
-PATTERNS = [
-    "[[pattern]]\nexpression = '(?P<microscope>Confocal|WideField)_(?P<specimen>DAPI)'\nchannel = 0\n",
-    "[[pattern]]\nexpression = 'x(?P<organism>.*)y'\n[[pattern]]\nexpression = '(?P<specimen>a+)'\n",
-]
-VOCABULARIES = [
-    '[[microscope]]\nterm = "lattice"\nname = "Lattice"\nsynonyms = ["lattice light sheet"]\n'
-    'fbbi = ["00000369"]\n',
-    '[[specimen]]\nterm = "septin"\nexact = ["sept"]\n[keys]\nmicroscope = ["how"]\n',
-]
-CLUSTERS = [
-    'kind = "slurm"\ncores = 4\nmemory = "16 GB"\nwalltime = "1:00:00"\njobs = 3\nmodules = ["a"]\n'
-    'directives = ["--gres=gpu:1"]\n[environment]\nA = "b"\n',
-    'kind = "cuda"\ncards = [0, 1]\nmemory = "8GiB"\n',
-]
-
-
-def _mapping(content: str) -> None:
-    mapping = read_mapping(content, "--mapping m.csv", Terms(VOCABULARY))
-    place = ImagePlace(("b/x.zarr", "a.tif", "/data/b/x.zarr"), 1, None)
-    mapping.of_image(place)
-
-
-def _patterns(content: str) -> None:
-    for pattern in read_patterns(content, "--patterns p.toml"):
-        list(pattern.clues("a/Confocal_DAPI.tif", 0))
-
-
-def _file(read: Callable[[str], object]) -> Callable[[str], None]:
-    def write_and_read(content: str) -> None:
-        with tempfile.TemporaryDirectory() as name:
-            path = Path(name) / "x.toml"
-            path.write_bytes(content.encode("utf-8", "surrogatepass"))
-            read(str(path))
-
-    return write_and_read
-
-
-def _table(content: str) -> None:
-    parse_table(content.encode("utf-8", "surrogatepass"), "t.json")
-
-
-@cache
-def _tables() -> list[Any]:
-    table = json.loads((ROOT / "calibration" / "published.json").read_text())
-    return [{**table, "entries": [one for one in table["entries"] if not one["group"]][:2]}]
-
-
-def _selection(content: str) -> None:
-    from autodip_zarr.domain import FieldOfPlate
-
-    choose_channels(content, ["DAPI", None, "x"])
-    for place in (FieldOfPlate("A", "01", "0", None), FieldOfPlate("B", "2", "fov\u0663", 1), None):
-        is_chosen_place(place, content, content)
-    check_selection(content, content)
-    choose_indices(content, 7, "--z")
-
-
-def _a_crop(content: str) -> None:
-    parse_crop(content, (100, 100))
-
-
-def _address(content: str) -> None:
-    for function in (public_uri, is_remote, is_zip, split_uri, has_parent, local_path):
-        function(content)
-    error_message(ValueError(content))
-    safe_key(content, "here")
-
-
-def _recipes(pair: Any) -> None:
-    old, new = pair if isinstance(pair, list) and len(pair) == 2 else (pair, {})
-    if isinstance(old, dict) and isinstance(new, dict):
-        differences(old, new, software=True)
-
-
-LOCK = {"host": "a", "pid": 12, "started": "2026-01-01T00:00:00", "beat": "2026-01-01T00:00:10"}
-
-RECIPE = {
-    "source": {"uri": "s3://b/x.zarr", "series": None, "checksum": "sha256:0"},
-    "channels": [{"index": 0, "evidence": [{"field": "microscope"}], "config": {"depth": 4, "width": "asc"}}],
-    "t": [0], "z": [0, 1], "seed": 0, "software": {"torch": "2.13"},
-}  # fmt: skip
-
 ONLY_HEADERS = (HeaderError,)
-
-
-def _lock(content: str) -> None:
-    str(parse_holder(content.encode("utf-8", "surrogatepass")))
 
 
 PARSERS = (
@@ -415,17 +327,17 @@ PARSERS = (
     Parser("zarr_store", lambda: trees(_stores()), _store, (SourceError,), 9000),
     Parser("result", lambda: trees(_results()), _result, (TargetError,), 4000),
     Parser("tiff", lambda: damaged_bytes(_tiffs()), _tiff, (SourceError, MemoryError), 9000),
-    Parser("mapping", lambda: texts(MAPPINGS), _mapping, (OptionError,), 8000),
-    Parser("patterns", lambda: texts(PATTERNS), _patterns, (OptionError,), 6000),
-    Parser("vocabulary", lambda: texts(VOCABULARIES), _file(lambda path: load_vocabulary(Path(path))),
+    Parser("mapping", lambda: texts(MAPPINGS), parse_a_mapping, (OptionError,), 8000),
+    Parser("patterns", lambda: texts(PATTERNS), parse_patterns, (OptionError,), 6000),
+    Parser("vocabulary", lambda: texts(VOCABULARIES), parse_a_file(lambda path: load_vocabulary(Path(path))),
            (TableError,), 3000),
-    Parser("table", lambda: documents(_tables()), _table, (TableError,), 6000),
-    Parser("cluster", lambda: texts(CLUSTERS), _file(read_cluster), (OptionError,), 5000),
-    Parser("selection", lambda: texts(["0,3:7,-1", "A01,B*", "DAPI,2", "0:3,fov*"]), _selection,
+    Parser("table", lambda: documents(tables()), parse_a_table, (TableError,), 6000),
+    Parser("cluster", lambda: texts(CLUSTERS), parse_a_file(read_cluster), (OptionError,), 5000),
+    Parser("selection", lambda: texts(["0,3:7,-1", "A01,B*", "DAPI,2", "0:3,fov*"]), parse_a_selection,
            (OptionError,), 4000),
-    Parser("crop", lambda: texts(["0,0,20,30"]), _a_crop, (OptionError,), 2000),
+    Parser("crop", lambda: texts(["0,0,20,30"]), parse_a_crop, (OptionError,), 2000),
     Parser("address", lambda: texts(["s3://b/x.zarr", "https://me:pw@h/x?token=1", "/a b.tif", "file:///a%20b"]),
-           _address, ONLY_HEADERS, 5000),
-    Parser("lock", lambda: documents([LOCK]), _lock, (), 2000),
-    Parser("recipe", lambda: trees([[RECIPE, RECIPE]]), _recipes, (), 3000),
+           parse_an_address, ONLY_HEADERS, 5000),
+    Parser("lock", lambda: documents([LOCK]), parse_a_lock, (), 2000),
+    Parser("recipe", lambda: trees([[RECIPE, RECIPE]]), compare_recipes, (), 3000),
 )  # fmt: skip
