@@ -23,6 +23,8 @@ from zarr.codecs.numcodecs import CRC32, Adler32, Fletcher32, JenkinsLookup3
 
 from autodip_zarr.errors import PixelError
 from autodip_zarr.stores import read_header, read_planes
+from autodip_zarr.stores.access.local.local_stores import FolderStore
+from autodip_zarr.stores.zarr.guarded_store import GuardedStore
 
 from .builders import ZarrFormat, only, pixels, write_array, write_image
 
@@ -227,3 +229,13 @@ def test_a_bomb_of_zarr_3_alone_and_inside_a_shard(
     for positions in ([(0, 0)], [(0, 0), (0, 1)]):  # by parts, and as a whole
         with pytest.raises(PixelError, match="more than its pixels can need"):
             read_planes(header, 0, positions)
+
+
+def test_an_array_at_the_root_of_its_store_is_guarded_too(tmp_path: Path) -> None:
+    write_array(tmp_path / "x.zarr", pixels((4, 4)), 2, chunks=(4, 4), compressors=Zstd())
+    (tmp_path / "x.zarr/0/0").write_bytes(imagecodecs.zstd_encode(bytes(64_000_000)))
+    guarded = GuardedStore(FolderStore(tmp_path / "x.zarr", read_only=True))
+    array = zarr.open_array(guarded, mode="r")
+    guarded.expect(array)
+    with pytest.raises(ValueError, match="more than its pixels can need"):
+        array[:]

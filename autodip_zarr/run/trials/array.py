@@ -94,8 +94,6 @@ def denoise_array(
 
 
 def _denoised(noisy: NDArray[Any], chosen: Choices, device: str) -> NDArray[np.float32]:
-    from autodip_zarr.dip.planes.denoise import denoise_planes  # noqa: PLC0415 - torch, not for planning
-
     if noisy.ndim < 2 or noisy.size == 0 or noisy.dtype.kind not in "uif":
         found = f"an array of shape {noisy.shape} and type {noisy.dtype}"
         raise OptionError("noisy", found, "integers or floats with at least the axes Y and X")
@@ -105,7 +103,7 @@ def _denoised(noisy: NDArray[Any], chosen: Choices, device: str) -> NDArray[np.f
     job = FitJob(match.config, planner.recipe, planner.device)
     planes = list(noisy.reshape(-1, *noisy.shape[-2:]))
     denoised = []
-    for result in denoise_planes(planes, job, [(0, 0, 0, index) for index in range(len(planes))]):
+    for result in planner.method.denoise(planes, job, [(0, 0, 0, index) for index in range(len(planes))]):
         if isinstance(result, FitError):
             raise result
         denoised.append(result.plane)

@@ -6,7 +6,7 @@ import bz2
 import lzma
 import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -139,22 +139,22 @@ def decodes_within(compressor: Compressor, content: bytes, most: int) -> bool:
     return True
 
 
-def chunks_of_shard(content: bytes, index: ShardIndex) -> Sequence[bytes]:
-    """Return the stored chunks of a whole shard.
+def chunks_of_shard(content: memoryview, index: ShardIndex) -> Iterator[bytes]:
+    """Yield the stored chunks of a whole shard, of which no second copy is made.
 
     Parameters
     ----------
-    content : bytes
+    content : memoryview
         The shard.
     index : ShardIndex
         See `index_of`.
     """
     if len(content) < index.size:
-        return ()
+        return
     start = 0 if index.is_first else len(content) - index.size
     entries = np.frombuffer(content, f"{index.order}u8", 2 * index.count, start).reshape(-1, 2)
     there = entries[(entries != _MISSING).all(axis=1)]
-    return [content[int(first) : int(first) + int(length)] for first, length in there]
+    yield from (bytes(content[int(first) : int(first) + int(length)]) for first, length in there)
 
 
 def _of_blosc(content: bytes) -> int | None:

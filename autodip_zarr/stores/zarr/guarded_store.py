@@ -25,6 +25,7 @@ from autodip_zarr.stores.zarr.decoded_size import (
     index_of,
 )
 from autodip_zarr.stores.zarr.limits import most_stored_bytes
+from autodip_zarr.stores.zarr.nodes import join
 
 _CHUNK = re.compile(r"(c|\d+)((\.\d+)+|(/\d+)+)")
 
@@ -90,7 +91,8 @@ class GuardedStore(StrictStore[Store]):
         most = METADATA_LIMIT if split_uri(key)[1] in DOCUMENTS else self._most_bytes
         if isinstance(self._store, FolderStore | ArchiveStore):  # others would make a request of their own
             _check(key, await self._store.size(key), most)
-        array = next((one for name, one in self._arrays.items() if key.startswith(f"{name}/")), None)
+        name = self._array_of(key)
+        array = None if name is None else self._arrays[name]
         is_index = array is not None and array.is_index(byte_range)
         if isinstance(byte_range, RangeByteRequest) and not is_index:
             _check(key, byte_range.end - byte_range.start, self._most_bytes_of_a_part)
@@ -103,15 +105,22 @@ class GuardedStore(StrictStore[Store]):
             raise ValueError(f"{key} is empty")
         _check(key, len(found), most)
         if array is not None and not is_index and split_uri(key)[1] not in DOCUMENTS:
-            _check_decoded(key, found.to_bytes(), array, is_whole=byte_range is None)
+            _check_decoded(key, found.as_numpy_array().data, array, is_whole=byte_range is None)
         return found
 
+    def _array_of(self, key: str) -> str | None:
+        """Return the path of the expected array that a key lies below, ``""`` for the root."""
+        return next((name for name in self._arrays if not name or key.startswith(f"{name}/")), None)
+
     async def _check_other_name(self, key: str) -> None:
-        for array in self._arrays:
-            other = _other_name(key.removeprefix(f"{array}/")) if key.startswith(f"{array}/") else None
-            if other is not None and await self._store.exists(f"{array}/{other}"):
-                told = f"the chunk {key} is missing, and {array}/{other} is there"
-                raise ValueError(f"{told}: its array's metadata name another separator than its chunks have")
+        array = self._array_of(key)
+        chunk = None if array is None else _other_name(key.removeprefix(f"{array}/"))
+        if array is None or chunk is None:
+            return
+        other = join(array, chunk)
+        if await self._store.exists(other):
+            told = f"the chunk {key} is missing, and {other} is there"
+            raise ValueError(f"{told}: its array's metadata name another separator than its chunks have")
 
 
 def _other_name(chunk: str) -> str | None:
@@ -127,12 +136,12 @@ def _other_name(chunk: str) -> str | None:
     return chunk.replace(".", "/") if "." in chunk else chunk.replace("/", ".")
 
 
-def _check_decoded(key: str, content: bytes, array: _Expected, *, is_whole: bool) -> None:
+def _check_decoded(key: str, content: memoryview, array: _Expected, *, is_whole: bool) -> None:
     """Refuse chunks that would decode to far more than their pixels."""
     if array.compressor is None:
         return
-    chunks = [content] if array.index is None or not is_whole else chunks_of_shard(content, array.index)
-    for chunk in chunks:
+    index = array.index if is_whole else None
+    for chunk in [bytes(content)] if index is None else chunks_of_shard(content, index):
         if not decodes_within(array.compressor, chunk, array.most_bytes):
             told = f"{key} decodes to more than {array.most_bytes:,} bytes"
             raise ValueError(f"{told}, which is more than its pixels can need")
