@@ -197,3 +197,21 @@ def test_verify_of_something_else_is_not_whole(tmp_path: Path) -> None:
     code, out, _ = call("verify", tmp_path, "--json")
     assert code == 1
     assert json.loads(out)["images"][0]["status"] == "unreadable"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["denoise", "--help"], ["plan", "--no-such-option"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    code = """
+import sys
+from autodip_zarr.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    heavy = ("numpy", "torch", "zarr", "dask", "tifffile", "fsspec")
+    loaded = [name for name in heavy if name in sys.modules]
+    assert not loaded, loaded
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
+    assert "AssertionError" not in done.stderr, done.stderr

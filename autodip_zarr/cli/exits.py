@@ -130,10 +130,10 @@ class Group(click.Group):
 
 
 def _concealed(argument: str) -> str:
-    from autodip_zarr.stores.access.credentials import conceal  # noqa: PLC0415 - keeps --help quick
-
     if "://" not in argument:
         return argument
+    from autodip_zarr.stores.access.credentials import conceal  # noqa: PLC0415 - keeps --help quick
+
     option, separator, value = argument.partition("=")
     if argument.startswith("-") and "://" not in option:
         return f"{option}{separator}{conceal(value)}"

@@ -64,9 +64,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
 """The recipe of each preset, before the seed, the tiles and the precision of a run are filled in."""
 
 
-def preset_recipe(
-    name: str, *, seed: int = 0, tile_px: int = 512, halo_px: int = 32, precision: str
-) -> Recipe:
+def preset_recipe(name: str, *, seed: int = 0, precision: str) -> Recipe:
     """Return the recipe of a preset.
 
     Parameters
@@ -75,8 +73,6 @@ def preset_recipe(
         ``reference``, ``standard`` or ``best``.
     seed : int
         Seed from which that of each tile is derived.
-    tile_px, halo_px : int
-        Side of a tile and overlap of neighbours, in pixels.
     precision : str
         ``float32`` or ``bfloat16``; ``reference`` is float32 whatever is asked for.
 
@@ -87,7 +83,7 @@ def preset_recipe(
     """
     if name not in PRESETS:
         raise OptionError("preset", repr(name), ", ".join(PRESETS))
-    recipe = replace(PRESETS[name], seed=seed, tile_px=tile_px, halo_px=halo_px)
+    recipe = replace(PRESETS[name], seed=seed)
     return recipe if name == "reference" else replace(recipe, precision=precision)
 
 

@@ -135,7 +135,7 @@ def test_on_a_card_planes_are_fitted_side_by_side_in_its_own_memory() -> None:
 
 
 def test_the_cost_of_a_plane_is_that_of_its_tiles_with_their_overlap() -> None:
-    recipe = preset_recipe("reference", precision="float32", tile_px=512, halo_px=32)
+    recipe = preset_recipe("reference", precision="float32")
     config = DipConfig(4, 32, 4, 1200)
     alone, tiled = (estimate(config, recipe, size, "cpu") for size in (FIELD, (512, 992)))
     assert tiled.cost == pytest.approx(2 * alone.cost)

@@ -172,7 +172,7 @@ def test_hot_pixels_on_a_plane_of_one_value_else() -> None:
 
 @pytest.mark.parametrize("preset", sorted(PRESETS))
 def test_the_same_recipe_gives_the_same_bits(preset: str) -> None:
-    recipe = preset_recipe(preset, seed=3, tile_px=32, halo_px=8, precision="bfloat16")
+    recipe = replace(preset_recipe(preset, seed=3, precision="bfloat16"), tile_px=32, halo_px=8)
     one = FitJob(DipConfig(2, 8, 4, 3), recipe, "cpu")
     plane = noise(32, 40)
     alone = denoise_plane(plane, one, PLACE).plane
