@@ -19,7 +19,16 @@ from autodip_zarr.metadata import load_vocabulary, read_acquisition
 from autodip_zarr.report.inspection import InspectionTable
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.inspect import InspectedImage, Inspector
-from tests.metadata.scoring import FIELDS, Judged, corpus_headers, judge_corpus, judge_reference, score
+from tests.metadata.scoring import (
+    FIELDS,
+    Judged,
+    corpus_headers,
+    judge_corpus,
+    judge_real,
+    judge_reference,
+    mistakes,
+    score,
+)
 
 HEADERS = 10_000
 FILES = 1_000
@@ -34,11 +43,9 @@ def print_scores(title: str, judged: list[Judged]) -> None:
         counted = score(judged, field)
         rates = f"{counted.precision:>9.3f} {counted.recall:>7.3f}"
         print(f"  {field:<11} {rates} {counted.right:>6} {counted.wrong:>6} {counted.missed:>7}")
-    for one in judged:
-        for field in FIELDS:
-            truth, found = one.pair(field)
-            if truth != found:
-                print(f"  {one.header}[{one.found.index}] {field}: {found}, not {truth}")
+    for field in FIELDS:
+        for mistake in mistakes(judged, field):
+            print(f"  {mistake}")
 
 
 def inspect_many(numbers: range) -> int:
@@ -100,6 +107,7 @@ def main() -> None:
     print_scores("corpus", list(judge_corpus()))
     if len(sys.argv) > 1:
         print_scores("reference", list(judge_reference(Path(sys.argv[1]))))
+        print_scores("real headers", list(judge_real(Path(sys.argv[1]) / "headers")))
     started = time.perf_counter()
     shares = [range(start, HEADERS, CORES) for start in range(CORES)]
     with ProcessPoolExecutor(CORES) as pool:

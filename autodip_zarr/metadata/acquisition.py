@@ -13,9 +13,11 @@ from autodip_zarr.domain import (
     MetadataText,
     PixelSize,
 )
-from autodip_zarr.metadata.clues import Clue, Trust, resolve
-from autodip_zarr.metadata.documents.annotations import ChannelNames, key_value_clues, remark_clues
+from autodip_zarr.metadata.clues import Clue, Trust
+from autodip_zarr.metadata.dealing import ChannelClues, understand
+from autodip_zarr.metadata.documents.annotations import key_value_clues, remark_clues
 from autodip_zarr.metadata.documents.json_texts import JsonKeyValues, read_json_text
+from autodip_zarr.metadata.documents.lists import ChannelNames
 from autodip_zarr.metadata.documents.ome_clues import channel_clues, name_clues
 from autodip_zarr.metadata.documents.ome_plates import field_in_header
 from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument, open_ome_xml, samples
@@ -64,9 +66,10 @@ def read_acquisition(
     elif any(text.kind == "ome-xml" for text in header.texts):
         warnings += _absent(header)
     sources = _Sources(header, document, tuple(beside), patterns)
-    channels = tuple(_channel(index, count, sources, vocabulary) for index in range(count))
+    name = (document.node.name if document else None) or header.name
+    channels = understand(sources.channels(count, vocabulary), name, vocabulary)
     return Acquisition(
-        name=(document.node.name if document else None) or header.name,
+        name=name,
         channels=channels,
         pixel_size=document.node.pixel_size if document else PixelSize(None, None, None, None),
         colors=_colors(document, count) if document else (),
@@ -134,6 +137,38 @@ class _Sources:
     patterns: tuple[NamePattern, ...]
     """Patterns of names."""
 
+    def channels(self, count: int, vocabulary: Vocabulary) -> tuple[ChannelClues, ...]:
+        """Put together what all sources say about each channel."""
+        shown = [one.label for one in self.header.channels[:count]]
+        labels = (*shown, *([None] * (count - len(shown))))
+        elements = self.image.elements(count) if self.image else (None,) * count
+        names = tuple(_names(*one) for one in zip(elements, labels, strict=True))
+        return tuple(
+            ChannelClues(
+                (elements[index].get("Name") if elements[index] else None) or labels[index],  # type: ignore[union-attr]
+                tuple(self._clues(ChannelNames(index, names), elements[index], vocabulary)),
+            )
+            for index in range(count)
+        )
+
+    def _clues(self, names: ChannelNames, element: Located | None, vocabulary: Vocabulary) -> Iterator[Clue]:
+        """Yield what all sources say about one channel."""
+        index, header = names.index, self.header
+        if self.image is not None:
+            yield from channel_clues(self.image.document, self.image.node, element, names, vocabulary)
+        for document in self.beside:
+            for key_value, of_channel in document.key_values:
+                if of_channel in {None, index}:
+                    yield from key_value_clues(key_value, names, vocabulary)
+            for remark, source in document.remarks:
+                yield from remark_clues(remark, source, names, vocabulary)
+        label = header.channels[index].label if index < len(header.channels) else None
+        if label and label != (element.get("Name") if element else None):
+            source = f"{header.ref.source}#channels[{index}].label"
+            yield from name_clues(label, source, _LABEL_TRUST, vocabulary)
+        for pattern in self.patterns:
+            yield from pattern.clues(header.ref.source, index)
+
 
 def _of_text(text: MetadataText, header: Header) -> _Image | None:
     if text.kind != "ome-xml":
@@ -152,19 +187,21 @@ def _absent(header: Header) -> Iterator[str]:
             yield f"{text.source} has no image {header.ref.image_index}{where}; the other metadata is used"
 
 
+def _of_element(
+    image: _Image, element: Located | None, names: ChannelNames, vocabulary: Vocabulary
+) -> ChannelClues:
+    clues = channel_clues(image.document, image.node, element, names, vocabulary)
+    return ChannelClues(element.get("Name") if element else None, tuple(clues))
+
+
 def _read_image(image: _Image, vocabulary: Vocabulary) -> Acquisition:
     count = image.node.size_c
     elements = image.elements(count)
-    channels = tuple(
-        resolve(
-            index,
-            element.get("Name") if element else None,
-            channel_clues(
-                image.document, image.node, element, _names(index, count, element, None), vocabulary
-            ),
-            vocabulary,
-        )
-        for index, element in enumerate(elements)
+    names = tuple(_names(one, None) for one in elements)
+    channels = understand(
+        tuple(_of_element(image, one, ChannelNames(i, names), vocabulary) for i, one in enumerate(elements)),
+        image.node.name,
+        vocabulary,
     )
     return Acquisition(
         name=image.node.name,
@@ -176,33 +213,9 @@ def _read_image(image: _Image, vocabulary: Vocabulary) -> Acquisition:
     )
 
 
-def _channel(index: int, count: int, sources: _Sources, vocabulary: Vocabulary) -> ChannelMetadata:
-    """Put together what all sources say about one channel."""
-    header, image = sources.header, sources.image
-    element = image.elements(count)[index] if image else None
-    label = header.channels[index].label if index < len(header.channels) else None
-    names = _names(index, count, element, label)
-    clues: list[Clue] = []
-    if image is not None:
-        clues += channel_clues(image.document, image.node, element, names, vocabulary)
-    for document in sources.beside:
-        for key_value, of_channel in document.key_values:
-            if of_channel in {None, index}:
-                clues += key_value_clues(key_value, names, vocabulary)
-        for remark, source in document.remarks:
-            clues += remark_clues(remark, source)
-    own = element.get("Name") if element else None
-    if label and label != own:
-        source = f"{header.ref.source}#channels[{index}].label"
-        clues += name_clues(label, source, _LABEL_TRUST, vocabulary)
-    for pattern in sources.patterns:
-        clues += pattern.clues(header.ref.source, index)
-    return resolve(index, own or label, clues, vocabulary)
-
-
-def _names(index: int, count: int, element: Located | None, label: str | None) -> ChannelNames:
+def _names(element: Located | None, label: str | None) -> tuple[str, ...]:
     given = (element.get("Name"), element.get("Fluor")) if element else ()
-    return ChannelNames(index, count, tuple(one for one in (*given, label) if one))
+    return tuple(one for one in (*given, label) if one)
 
 
 def _channel_warnings(channels: tuple[ChannelMetadata, ...]) -> Iterator[str]:

@@ -8,9 +8,10 @@ from enum import IntEnum
 from typing import Literal
 
 from autodip_zarr.domain import ChannelMetadata, Evidence
+from autodip_zarr.metadata.vocabulary.isotopes import isotope
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
 
-__all__ = ["FIELDS", "Clue", "Reading", "Trust", "overrule", "resolve"]
+__all__ = ["FIELDS", "Clue", "Reading", "Trust", "in_order", "overrule", "resolve", "specific", "terms_of"]
 
 FIELDS = ("microscope", "contrast", "specimen", "organism")
 
@@ -37,6 +38,7 @@ class Trust(IntEnum):
     DYE = 45  # fluorophore, for the contrast
     PROSE = 35  # descriptions, tags, comments
     IMPLIED = 20  # what another term implies
+    SIBLING = 15  # what the other channels of the image are
     GUESS = 10  # file names, by the user's own patterns
 
 
@@ -60,6 +62,8 @@ class Clue:
     """Whether it is dropped where nothing is understood, because it usually speaks about something else."""
     against: tuple[str, ...] = ()
     """Terms that it contradicts without saying what is true instead."""
+    is_shared: bool = False
+    """Whether it speaks about the whole image or study, so that of several only some are of the channel."""
 
 
 def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Vocabulary) -> ChannelMetadata:
@@ -89,14 +93,19 @@ def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Voc
     for field in FIELDS:
         if field == "contrast":
             evidence += _implied(evidence, decided, vocabulary)
-        decided[field] = _decide(field, evidence, vocabulary, conflicts)
+        if field == "specimen" and decided["contrast"] not in {"fluorescence", None}:
+            # what prose names is labelled in fluorescence alone; electrons show all of the cell
+            evidence = [one for one in evidence if one.field != field or one.trust > Trust.PROSE]
+        decided[field] = _decide(field, _possible(field, evidence, vocabulary), vocabulary, conflicts)
     conflicts += _two_photon_mistaken(evidence)
+    tag = isotope(name or "")
+    if tag:
+        conflicts.append(f"contrast: {name!r} carries the isotope {tag} (mass cytometry), which is no light")
     conflicts += [
         f"{clue.field}: {clue.raw!r} ({clue.source}) speaks against {decided[clue.field]}, which is taken"
         for clue in clues
         if decided[clue.field] in clue.against
     ]
-    ordered = sorted(evidence, key=lambda one: (FIELDS.index(one.field), -one.trust))
     return ChannelMetadata(
         index=index,
         name=name,
@@ -104,9 +113,14 @@ def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Voc
         contrast=decided["contrast"],
         specimen=decided["specimen"],
         organism=decided["organism"],
-        evidence=tuple(ordered),
+        evidence=in_order(evidence),
         conflicts=tuple(dict.fromkeys(conflicts)),
     )
+
+
+def in_order(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """Return evidence by field, and in falling order of trust within each field."""
+    return tuple(sorted(evidence, key=lambda one: (FIELDS.index(one.field), -one.trust)))
 
 
 def overrule(channel: ChannelMetadata, said: Sequence[Evidence], vocabulary: Vocabulary) -> ChannelMetadata:
@@ -138,8 +152,8 @@ def overrule(channel: ChannelMetadata, said: Sequence[Evidence], vocabulary: Voc
         if decided["contrast"] != channel.contrast:
             conflicts = [one for one in conflicts if not one.startswith("contrast:")]
         conflicts += contradictions
-    ordered = sorted((*last.values(), *read), key=lambda one: (FIELDS.index(one.field), -one.trust))
-    return replace(channel, **decided, evidence=tuple(ordered), conflicts=tuple(dict.fromkeys(conflicts)))
+    evidence = in_order((*last.values(), *read))
+    return replace(channel, **decided, evidence=evidence, conflicts=tuple(dict.fromkeys(conflicts)))
 
 
 def _is_obsolete(one: Evidence, channel: ChannelMetadata, decided: dict[str, str | None]) -> bool:
@@ -155,9 +169,7 @@ def _is_obsolete(one: Evidence, channel: ChannelMetadata, decided: dict[str, str
 
 def _understand(clue: Clue, vocabulary: Vocabulary, conflicts: list[str]) -> Iterator[Evidence]:
     """Yield the evidence of one clue; nothing for a quiet clue in vain."""
-    terms = _terms(clue, vocabulary)
-    if len(terms) > 1:
-        terms = _specific(terms, vocabulary)
+    terms = terms_of(clue, vocabulary)
     if len(terms) > 1:
         conflicts.append(
             f"{clue.field}: {clue.raw!r} ({clue.source}) names {' and '.join(terms)}; none is taken from it"
@@ -176,6 +188,19 @@ def _common_contrast(clue: Clue, terms: tuple[str, ...], vocabulary: Vocabulary)
             yield Evidence("contrast", contrast, clue.source, clue.raw, int(Trust.DYE))
 
 
+def terms_of(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Return the terms that a clue names, without those that another of them is a special form of.
+
+    Parameters
+    ----------
+    clue : Clue
+        The clue.
+    vocabulary : Vocabulary
+        What the words mean.
+    """
+    return specific(_terms(clue, vocabulary), vocabulary)
+
+
 def _terms(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:
     if clue.reading == "value":
         return (clue.value,) if clue.value is not None else ()
@@ -185,14 +210,25 @@ def _terms(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:
     if clue.reading == "words":
         return vocabulary.search(clue.field, clue.raw)
     if clue.reading == "prose":
-        return vocabulary.search_names(clue.field, clue.raw)
+        section = "organism_names" if clue.field == "organism" else clue.field
+        return vocabulary.search_names(section, clue.raw)
     if clue.reading == "model":
         return vocabulary.search_names("models", clue.raw) or vocabulary.search("microscope", clue.raw)
     return vocabulary.search_names("cell_lines", clue.raw)
 
 
-def _specific(terms: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:
-    """Leave out terms that another of them is a special form of."""
+def specific(terms: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Leave out terms that another of them is a special form of.
+
+    Parameters
+    ----------
+    terms : tuple of str
+        Terms of one field.
+    vocabulary : Vocabulary
+        What is a special form of what.
+    """
+    if len(terms) < 2:
+        return terms
     relations = vocabulary.relations()
     general = {parent for term in terms for parent in relations.get(term, ())}
     return tuple(term for term in terms if term not in general)
@@ -206,10 +242,26 @@ def _implied(
         believed = one.field == "specimen" or one.value == decided.get(one.field)
         if one.value is None or not believed or one.field not in {"microscope", "specimen"}:
             continue
+        if one.field == "specimen" and (one.trust <= Trust.PROSE or isotope(one.raw)):
+            continue
         contrast = vocabulary.implied_contrast(one.field, one.value)
         if contrast is not None:
             trust = Trust.DYE if one.field == "specimen" else Trust.IMPLIED
             yield Evidence("contrast", contrast, one.source, one.raw, int(trust))
+
+
+def _possible(field: str, evidence: list[Evidence], vocabulary: Vocabulary) -> list[Evidence]:
+    """Leave out a contrast that is only implied where the channel is said to be of a modality without it.
+
+    A second harmonic has a wavelength of emission, too.
+    """
+    if field != "contrast":
+        return evidence
+    modalities = {
+        one.value for one in evidence if one.field == "microscope" and one.value and one.trust > Trust.PROSE
+    }
+    excluded = {contrast for one in modalities for contrast in vocabulary.excluded_contrasts(one)}
+    return [one for one in evidence if one.trust > Trust.IMPLIED or one.value not in excluded]
 
 
 def _decide(field: str, evidence: list[Evidence], vocabulary: Vocabulary, conflicts: list[str]) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from pathlib import Path
 
 from autodip_zarr.domain import ChannelMetadata, Header, MetadataText, TextKind
 from autodip_zarr.metadata import load_vocabulary, read_acquisition, read_ome_xml
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.planning.inspect import InspectedImage, Inspector
 
 from .values import header
 
@@ -30,13 +33,31 @@ class Judged:
     header: str
     """Name of the header."""
     truth: tuple[str | None, ...]
-    """Name, microscope, contrast, specimen and organism; ``None`` where the header does not tell."""
+    """Name, microscope, contrast, specimen and organism; ``None`` where the header does not tell.
+
+    ``a|b`` is either of two, ``?a`` may be found or not, ``*`` is free.
+    """
     found: ChannelMetadata
     """What was understood."""
 
     def pair(self, field: str) -> tuple[str | None, str | None]:
         """Return the truth and the finding of a field."""
         return self.truth[1 + FIELDS.index(field)], getattr(self.found, field)
+
+    def is_found(self, field: str) -> bool:
+        """Whether a term was found that is true."""
+        truth, found = self.pair(field)
+        return found is not None and truth is not None and found in truth.removeprefix("?").split("|")
+
+    def is_wrong(self, field: str) -> bool:
+        """Whether a term was found that is not true."""
+        truth, found = self.pair(field)
+        return found is not None and truth != "*" and not self.is_found(field)
+
+    def is_told(self, field: str) -> bool:
+        """Whether the header tells it without doubt."""
+        truth = self.pair(field)[0]
+        return truth is not None and truth[:1] not in {"?", "*"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +69,9 @@ class Score:
     wrong: int
     """Channels with another term than the true one, or with a term where the header tells none."""
     missed: int
-    """Channels whose term was not found."""
+    """Channels whose term the header tells without doubt, and that was not found."""
+    told: int
+    """Channels whose term the header tells without doubt."""
 
     @property
     def precision(self) -> float:
@@ -59,8 +82,7 @@ class Score:
     @property
     def recall(self) -> float:
         """Right among those that the headers tell; 1 where they tell none."""
-        told = self.right + self.missed
-        return self.right / told if told else 1.0
+        return (self.told - self.missed) / self.told if self.told else 1.0
 
 
 def corpus_headers() -> dict[str, Header]:
@@ -88,14 +110,36 @@ def judge_reference(data: Path) -> Iterator[Judged]:
         yield from _judge(name, entry["channels"], channels)
 
 
+def judge_real(folder: Path) -> Iterator[Judged]:
+    """Inspect the first image of every real header of a folder, and put it beside its ``truth.json``."""
+    truth = json.loads((folder / "truth.json").read_text(encoding="utf-8"))
+    for name, entry in truth.items():
+        inspected = next(iter(Inspector([str(folder / name)], Choices())))
+        if not isinstance(inspected, InspectedImage):
+            raise ValueError(f"{name}: {inspected.reason}")
+        found = inspected.acquisition.channels
+        yield from _judge(name, [["", *one] for one in entry["channels"]], found)
+
+
 def score(judged: list[Judged], field: str) -> Score:
     """Count right, wrong and missed terms of a field."""
-    pairs = [one.pair(field) for one in judged]
+    told = [one for one in judged if one.is_told(field)]
     return Score(
-        right=sum(truth is not None and truth == found for truth, found in pairs),
-        wrong=sum(found is not None and truth != found for truth, found in pairs),
-        missed=sum(truth is not None and truth != found for truth, found in pairs),
+        right=sum(one.is_found(field) for one in judged),
+        wrong=sum(one.is_wrong(field) for one in judged),
+        missed=sum(not one.is_found(field) for one in told),
+        told=len(told),
     )
+
+
+def mistakes(judged: list[Judged], field: str) -> list[str]:
+    """Return what was found wrong or not found, in words."""
+    return [
+        f"{one.header}[{one.found.index}] {one.found.name!r} {field}: {found}, not {truth}"
+        for one in judged
+        for truth, found in [one.pair(field)]
+        if one.is_wrong(field) or (one.is_told(field) and not one.is_found(field))
+    ]
 
 
 def _judge(name: str, truth: list[list[str]], channels: tuple[ChannelMetadata, ...]) -> Iterator[Judged]:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from autodip_zarr.metadata.clues import Clue, Trust
-from autodip_zarr.metadata.documents.annotations import ChannelNames, KeyValue, key_value_clues, remark_clues
+from autodip_zarr.metadata.documents.annotations import KeyValue, key_value_clues, remark_clues
+from autodip_zarr.metadata.documents.lists import ChannelNames
 from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocument
 from autodip_zarr.metadata.documents.originals import key_values_for, original_key_values
 from autodip_zarr.metadata.documents.xml_tree import children, local_name, text_of
@@ -67,9 +68,12 @@ def channel_clues(
     for key_value in key_values:
         yield from key_value_clues(key_value, names, vocabulary)
     for text, source in remarks:
-        yield from remark_clues(text, source)
+        yield from remark_clues(text, source, names, vocabulary)
     for instrument in _instruments(document, node):
         yield from _instrument_clues(instrument)
+    creator = document.root.get("Creator")
+    if creator is not None:
+        yield Clue("microscope", creator, document.root.at("Creator"), Trust.MODEL - 5, "model", quiet=True)
 
 
 def name_clues(name: str, source: str, trust: int, vocabulary: Vocabulary) -> Iterator[Clue]:
@@ -225,7 +229,7 @@ def _reagent_clues(document: OmeDocument, node: ImageNode, names: ChannelNames) 
 
     Most reagents are treatments, not stains, so a reagent is taken only where it names the channel's dye.
     """
-    dyes = [compact(name) for name in names.names if len(compact(name)) >= _SHORTEST_DYE]
+    dyes = [compact(name) for name in names.own if len(compact(name)) >= _SHORTEST_DYE]
     for place in _well(document, node):
         for reference in place.find("ReagentRef"):
             reagent = document.by_id.get(reference.get("ID") or "")

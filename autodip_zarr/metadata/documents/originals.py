@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 
 from autodip_zarr.metadata.clues import Trust
 from autodip_zarr.metadata.documents.annotations import KeyValue
+from autodip_zarr.metadata.documents.lists import bracketed
 from autodip_zarr.metadata.documents.ome_xml import Located, OmeDocument
 from autodip_zarr.metadata.documents.xml_tree import local_name, text_of
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
@@ -22,6 +23,8 @@ _SERIES = re.compile(r"^(?:Series|Image)[ _](\d{1,9})[ :_|]+(.+)$", re.IGNORECAS
 _NUMBERED = re.compile(r"^(.*?)\s*#\s*(\d{1,9})$")
 _OF_THE_STAND = ("model", "organism", "cell_line")
 """Fields that are not numbered by channel."""
+_IN_CHANNEL = re.compile(r"channel|track|detector", re.IGNORECASE)
+_OF_HARDWARE = re.compile(r"hardware|device|output|port\b", re.IGNORECASE)
 _OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b", re.IGNORECASE)
 
 
@@ -35,6 +38,8 @@ class Original:
     """Index of the image it speaks about; ``None`` for all."""
     channel: int | None
     """Index of the channel it speaks about; ``None`` for all."""
+    of_one_channel: bool = False
+    """Whether it speaks about a single channel, so that without an index it cannot be told which."""
 
 
 @lru_cache(maxsize=2)
@@ -54,6 +59,10 @@ def original_key_values(document: OmeDocument, vocabulary: Vocabulary) -> tuple[
         field = vocabulary.key_field(original.key_value.key)
         if field in _OF_THE_STAND:
             original = replace(original, channel=None)
+        if field == "contrast" or (field in {"microscope", "structure"} and _IN_CHANNEL.search(key)):
+            original = replace(original, of_one_channel=True)
+        if field == "structure" and _OF_HARDWARE.search(key):
+            continue
         if field is not None and value.strip():
             found.append(original)
     return tuple(found)
@@ -63,6 +72,10 @@ def key_values_for(
     originals: tuple[Original, ...], image: int, channel: int, count: int
 ) -> Iterator[KeyValue]:
     """Yield the key_values that speak about one channel of one image.
+
+    Converters write the values of all channels, tracks and detectors of a setup under one key: as a list, of
+    which each channel has its own where there are as many, or as the last of them alone. What cannot be given
+    to a channel says nothing about any.
 
     Parameters
     ----------
@@ -78,7 +91,14 @@ def key_values_for(
     for one in originals:
         if one.image not in {None, image}:
             continue
-        if one.channel is None or one.channel >= count:
+        values = bracketed(one.key_value.value)
+        if values is not None and len(values) == count:
+            yield replace(one.key_value, value=values[channel], of_channel=True)
+        elif values is not None and len(set(values)) == 1 and not one.of_one_channel:
+            yield replace(one.key_value, value=values[0])
+        elif values is not None or (one.of_one_channel and count > 1 and one.channel is None):
+            continue
+        elif one.channel is None or one.channel >= count:
             yield one.key_value
         elif one.channel == channel:
             yield replace(one.key_value, of_channel=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -9,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from autodip_zarr.errors import TableError
+from autodip_zarr.metadata.vocabulary.spelling import spellings
 from autodip_zarr.metadata.vocabulary.terms import FLUOROPHORE, IGNORE, IGNORED, SECTIONS, Term, Vocabulary
 from autodip_zarr.metadata.vocabulary.words import compact
 from autodip_zarr.regular_files import read_regular
@@ -16,7 +18,10 @@ from autodip_zarr.regular_files import read_regular
 __all__ = ["load_vocabulary"]
 
 _SHIPPED = Path(__file__).with_name("vocabulary.toml")
-_KEY_FIELDS = ("microscope", "model", "contrast", "organism", "cell_line", "channels", "structure")
+_KEY_FIELDS = ("microscope", "model", "contrast", "organism", "cell_line", "channels", "structure", "remark")
+_SHORTEST_LINE = 4
+"""Shorter names of cell lines (S2, 3T3) are numbers of figures in prose."""
+
 _TEXT_KEYS = ("term", "name", "contrast")
 _LIST_KEYS = tuple(one.name for one in fields(Term) if one.name not in {"field", *_TEXT_KEYS})
 
@@ -129,13 +134,31 @@ def _build(entries: tuple[_Entry, ...]) -> Vocabulary:
         fields={
             section: _index(terms, section) for section in (*SECTIONS, "families", "models", "cell_lines")
         },
-        words=_word_indices(terms),
+        words=(words := _word_indices(terms)),
+        patterns={section: _patterns(terms, section) for section in SECTIONS},
+        spellings={section: spellings(words[section]) for section in ("microscope", "contrast", "specimen")},
         ids={
             "microscope": _distinct((t.term, n) for t in terms if t.field == "microscope" for n in t.fbbi),
             "contrast": _contrast_ids(terms),
             "organism": _distinct((t.term, n) for t in terms if t.field == "organism" for n in t.taxon),
         },
     )
+
+
+def _patterns(terms: tuple[Term, ...], section: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Compile one expression for each term of a section that has patterns."""
+    found = []
+    for term in terms:
+        if term.field == section and term.patterns:
+            spelled = "|".join(map(_expression, term.patterns))
+            found.append((re.compile(spelled), term.term))
+    return tuple(found)
+
+
+def _expression(pattern: str) -> str:
+    """Return the expression of a pattern: ``#`` is a number, maybe with a letter behind, ``@`` a letter."""
+    parts = re.split("([#@])", pattern)
+    return "".join({"#": r"\d{1,4}[a-z]?", "@": r"[a-z]\d{0,2}"}.get(one, compact(one)) for one in parts)
 
 
 def _index(terms: tuple[Term, ...], section: str) -> dict[str, str]:
@@ -161,8 +184,13 @@ def _word_indices(terms: tuple[Term, ...]) -> dict[str, dict[str, str]]:
     return {
         **spelled,
         "specimen": {**dyes, **ignored, **labels},
+        IGNORE: spelled[IGNORE],
         "models": _index(terms, "models"),
-        "cell_lines": _index(terms, "cell_lines"),
+        "cell_lines": (lines := _index(terms, "cell_lines")),
+        "organism_names": {
+            **{one: term for one, term in lines.items() if len(one) >= _SHORTEST_LINE},
+            **{compact(t.term): t.term for t in terms if t.field == "organism" and " " in t.term},
+        },
     }
 
 

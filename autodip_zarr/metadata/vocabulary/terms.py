@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from autodip_zarr.metadata.vocabulary.isotopes import without_isotope
+from autodip_zarr.metadata.vocabulary.spelling import nearest
 from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact, find_words, segments, split_words
 
 __all__ = ["FLUOROPHORE", "IGNORE", "IGNORED", "SECTIONS", "Term", "Vocabulary"]
@@ -21,6 +23,7 @@ _TAXON = re.compile(
 )
 _NEUTRAL = re.compile(r"^(?:ch|c|cam|camera|channel|track|t|z|w|series|image)?\d*[xn]?$")
 _BINOMIAL = re.compile(r"^[A-Z][a-z]{2,} [a-z]{3,}( [a-z]{3,})?$")
+_PIECE = re.compile(r"[\s;:,/|()\[\]+&_]+")
 _DYE_NUMBER = re.compile(r"^(3[3-9]\d|[4-7]\d\d|8[0-2]\d)$")
 
 
@@ -52,6 +55,12 @@ class Term:
     """Names of dyes that are followed by a wavelength."""
     generalises_to: tuple[str, ...] = ()
     """Terms whose calibration may stand in, nearest first."""
+    done_with: tuple[str, ...] = ()
+    """Terms of the instruments that it is done with."""
+    excludes: tuple[str, ...] = ()
+    """Contrasts that it cannot have."""
+    patterns: tuple[str, ...] = ()
+    """Words with a number (``#``) or a letter (``@``) in them: families of proteins, lines of a laser."""
 
     def spellings(self) -> tuple[str, ...]:
         """All texts that are recognised as a whole field, beside ids."""
@@ -70,6 +79,10 @@ class Vocabulary:
     """Term by compact spelling of a whole field, per section."""
     words: Mapping[str, Mapping[str, str]]
     """Term by compact spelling inside of a text, per section, and for ``models`` and ``cell_lines``."""
+    patterns: Mapping[str, tuple[tuple[re.Pattern[str], str], ...]]
+    """Expressions over compact words with their terms, per section."""
+    spellings: Mapping[str, Mapping[str, tuple[str, ...]]]
+    """Words by what is left of them without a letter, per section."""
     ids: Mapping[str, Mapping[str, str]]
     """Term by FBbi id (``microscope``, ``contrast``) or taxon id (``organism``)."""
 
@@ -94,7 +107,12 @@ class Vocabulary:
 
     def search(self, field: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of one section that a free text names, in order of appearance."""
-        text, known = text[:MAX_TEXT], self.fields[field]
+        text = without_isotope(text[:MAX_TEXT])
+        found = self._search(field, text)
+        return found or self._search(field, self._corrected(field, text))
+
+    def _search(self, field: str, text: str) -> tuple[str, ...]:
+        known = self.fields[field]
         if compact(text) in known:
             return (known[compact(text)],)
         inside = find_words(text, self.words[field])
@@ -106,6 +124,8 @@ class Vocabulary:
             found = [known[one] for one in words]
         if not found:
             found = [term for term in inside if term]
+        if not found:
+            found = list(self._by_pattern(field, text))
         if not found and field == "specimen":
             found = [term for word in text.split() for term in self._tagged(compact(word))]
         return tuple(dict.fromkeys(found))
@@ -117,17 +137,38 @@ class Vocabulary:
                 if tag in self.fields[FLUOROPHORE] and label in self.fields["specimen"]:
                     yield self.fields["specimen"][label]
 
+    def _by_pattern(self, field: str, text: str) -> Iterator[str]:
+        """Yield the terms of words such as ``Nup153``, ``CENP-A`` or ``Conf640``."""
+        for word in _PIECE.split(text):
+            for one in dict.fromkeys((word, *word.split("-"))):
+                for pattern, term in self.patterns.get(field, ()):
+                    if pattern.fullmatch(compact(one)):
+                        yield term
+
+    def _corrected(self, field: str, text: str) -> str:
+        """Return a text in which unknown words stand as the only known one that is a letter away."""
+        index = self.spellings.get(field, {})
+        words = text.split()
+        for position, word in enumerate(words):
+            near = nearest(compact(word), index)
+            if len({self.words[field][one] for one in near}) == 1:
+                words[position] = near[0]
+        return " ".join(words)
+
     def search_names(self, section: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of a section that stand in a text with a name that is unmistakable.
 
         Sections are those of the vocabulary, ``models`` and ``cell_lines``.
         """
         found = find_words(text, self.words[section])
-        return tuple(dict.fromkeys(term for term in found if term not in {"", IGNORED}))
+        named = tuple(dict.fromkeys(term for term in found if term not in {"", IGNORED}))
+        return named or tuple(dict.fromkeys(self._by_pattern(section, text)))
 
     def has_fluorophore(self, text: str) -> bool:
         """Whether a text names a dye or a fluorescent protein."""
         if find_words(text, self.words[FLUOROPHORE]):
+            return True
+        if any(one in self.fields[FLUOROPHORE] for one in segments(text)):
             return True
         parts = split_words(text).parts
         return any(
@@ -151,6 +192,14 @@ class Vocabulary:
     def relations(self) -> Mapping[str, tuple[str, ...]]:
         """Terms that may stand in for a term, nearest first."""
         return {one.term: one.generalises_to for one in self.terms if one.generalises_to}
+
+    def excluded_contrasts(self, term: str) -> tuple[str, ...]:
+        """Return the contrasts that a modality cannot have."""
+        return next((one.excludes for one in self.terms if one.term == term and one.excludes), ())
+
+    def done_with(self, term: str) -> tuple[str, ...]:
+        """Return the instruments that a modality is done with."""
+        return next((one.done_with for one in self.terms if one.term == term and one.done_with), ())
 
     def related(self, one: str, other: str) -> bool:
         """Whether one term is a special form of the other, in either direction."""

@@ -106,8 +106,9 @@ def segments(text: str) -> tuple[str, ...]:
 
 
 def _unnumbered(text: str) -> str:
-    """Return a text without a number at its end, in a time that grows with its length alone."""
-    return text.rstrip().rstrip(_DIGITS).rstrip(_BEFORE_NUMBER)
+    """Return a text without a number at its end or before it, in a time that grows with its length alone."""
+    text = text.strip().rstrip(_DIGITS).rstrip(_BEFORE_NUMBER)
+    return text.lstrip(_DIGITS).lstrip(_BEFORE_NUMBER)
 
 
 def _plain(text: str) -> str:
