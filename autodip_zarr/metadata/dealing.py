@@ -130,11 +130,10 @@ class _Hand:
     def clues(self) -> tuple[Clue, ...]:
         """Return the clues that are taken."""
         microscope = self._microscope()
-        contrasts = {one.contrast for one in self._agreeing() if one.contrast}
         taken: list[Clue] = []
         for method in self._agreeing():
             is_chosen = microscope is not None and microscope in method.microscopes
-            is_settled = method.contrast == self.own.contrast or len(contrasts) == 1
+            is_settled = method.contrast == self.own.contrast or len(self._contrasts()) == 1
             takes = {"microscope": is_chosen, "contrast": is_settled}
             taken += [clue for clue in method.clues if takes[clue.field]]
         return tuple(taken)
@@ -145,7 +144,7 @@ class _Hand:
             stated = " and ".join(repr(one.clues[0].raw) for one in self._agreeing() if one.microscopes)
             source = self._agreeing()[0].clues[0].source
             yield f"microscope: {stated} ({source}) are stated, and nothing tells which took this channel"
-        contrasts = sorted({one.contrast for one in self._agreeing() if one.contrast})
+        contrasts = self._contrasts()
         if self.own.contrast is None and len(contrasts) > 1:
             source = self._agreeing()[0].clues[0].source
             stated = " and ".join(contrasts)
@@ -168,10 +167,15 @@ class _Hand:
         """Return the distinct modalities of the methods that agree."""
         named = [term for one in self._agreeing() for term in one.microscopes if self._can_be(term)]
         distinct = specific(tuple(dict.fromkeys(named)), self.vocabulary)
-        if self.own.contrast != "transmitted":  # a technique of contrast yields to any modality
-            scanned = tuple(one for one in distinct if not self._is_technique(one))
-            distinct = scanned or distinct
-        return distinct
+        if self.own.contrast == "transmitted":
+            return distinct
+        scanned = tuple(one for one in distinct if not self._is_technique(one))
+        is_open = len(self._contrasts()) > 1
+        return scanned if scanned or is_open else distinct  # techniques of contrast yield to any modality
+
+    def _contrasts(self) -> tuple[str, ...]:
+        """Return the distinct contrasts of the methods that agree."""
+        return tuple(sorted({one.contrast for one in self._agreeing() if one.contrast}))
 
     def _can_be(self, term: str) -> bool:
         contrast = self.own.contrast or "fluorescence"
