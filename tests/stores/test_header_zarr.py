@@ -171,7 +171,51 @@ def test_odd_transformations_are_warned_of(tmp_path: Path, step: object) -> None
     write_json(path / ".zattrs", document)
     header = read_header(only(path))
     assert header.levels[0].scale == (1.0, 1.0, 1.0)
-    assert "is not understood" in header.warnings[0]
+    told = ("is not understood", "makes no sense along every axis")
+    assert any(words in header.warnings[0] for words in told)
+
+
+@pytest.mark.parametrize("bad", [0, -0.5, None, "x", float("nan"), 1e999, True])
+def test_one_bad_number_spoils_its_own_axis_alone(tmp_path: Path, bad: object) -> None:
+    path = write_image(tmp_path / "x.zarr", pixels((3, 8, 10)), "zyx", 2)
+    write_array(path / "1", pixels((3, 4, 5)), 2)
+    document = json.loads((path / ".zattrs").read_text())
+    scales = [[bad, 0.5, 0.25], [7, 1.0, bad]]
+    document["multiscales"][0]["datasets"] = [
+        {
+            "path": str(index),
+            "coordinateTransformations": [
+                {"type": "scale", "scale": scale},
+                {"type": "translation", "translation": [bad if bad != -0.5 else 0, 0, index / 4]},
+            ],
+        }
+        for index, scale in enumerate(scales)
+    ]
+    write_json(path / ".zattrs", document)
+    header = read_header(only(path))
+    assert [level.scale for level in header.levels] == [(1.0, 0.5, 0.25), (7.0, 1.0, 0.5)]
+    assert [level.translation for level in header.levels] == [(0.0, 0.0, 0.0), (0.0, 0.0, 0.25)]
+    told = " ".join(header.warnings)
+    assert "the scale along z is taken for 1" in told
+    assert "the scale along x follows from the shapes" in told
+
+
+@pytest.mark.parametrize(
+    "steps", [None, [], [{"type": "identity"}], [{"type": "translation", "translation": [0, 1, 1]}]]
+)
+def test_a_level_without_a_scale_follows_the_full_resolution(tmp_path: Path, steps: object) -> None:
+    path = write_image(tmp_path / "x.zarr", pixels((3, 8, 10)), "zyx", 3)
+    write_array(path / "1", pixels((3, 4, 5)), 3)
+    document = json.loads((path / "zarr.json").read_text())
+    image = document["attributes"]["ome"]["multiscales"][0]
+    image["datasets"] = [
+        {"path": "0", "coordinateTransformations": [{"type": "scale", "scale": [2, 0.1, 0.1]}]},
+        {"path": "1"} if steps is None else {"path": "1", "coordinateTransformations": steps},
+    ]
+    write_json(path / "zarr.json", document)
+    header = read_header(only(path))
+    assert [level.scale for level in header.levels] == [(2, 0.1, 0.1), (2, 0.2, 0.2)]
+    assert ("follows from the shapes" in " ".join(header.warnings)) == (steps is not None)
 
 
 Change = Callable[[dict[str, Any]], object]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -217,6 +218,78 @@ def test_a_renamed_file_is_its_own_member(tmp_path: Path) -> None:
     text = ome_xml([data.shape], data={0: member("old name.ome.tif", 0, "urn:uuid:5")})
     header = read_header(only(write_pages(tmp_path / "new.ome.tif", data[0, 0], text)))
     np.testing.assert_array_equal(read_all(header), data)
+
+
+def test_files_without_a_name_are_found_by_their_identifier(tmp_path: Path) -> None:
+    data = pixels((3, 1, 1, 8, 9))
+    blocks = "".join(member(f"m{t}.ome.tif", t, f"urn:uuid:{t}") for t in range(3))
+    nameless = re.sub(' FileName="[^"]*"', "", blocks)
+    for t in range(3):
+        text = ome_xml([data.shape], data={0: nameless}, head=f'UUID="urn:uuid:{t}"')
+        write_pages(tmp_path / f"{'bca'[t]}.ome.tif", data[t, 0], text)
+    np.testing.assert_array_equal(read_all(read_header(only(tmp_path))), data)
+    (tmp_path / "a.ome.tif").unlink()
+    assert len(errors(tmp_path)) == 2
+    assert all("urn:uuid:2" in reason and "a FileName" in reason for reason in errors(tmp_path))
+
+
+def test_an_identifier_of_a_file_without_one_is_its_own(tmp_path: Path) -> None:
+    data = pixels((2, 1, 1, 8, 9))
+    block = '<TiffData IFD="0" PlaneCount="2"><UUID>urn:uuid:7</UUID></TiffData>'
+    path = write_pages(tmp_path / "x.ome.tif", data[:, 0, 0], ome_xml([data.shape], data={0: block}))
+    np.testing.assert_array_equal(read_all(read_header(only(path))), data)
+
+
+def test_a_copy_that_names_the_original_is_told(tmp_path: Path) -> None:
+    data = pixels((1, 1, 1, 8, 9))
+    text = ome_xml([data.shape], data={0: member("b.ome.tif", 0, "urn:uuid:5")})
+    write_pages(tmp_path / "b.ome.tif", data[0, 0], text)
+    for name in ("a.ome.tif", "c.ome.tif"):
+        write_pages(tmp_path / name, pixels((1, 8, 9), seed=9), text)
+    found = list(walk([str(tmp_path)]))
+    assert [ref.relative for ref in images(found)] == ["b.ome.tif"]
+    told = [item for item in found if isinstance(item, Skipped)]
+    assert [Path(item.source).name for item in told] == ["a.ome.tif", "c.ome.tif"]
+    assert all("'b.ome.tif'" in item.reason for item in told)
+    np.testing.assert_array_equal(read_all(read_header(images(found)[0])), data)
+
+
+def test_planes_of_the_schema_of_2008(tmp_path: Path) -> None:
+    data = pixels((1, 1, 4, 8, 9))
+    blocks = '<TiffData IFD="2" NumPlanes="2"/><TiffData FirstZ="2" IFD="0" NumPlanes="2"/>'
+    path = write_pages(
+        tmp_path / "x.ome.tif", data[0, 0][[2, 3, 0, 1]], ome_xml([data.shape], data={0: blocks})
+    )
+    np.testing.assert_array_equal(read_all(read_header(only(path))), data)
+
+
+def test_planes_in_reverse(tmp_path: Path) -> None:
+    data = pixels((1, 1, 3, 8, 9))
+    blocks = "".join(f'<TiffData FirstZ="{z}" IFD="{2 - z}" PlaneCount="1"/>' for z in range(3))
+    path = write_pages(tmp_path / "x.ome.tif", data[0, 0, ::-1], ome_xml([data.shape], data={0: blocks}))
+    np.testing.assert_array_equal(read_all(read_header(only(path))), data)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "told"),
+    [
+        ('<TiffData FirstZ="3" IFD="0"/>', "0 to 2"),
+        ('<TiffData FirstC="1" IFD="0"/>', "0 to 0"),
+        ('<TiffData IFD="0"/><TiffData IFD="1"/>', "in two places"),
+        ('<TiffData IFD="0" PlaneCount="2"/><TiffData FirstZ="1" IFD="2"/>', "in two places"),
+    ],
+)
+def test_planes_that_cannot_be_are_refused(tmp_path: Path, blocks: str, told: str) -> None:
+    text = ome_xml([(1, 1, 3, 8, 9)], data={0: blocks})
+    (reason,) = errors(write_pages(tmp_path / "x.ome.tif", pixels((3, 8, 9)), text))
+    assert told in reason
+
+
+def test_the_same_plane_said_twice_is_one(tmp_path: Path) -> None:
+    data = pixels((1, 1, 1, 8, 9))
+    text = ome_xml([data.shape], data={0: '<TiffData IFD="0"/>' * 2})
+    path = write_pages(tmp_path / "x.ome.tif", data[0, 0], text)
+    np.testing.assert_array_equal(read_all(read_header(only(path))), data)
 
 
 @pytest.mark.parametrize("name", ["../secret.tif", "/etc/passwd", "https://host/x.tif", "..\\secret.tif", ""])

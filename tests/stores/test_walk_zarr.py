@@ -6,10 +6,11 @@ import json
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from autodip_zarr.domain import FieldOfPlate, ImageRef, Skipped
-from autodip_zarr.stores import read_header, walk, walk_results
+from autodip_zarr.stores import read_header, read_planes, walk, walk_results
 
 from .builders import (
     ZarrFormat,
@@ -278,3 +279,36 @@ def test_reference_stores(shared: Path) -> None:
     ]
     assert [item.image_index for item in images(found) if item.relative == "hcs.zarr"] == list(range(8))
     assert images(found)[-1].relative == "viv-bioformats-zarr/data.zarr"
+
+
+@pytest.mark.parametrize("zarr_format", FORMATS)
+def test_multiscales_win_over_a_layout_at_the_root(tmp_path: Path, zarr_format: ZarrFormat) -> None:
+    data = pixels((1, 8, 9))
+    path = write_image(tmp_path / "x.zarr", data, "cyx", zarr_format, {"bioformats2raw.layout": 3})
+    header = read_header(only(path))
+    np.testing.assert_array_equal(read_planes(header, 0, [(0, 0)]), data)
+    copy_image(header, str(tmp_path / "out.zarr"), zarr_format)
+    assert only(path).group == ""
+
+
+@pytest.mark.parametrize("zarr_format", FORMATS)
+def test_a_layout_without_an_image_is_named(tmp_path: Path, zarr_format: ZarrFormat) -> None:
+    write_group(tmp_path / "x.zarr", zarr_format, {"bioformats2raw.layout": 3})
+    assert reasons(tmp_path / "x.zarr")[0].startswith("is a bioformats2raw layout that has no group 0")
+    write_group(tmp_path / "x.zarr" / "OME", zarr_format, {"series": []})
+    assert reasons(tmp_path)[0] == "is a bioformats2raw layout that lists no series"
+
+
+NAMES = ["{0}", "a{b", "}{", "%s", "$(x)", "x;y", "a b", "~", "{x!r:9}", "\\n"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_ends_more_than_its_own_image(tmp_path: Path, name: str) -> None:
+    write_image(tmp_path / f"{name}.zarr", pixels((1, 8, 9)), "cyx", 2)
+    broken = write_image(tmp_path / f"{name} broken.zarr", pixels((1, 8, 9)), "cyx", 2)
+    document = json.loads((broken / ".zattrs").read_text())
+    document["multiscales"][0]["datasets"][0]["path"] = f"../{name}"
+    write_json(broken / ".zattrs", document)
+    found = list(walk([str(tmp_path)]))
+    assert [Path(item.source).name for item in images(found)] == [f"{name}.zarr"]
+    assert len(found) == 2

@@ -141,6 +141,11 @@ def _from_header(uri: str, text: str) -> TiffSource:
         header = _seen_from(text, source, own_name)
     elif _is_renamed(header, place):
         header = _own_file_only(text, source, own_name)
+    elif original := _copied_from(header, uri):
+        refusal = f"a copy: its header says that its planes lie in {original!r}, which is read itself"
+        return TiffSource((), text, source, frozenset(), refusal)
+    if header.unnamed:
+        header = _named(header, uri, source)
     members = frozenset(member_uri(uri, name) for name in header.members)
     return TiffSource(header.images, text, source, members)
 
@@ -175,22 +180,81 @@ def _seen_from(text: str, where: str, own_name: str) -> OmeFile:
     in_tiff = is_tiff_name(header_name)
 
     def seen(run: PageRun) -> PageRun:
+        if run.uuid is not None:
+            return run
         file = (header_name if in_tiff else None) if run.file is None else run.file
-        return PageRun(run.first, run.count, run.ifd, None if file == own_name else file)
+        return replace(run, file=None if file == own_name else file)
 
     return _map_runs(header, seen)
 
 
 def _is_renamed(header: OmeFile, place: Place) -> bool:
     """Return whether all planes are said to lie in one other file that is missing: the old name."""
-    files = {run.file for image in header.images for run in image.runs}
-    return len(files) == 1 and None not in files and place.stat(next(iter(header.members))) is None
+    files = {(run.file, run.uuid) for run in header.runs}
+    if len(files) != 1:
+        return False
+    file, uuid = next(iter(files))
+    if file is not None:
+        return place.stat(file) is None
+    return uuid is not None and header.uuid is None  # the only file that the header can mean
+
+
+def _copied_from(header: OmeFile, uri: str) -> str | None:
+    """Return the file that a header says all planes lie in, where that file says so of itself."""
+    files = {run.file for run in header.runs}
+    name = next(iter(files), None)
+    if len(files) != 1 or name is None or header.unnamed or not is_tiff_name(name):
+        return None
+    place, _ = tiff_place(uri)
+    text = _first_page(member_uri(uri, name), place.stat(name))
+    if isinstance(text, TiffSource):
+        return None
+    original = _parsed(text, f"{place.where(name)}: ImageDescription", name)
+    names_itself = any(run.file is None and run.uuid is None for run in original.runs)
+    return name if names_itself and original.metadata_file is None else None
+
+
+def _named(header: OmeFile, uri: str, where: str) -> OmeFile:
+    """Return a header in which files that are known by their identifier alone have their names.
+
+    Raises
+    ------
+    HeaderError
+        No file of the folder has the identifier, or the folder cannot be listed.
+    """
+    names = _names_by_uuid(uri, header.unnamed)
+    missing = sorted(header.unnamed - names.keys())
+    if missing:
+        found = f"names the file with the identifier {missing[0]!r:.100} and not its name"
+        raise HeaderError(where, found, "a FileName, or a TIFF file beside it that has this identifier")
+
+    def named(run: PageRun) -> PageRun:
+        return run if run.uuid is None else replace(run, file=names[run.uuid], uuid=None)
+
+    return _map_runs(header, named)
+
+
+def _names_by_uuid(uri: str, wanted: frozenset[str]) -> dict[str, str]:
+    """Look for identifiers in the headers of the TIFF files beside a file, where they can be listed."""
+    place, _ = tiff_place(uri)
+    found: dict[str, str] = {}
+    for name, is_folder in place.entries("") if place.listable else ():
+        if is_folder or not is_tiff_name(name) or len(found) == len(wanted):
+            continue
+        try:
+            text = _first_page(member_uri(uri, name), place.stat(name))
+            uuid = None if isinstance(text, TiffSource) else _parsed(text, place.where(name), name).uuid
+        except SourceError:  # broken, and not a member as far as anyone can tell
+            continue
+        if uuid in wanted:
+            found[uuid] = name
+    return found
 
 
 @lru_cache(maxsize=8)
 def _own_file_only(text: str, where: str, own_name: str) -> OmeFile:
     header = parse_ome(text, where, own_name)
-    return _map_runs(header, lambda run: PageRun(run.first, run.count, run.ifd, None))
+    return _map_runs(header, lambda run: replace(run, file=None, uuid=None))
 
 
 def _map_runs(header: OmeFile, change: Callable[[PageRun], PageRun]) -> OmeFile:

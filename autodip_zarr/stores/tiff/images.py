@@ -23,6 +23,8 @@ class PageRun:
     """Page of the first plane."""
     file: str | None
     """Name of the member file, relative to the folder; ``None`` for the file itself."""
+    uuid: str | None = None
+    """Identifier of a member file whose name the header does not give."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,17 @@ class OmeFile:
     @property
     def members(self) -> frozenset[str]:
         """Return the names of all other files that the images lie in."""
-        return frozenset(run.file for image in self.images for run in image.runs if run.file is not None)
+        return frozenset(run.file for run in self.runs if run.file is not None)
+
+    @property
+    def unnamed(self) -> frozenset[str]:
+        """Return the identifiers of other files that the header does not name."""
+        return frozenset(run.uuid for run in self.runs if run.uuid is not None)
+
+    @property
+    def runs(self) -> tuple[PageRun, ...]:
+        """Return where the planes of all images are."""
+        return tuple(run for image in self.images for run in image.runs)
 
 
 @dataclass(frozen=True)
@@ -97,4 +109,4 @@ class TiffSource:
     members: frozenset[str]
     """Paths or URIs of the other files of the set."""
     refusal: str | None = None
-    """Why a plain TIFF is not taken for an image."""
+    """Why a plain TIFF, or a copy of a member of a set, is not taken for an image."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Sequence
@@ -102,7 +103,11 @@ def _image(element: Element, where: str, own: frozenset[str]) -> TiffImage:
         channels=_channels(elements, samples),
         runs=(),
     )
-    runs = sorted(_runs(pixels, image, where, own), key=lambda run: run.first)
+    runs = sorted(dict.fromkeys(_runs(pixels, image, where, own)), key=lambda run: run.first)
+    for before, run in itertools.pairwise(runs):
+        if before.first == run.first or before.first + (before.count or 1) > run.first:
+            found = f"found the plane {run.first} (in the order of the planes) in two places"
+            raise HeaderError(f"{where}/TiffData", found, "one page for each plane")
     return replace(image, runs=tuple(runs))
 
 
@@ -114,21 +119,29 @@ def _runs(pixels: Element, image: TiffImage, where: str, own: frozenset[str]) ->
         for axis in image.leading:
             size = image.sizes[axis] // (image.samples if axis == "c" else 1)
             start = _count(data, f"First{axis.upper()}", place, default=0, least=0)
+            if start >= size:
+                found = f"found {start} for Size{axis.upper()} {image.sizes[axis]}"
+                raise HeaderError(f"{place}/@First{axis.upper()}", found, f"0 to {size - 1}")
             first = first * size + start
         has_ifd = data.get("IFD") is not None
-        count = _count(data, "PlaneCount", place, default=1 if has_ifd else 0, least=0) or None
-        runs.append(
-            PageRun(first, count, _count(data, "IFD", place, default=0, least=0), _member(data, place, own))
-        )
+        key = "PlaneCount" if data.get("PlaneCount") is not None else "NumPlanes"  # of the schema of 2008
+        count = _count(data, key, place, default=1 if has_ifd else 0, least=0) or None
+        file, uuid = _member(data, place, own)
+        runs.append(PageRun(first, count, _count(data, "IFD", place, default=0, least=0), file, uuid))
     return runs or [PageRun(0, None, 0, None)]
 
 
-def _member(data: Element, where: str, own: frozenset[str]) -> str | None:
+def _member(data: Element, where: str, own: frozenset[str]) -> tuple[str | None, str | None]:
+    """Return name and identifier of another file, as far as they are given; none of both is this file."""
     uuid = next(children(data, "UUID"), None)
-    name, text = (None, "") if uuid is None else (uuid.get("FileName"), (uuid.text or "").strip())
-    if name is None or not own.isdisjoint((text, name)):
-        return None
-    return safe_key(name, f"{where}/UUID/@FileName")
+    if uuid is None:
+        return None, None
+    name, text = uuid.get("FileName"), (uuid.text or "").strip()
+    if not own.isdisjoint((text, name)):
+        return None, None
+    if name is None:
+        return None, text or None
+    return safe_key(name, f"{where}/UUID/@FileName"), None
 
 
 def _pixel_sizes(pixels: Element) -> dict[str, tuple[float, str | None]]:

@@ -124,8 +124,8 @@ def _first_dataset(node: Node, where: str) -> str:
     datasets = as_objects(multiscales[0].get("datasets"), f"{where}: multiscales[0].datasets")
     if not datasets:
         raise HeaderError(f"{where}: multiscales[0].datasets", "is empty", "one array or more")
-    place = f"{where}: multiscales[0].datasets[{{}}].path"
-    paths = [safe_key(item.get("path"), place.format(i)) for i, item in enumerate(datasets)]
+    within = f"{where}: multiscales[0].datasets"
+    paths = [safe_key(item.get("path"), f"{within}[{i}].path") for i, item in enumerate(datasets)]
     return paths[0]
 
 

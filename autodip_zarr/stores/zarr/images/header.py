@@ -26,8 +26,10 @@ _LEVELS = 64
 class _Transform:
     """Scale, then translation."""
 
-    scale: tuple[float, ...]
+    scale: tuple[float | None, ...]
+    """Factor along each axis; ``None`` where none is given that makes sense."""
     translation: tuple[float, ...] | None
+    """Offset along each axis; ``None`` for no offset."""
 
 
 def read_zarr_header(ref: ImageRef) -> Header:
@@ -58,15 +60,21 @@ def read_zarr_header(ref: ImageRef) -> Header:
     _check_arrays(arrays, axes, f"{where}: multiscales[0]")
     check_sizes(dict(zip((axis.name for axis in axes), arrays[0].shape, strict=True)), where)
     outer = _transform(image.get("coordinateTransformations"), len(axes), where, warnings)
+    names = [axis.name for axis in axes]
     levels: list[Level] = []
+    full = _Transform((1.0,) * len(axes), None)
     for path, dataset, array in zip(paths, datasets, arrays, strict=True):
-        raw = dataset.get("coordinateTransformations")
-        inner = _transform(raw, len(axes), f"{where}/{path}", warnings)
-        if raw is None:  # before version 0.4 the shapes alone tell
-            ratio = tuple(full / size for full, size in zip(arrays[0].shape, array.shape, strict=True))
-            inner = _Transform(ratio, None)
-        total = _compose(inner, outer)
-        levels.append(Level(path, array.shape, total.scale, total.translation))
+        raw, at = dataset.get("coordinateTransformations"), f"{where}/{path}"
+        inner = _transform(raw, len(axes), at, warnings)
+        ratio = tuple(large / small for large, small in zip(arrays[0].shape, array.shape, strict=True))
+        whole = _completed(inner, full, ratio)
+        if raw is not None and None in inner.scale:  # before version 0.4 the shapes alone tell
+            missing = ", ".join(name for name, size in zip(names, inner.scale, strict=True) if size is None)
+            taken = "follows from the shapes" if levels else "is taken for 1"
+            warnings.append(f"{at}: the scale along {missing} {taken}")
+        full = full if levels else whole
+        total = _compose(whole, outer)
+        levels.append(Level(path, array.shape, _numbers_of(total.scale), total.translation))
     texts, more = metadata_texts(place, node, ref)
     name = image.get("name")
     version = image.get("version") or node.ome.get("version")
@@ -164,43 +172,84 @@ def _usual_name(name: str, kind: object, before: list[Axis]) -> str:
 
 
 def _transform(raw: object, ndim: int, where: str, warnings: list[str]) -> _Transform:
-    """Return one list of coordinate transformations as a scale and a translation."""
-    total = _Transform((1.0,) * ndim, None)
+    """Return one list of coordinate transformations; without a scale where no step has one."""
+    none, total = (None,) * ndim, _Transform((1.0,) * ndim, None)
     if raw is None:
-        return total
+        return _Transform(none, None)
+    is_scaled = False
     steps = list(raw) if isinstance(raw, list) else [raw]
     while steps:
         step = steps.pop(0)
         kind = step.get("type") if isinstance(step, dict) else None
         values = _numbers(step.get(kind), ndim) if isinstance(kind, str) and isinstance(step, dict) else None
+        broken = values is not None and any(not _makes_sense(kind, value) for value in values)
+        if broken:
+            found = f"{where}: the coordinate transformation {step!r:.100} makes no sense along every axis"
+            warnings.append(f"{found}; the others are kept")
         if kind == "sequence" and isinstance(step, dict) and isinstance(step.get("transformations"), list):
             steps = [*step["transformations"], *steps]
-        elif kind == "scale" and values is not None and all(value > 0 for value in values):
-            total = _compose(total, _Transform(values, None))
+        elif kind == "scale" and values is not None:
+            factors = tuple(value if _makes_sense(kind, value) else None for value in values)
+            total, is_scaled = _scaled(total, factors), True
         elif kind == "translation" and values is not None:
-            total = _compose(total, _Transform((1.0,) * ndim, values))
+            offsets = tuple(value if value is not None else 0.0 for value in values)
+            total = _compose(total, _Transform((1.0,) * ndim, offsets))
         elif kind != "identity":
             warnings.append(f"{where}: the coordinate transformation {step!r:.100} is not understood")
-    return total
+    return total if is_scaled else replace(total, scale=none)
 
 
-def _numbers(value: object, ndim: int) -> tuple[float, ...] | None:
+def _scaled(total: _Transform, factors: tuple[float | None, ...]) -> _Transform:
+    """Return a transform followed by a scale; along an axis without a factor there is none any more."""
+    scaled = _compose(total, _Transform(factors, None))
+    kept = zip(scaled.scale, factors, strict=True)
+    return replace(scaled, scale=tuple(None if factor is None else one for one, factor in kept))
+
+
+def _makes_sense(kind: object, value: float | None) -> bool:
+    return value is not None and (kind != "scale" or value > 0)
+
+
+def _numbers(value: object, ndim: int) -> tuple[float | None, ...] | None:
+    """Return one number an axis, ``None`` for those that are none; ``None`` for a list of another length."""
     if not isinstance(value, list) or len(value) != ndim:
         return None
-    ok = all(isinstance(item, int | float) and not isinstance(item, bool) for item in value)
+    return tuple(_number(item) for item in value)
+
+
+def _number(item: object) -> float | None:
+    if not isinstance(item, int | float) or isinstance(item, bool):
+        return None
     try:
-        numbers = tuple(float(item) for item in value) if ok else ()
+        number = float(item)
     except OverflowError:
         return None
-    return numbers if ok and all(math.isfinite(number) for number in numbers) else None
+    return number if math.isfinite(number) else None
+
+
+def _completed(level: _Transform, full: _Transform, ratio: tuple[float, ...]) -> _Transform:
+    """Return a level whose missing factors follow from those of the full resolution and the shapes.
+
+    At full resolution itself they are 1.
+    """
+    scale = tuple(
+        one if one is not None else (large or 1.0) * step
+        for one, large, step in zip(level.scale, full.scale, ratio, strict=True)
+    )
+    return _Transform(scale, level.translation)
+
+
+def _numbers_of(scale: tuple[float | None, ...]) -> tuple[float, ...]:
+    return tuple(1.0 if one is None else one for one in scale)
 
 
 def _compose(inner: _Transform, outer: _Transform) -> _Transform:
-    scale = tuple(a * b for a, b in zip(inner.scale, outer.scale, strict=True))
+    factors = _numbers_of(outer.scale)
+    scale = tuple(a if a is None else a * b for a, b in zip(inner.scale, factors, strict=True))
     if inner.translation is None and outer.translation is None:
         return _Transform(scale, None)
     zero = (0.0,) * len(scale)
-    moved = zip(inner.translation or zero, outer.scale, outer.translation or zero, strict=True)
+    moved = zip(inner.translation or zero, factors, outer.translation or zero, strict=True)
     return _Transform(scale, tuple(t * s + u for t, s, u in moved))
 
 

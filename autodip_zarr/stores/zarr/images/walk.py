@@ -73,12 +73,12 @@ def _visit(walk: ZarrWalk, node: Node) -> Found:
         yield from _result(walk, node)
     elif "plate" in node.ome:
         yield from fields_of_plate(walk, node)
+    elif "multiscales" in node.ome:  # also where a layout is named beside them, as QuPath does
+        yield from image_of_group(walk, node, 0)
     elif "bioformats2raw.layout" in node.ome:
         yield from _series(walk, node)
     elif "well" in node.ome:
         yield from fields_of_wells(walk, [(node, None)], {})
-    elif "multiscales" in node.ome:
-        yield from image_of_group(walk, node, 0)
 
 
 def _own_store(walk: ZarrWalk, node: Node) -> tuple[ZarrWalk, Node]:
@@ -95,16 +95,19 @@ def _result(walk: ZarrWalk, node: Node) -> Found:
         return
     if "plate" in node.ome:
         yield from fields_of_plate(walk, node)
-    elif "bioformats2raw.layout" in node.ome:
-        yield from _series(walk, node)
     elif "multiscales" in node.ome and is_asked_for(walk, node.key):
         yield image_ref(walk, node, 0, None)
+    elif "bioformats2raw.layout" in node.ome:
+        yield from _series(walk, node)
 
 
 def _series(walk: ZarrWalk, node: Node) -> Found:
     """Yield the images of a bioformats2raw layout."""
     listed = listed_series(walk, node)
     keys = [join(node.key, path) for path in listed] if listed is not None else _numbered(walk, node)
+    if not keys and not walk.results and not node.is_result:
+        told = "lists no series" if listed is not None else "has no group 0, and no list of series in OME"
+        yield Skipped(walk.place.where(node.key), f"is a bioformats2raw layout that {told}", is_error=True)
     for index, key in enumerate(keys):
         if not is_on_the_way(walk, key):
             continue
