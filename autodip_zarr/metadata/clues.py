@@ -8,8 +8,7 @@ from enum import IntEnum
 from typing import Literal
 
 from autodip_zarr.domain import ChannelMetadata, Evidence
-from autodip_zarr.metadata.vocabulary.isotopes import isotope
-from autodip_zarr.metadata.vocabulary.terms import Vocabulary
+from autodip_zarr.metadata.vocabulary.terms import MASS_CYTOMETRY, Vocabulary
 
 __all__ = ["FIELDS", "Clue", "Reading", "Trust", "in_order", "overrule", "resolve", "specific", "terms_of"]
 
@@ -98,14 +97,18 @@ def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Voc
             evidence = [one for one in evidence if one.field != field or one.trust > Trust.PROSE]
         decided[field] = _decide(field, _possible(field, evidence, vocabulary), vocabulary, conflicts)
     conflicts += _two_photon_mistaken(evidence)
-    tag = isotope(name or "")
-    if tag:
-        conflicts.append(f"contrast: {name!r} carries the isotope {tag} (mass cytometry), which is no light")
     conflicts += [
         f"{clue.field}: {clue.raw!r} ({clue.source}) speaks against {decided[clue.field]}, which is taken"
         for clue in clues
         if decided[clue.field] in clue.against
     ]
+    mass = next((one for one in evidence if one.value == MASS_CYTOMETRY and one.trust > Trust.PROSE), None)
+    if mass is not None:
+        decided |= {"microscope": None, "contrast": None}
+        conflicts = [one for one in conflicts if not one.startswith(("microscope:", "contrast:"))]
+        conflicts.append(
+            f"contrast: {mass.raw!r} ({mass.source}) is mass cytometry: no microscope, and no light"
+        )
     return ChannelMetadata(
         index=index,
         name=name,
@@ -242,7 +245,7 @@ def _implied(
         believed = one.field == "specimen" or one.value == decided.get(one.field)
         if one.value is None or not believed or one.field not in {"microscope", "specimen"}:
             continue
-        if one.field == "specimen" and (one.trust <= Trust.PROSE or isotope(one.raw)):
+        if one.field == "specimen" and one.trust <= Trust.PROSE:
             continue
         contrast = vocabulary.implied_contrast(one.field, one.value)
         if contrast is not None:

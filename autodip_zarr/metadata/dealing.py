@@ -68,7 +68,8 @@ def understand(
             dealt.append(resolve(index, one.name, one.clues, vocabulary))
             continue
         contrast = own[index].contrast or _contrast_of_siblings(own, methods)
-        hand = _Hand(replace(own[index], contrast=contrast), name, methods, vocabulary)
+        texts = (name or "", *(clue.raw for clue in one.clues if _is_remark(clue)))
+        hand = _Hand(replace(own[index], contrast=contrast), texts, methods, vocabulary)
         clues = [clue for clue in one.clues if not clue.is_shared or clue in hand.clues()]
         channel = resolve(index, one.name, clues, vocabulary)
         conflicts = dict.fromkeys((*channel.conflicts, *hand.conflicts()))
@@ -80,11 +81,14 @@ def _without_techniques(channel: ChannelClues, vocabulary: Vocabulary) -> Channe
     """Leave out remarks about a whole image that only name a way to use transmitted light."""
 
     def is_technique(clue: Clue) -> bool:
-        terms = terms_of(clue, vocabulary) if clue.field == "microscope" and clue.reading == "prose" else ()
-        implied = {vocabulary.implied_contrast("microscope", term) for term in terms}
-        return clue.trust <= Trust.PROSE and implied == {"transmitted"}
+        terms = terms_of(clue, vocabulary) if _is_remark(clue) else ()
+        return {vocabulary.implied_contrast("microscope", term) for term in terms} == {"transmitted"}
 
     return replace(channel, clues=tuple(clue for clue in channel.clues if not is_technique(clue)))
+
+
+def _is_remark(clue: Clue) -> bool:
+    return clue.field == "microscope" and clue.reading == "prose" and clue.trust <= Trust.PROSE
 
 
 def _methods(clues: Sequence[Clue], vocabulary: Vocabulary) -> tuple[_Method, ...]:
@@ -120,8 +124,8 @@ class _Hand:
 
     own: ChannelMetadata
     """What the channel says itself."""
-    name: str | None
-    """Name of the image."""
+    texts: tuple[str, ...]
+    """Name of the image, and remarks about it."""
     methods: tuple[_Method, ...]
     """All that are stated."""
     vocabulary: Vocabulary
@@ -186,16 +190,17 @@ class _Hand:
 
     def _microscope(self) -> str | None:
         """Return the modality that is dealt to the channel, or ``None`` where it stays open."""
-        candidates = self._candidates()
+        candidates, other = self._candidates(), self.own.microscope
+        if any(other in one.microscopes for one in self.methods):
+            return other
         if len(candidates) == 1:
             return candidates[0]
-        other = self.own.microscope
         if other is not None:
             related = [one for one in candidates if one == other or self.vocabulary.related(one, other)]
             if len(related) == 1:
                 return related[0]
-        in_name = self.vocabulary.search_names("microscope", self.name or "")
-        chosen = [one for one in candidates if one in in_name]
+        named = {term for text in self.texts for term in self.vocabulary.pieces("microscope", text)}
+        chosen = [one for one in candidates if one in named]
         if len(chosen) == 1:
             return chosen[0]
         bases = {one for one in candidates if all(self._is_base(one, other) for other in candidates)}
@@ -207,7 +212,7 @@ class _Hand:
 
 def _as_siblings(channels: Sequence[ChannelMetadata], vocabulary: Vocabulary) -> Iterator[ChannelMetadata]:
     """Yield the channels; those of unknown contrast are fluorescence like a sibling, if nothing objects."""
-    lit = next((one for one in channels if one.contrast == "fluorescence"), None)
+    lit = next((one for one in channels if _is_surely_lit(one)), None)
     for channel in channels:
         if lit is None or channel.contrast is not None or _objects(channel, vocabulary):
             yield channel
@@ -216,6 +221,14 @@ def _as_siblings(channels: Sequence[ChannelMetadata], vocabulary: Vocabulary) ->
         raw = f"channel {lit.index} is fluorescence"
         said = Evidence("contrast", "fluorescence", source, raw, int(Trust.SIBLING))
         yield replace(channel, contrast="fluorescence", evidence=in_order((*channel.evidence, said)))
+
+
+def _is_surely_lit(channel: ChannelMetadata) -> bool:
+    if channel.contrast != "fluorescence":
+        return False
+    return any(
+        one.field == "contrast" and one.value and one.trust > Trust.SIBLING for one in channel.evidence
+    )
 
 
 def _objects(channel: ChannelMetadata, vocabulary: Vocabulary) -> bool:

@@ -12,7 +12,7 @@ from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact, split_word
 
 __all__ = ["ChannelNames", "bracketed", "item_of"]
 
-_SEPARATORS = (r"\n", r";(?![^()]*\))", r"\s\|\s", r",(?![^()]*\))")
+_SEPARATORS = (r"\n", r";(?![^()]*\))", r"\s\|\s", r"\.\s+(?=[A-Z0-9][^.:=]{0,40}[:=])", r",(?![^()]*\))")
 """The strongest that occurs separates; those after it stand inside of items."""
 _NUMBERED = r"(?<![A-Za-z0-9])(?:channel|chan|ch)[ _#]?(\d{1,3})(?![A-Za-z0-9])"
 _IS_NUMBERED = re.compile(rf"^\s*{_NUMBERED}", re.IGNORECASE)
@@ -72,9 +72,11 @@ def item_of(value: str, channel: ChannelNames) -> str | None:
         The channel, with the names of its siblings.
     """
     items = _items(value[:MAX_TEXT])
-    if any(one.number is not None for one in items):
+    exact = [_by_exact_name(items, names) for names in channel.names]
+    if not any(exact) and any(one.number is not None for one in items):
         return _by_number(items, channel)
-    named = [_by_name(items, names) for names in channel.names]
+    free = tuple(one for one in items if one.text not in exact)
+    named = [found or _by_words(free, names) for found, names in zip(exact, channel.names, strict=True)]
     if named[channel.index] is not None:
         return named[channel.index]
     if channel.count == 1:
@@ -93,22 +95,24 @@ def bracketed(value: str) -> tuple[str, ...] | None:
 
 
 def _by_number(items: tuple[_Item, ...], channel: ChannelNames) -> str | None:
-    """Return the item with the number of the channel; where numbers go beyond, its name or place decides."""
+    """Return the item with the number of the channel; where numbers have gaps, its name or place decides."""
     numbers = [one.number for one in items if one.number is not None]
     first = min(numbers) if 0 in numbers else 1
-    if max(numbers) - first < channel.count:
+    has_gaps = sorted(numbers) != list(range(first, first + len(numbers)))
+    if not has_gaps or max(numbers) - first < channel.count:
         return next((one.text for one in items if one.number == channel.index + first), None)
-    named = [_by_name(items, names) for names in channel.names]
+    named = [_by_words(items, names) for names in channel.names]
     if any(one is not None for one in named) or len(items) != channel.count:
         return named[channel.index]
     return items[channel.index].text
 
 
-def _by_name(items: tuple[_Item, ...], names: tuple[str, ...]) -> str | None:
+def _by_exact_name(items: tuple[_Item, ...], names: tuple[str, ...]) -> str | None:
     exact = {compact(name) for name in names if compact(name)}
-    for one in items:
-        if exact & one.names:
-            return one.text
+    return next((one.text for one in items if exact & one.names), None)
+
+
+def _by_words(items: tuple[_Item, ...], names: tuple[str, ...]) -> str | None:
     words = frozenset(word for name in names for word in _words(name))
     shared = [len(words & one.words) for one in items]
     best = max(shared, default=0)
@@ -123,10 +127,11 @@ def _items(value: str) -> tuple[_Item, ...]:
 
 
 def _split(value: str) -> list[str]:
-    by_number = _AT_NUMBER.split(value)[::2]  # the pattern's group is the number that follows
-    if len(by_number) > 1 and all(_IS_NUMBERED.match(one) for one in by_number[1:]):
-        return by_number if _IS_NUMBERED.match(by_number[0]) else by_number[1:]
     separator = next((one for one in _SEPARATORS if re.search(one, value)), None)
+    if separator in {None, _SEPARATORS[-1]}:
+        by_number = _AT_NUMBER.split(value)[::2]  # the pattern's group is the number that follows
+        if len(by_number) > 1 and all(_IS_NUMBERED.match(one) for one in by_number[1:]):
+            return by_number if _IS_NUMBERED.match(by_number[0]) else by_number[1:]
     return re.split(separator, value) if separator else [value]
 
 
@@ -134,7 +139,8 @@ def _item(text: str, counted: Counter[str]) -> _Item:
     numbered = _IS_NUMBERED.match(text)
     rest = text[numbered.end() :].lstrip() if numbered else text
     both = _NAME_AND_LABEL.match(rest) or _IN_PARENTHESES.match(rest)
-    names = {compact(one) for one in (text, rest, *(both.groups() if both else ()))}
+    number = numbered.group(0) if numbered else ""
+    names = {compact(one) for one in (text, rest, number, *(both.groups() if both else ()))}
     unique = frozenset(word for word in _words(text) if counted[word] == 1)
     return _Item(text, whole_number(numbered.group(1)) if numbered else None, frozenset(names - {""}), unique)
 

@@ -12,7 +12,8 @@ from autodip_zarr.metadata.documents.ome_xml import ImageNode, Located, OmeDocum
 from autodip_zarr.metadata.documents.originals import key_values_for, original_key_values
 from autodip_zarr.metadata.documents.xml_tree import children, local_name, text_of
 from autodip_zarr.metadata.units import length_um, wavelength_nm
-from autodip_zarr.metadata.vocabulary.terms import Vocabulary
+from autodip_zarr.metadata.vocabulary.isotopes import isotope
+from autodip_zarr.metadata.vocabulary.terms import MASS_CYTOMETRY, Vocabulary
 from autodip_zarr.metadata.vocabulary.words import compact
 
 __all__ = ["channel_clues", "name_clues"]
@@ -95,6 +96,10 @@ def name_clues(name: str, source: str, trust: int, vocabulary: Vocabulary) -> It
     yield Clue("microscope", name, source, min(trust, Trust.MODEL + 5), "prose", quiet=True)
     if vocabulary.has_fluorophore(name):
         yield Clue("contrast", name, source, Trust.DYE, "value", "fluorescence")
+    if vocabulary.is_laser_line(name):
+        yield Clue("contrast", name, source, Trust.SIBLING - 1, "value", "fluorescence")
+    if isotope(name):
+        yield Clue("microscope", name, source, trust, "value", MASS_CYTOMETRY)
 
 
 def _attribute_clues(channel: Located, *, doubtful: bool) -> Iterator[Clue]:

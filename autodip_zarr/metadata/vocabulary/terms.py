@@ -10,10 +10,12 @@ from autodip_zarr.metadata.vocabulary.isotopes import without_isotope
 from autodip_zarr.metadata.vocabulary.spelling import nearest
 from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact, find_words, segments, split_words
 
-__all__ = ["FLUOROPHORE", "IGNORE", "IGNORED", "SECTIONS", "Term", "Vocabulary"]
+__all__ = ["FLUOROPHORE", "IGNORE", "IGNORED", "MASS_CYTOMETRY", "SECTIONS", "Term", "Vocabulary"]
 
 SECTIONS = ("microscope", "contrast", "specimen", "fluorophore", "organism", "ignore")
 FLUOROPHORE = "fluorophore"
+MASS_CYTOMETRY = "mass_cytometry"
+"""The one modality that is no microscope: antibodies with isotopes, counted ion by ion."""
 IGNORE = "ignore"
 IGNORED = "-"  # where a phrase is passed over, the abbreviations around it are not trusted either
 
@@ -24,6 +26,13 @@ _TAXON = re.compile(
 _NEUTRAL = re.compile(r"^(?:ch|c|cam|camera|channel|track|t|z|w|series|image)?\d*[xn]?$")
 _BINOMIAL = re.compile(r"^[A-Z][a-z]{2,} [a-z]{3,}( [a-z]{3,})?$")
 _PIECE = re.compile(r"[\s;:,/|()\[\]+&_]+")
+_PARENTHESES = re.compile(r"\([^()]*\)")
+_TRANSGENE = re.compile(r"\bTg\([^()]*\)")
+_NAME_PIECE = re.compile(r"[^0-9A-Za-z]+")
+_LASER_LINE = re.compile(
+    r"(?:405|440|442|445|454|458|470|473|476|477|488|491|496|505|514|515|532|543|546|552|555|559|560|561|568"
+    r"|592|594|605|633|635|637|638|640|642|647|660|670|685|705|730|750|785|808)(?:\s?nm)?(?:\s?(?:laser|ex|L|R))?"
+)
 _DYE_NUMBER = re.compile(r"^(3[3-9]\d|[4-7]\d\d|8[0-2]\d)$")
 
 
@@ -108,8 +117,25 @@ class Vocabulary:
     def search(self, field: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of one section that a free text names, in order of appearance."""
         text = without_isotope(text[:MAX_TEXT])
+        if field == "contrast" and self._is_structure(text):  # pH3 is a histone, whatever Ph 3 is
+            return ()
         found = self._search(field, text)
+        if len(found) > 1 and field == "specimen" and "(" in text:
+            return self._of_both(text) or found
         return found or self._search(field, self._corrected(field, text))
+
+    def _of_both(self, text: str) -> tuple[str, ...]:
+        """Return the one structure in parentheses, which is what a dye means there, or else the one outside.
+
+        ``propidium iodide (cell walls)``, ``GCaMP6s (calcium in neurons)``.
+        """
+        inside = self._search("specimen", " ".join(_PARENTHESES.findall(text)))
+        outside = self._search("specimen", _PARENTHESES.sub(" ", text))
+        return next((found for found in (inside, outside) if len(found) == 1), ())
+
+    def _is_structure(self, text: str) -> bool:
+        name = compact(text)
+        return name in self.fields["specimen"] and name not in self.fields["contrast"]
 
     def _search(self, field: str, text: str) -> tuple[str, ...]:
         known = self.fields[field]
@@ -139,7 +165,7 @@ class Vocabulary:
 
     def _by_pattern(self, field: str, text: str) -> Iterator[str]:
         """Yield the terms of words such as ``Nup153``, ``CENP-A`` or ``Conf640``."""
-        for word in _PIECE.split(text):
+        for word in _PIECE.split(_TRANSGENE.sub(" ", text)):  # a promoter tells no place in the cell
             for one in dict.fromkeys((word, *word.split("-"))):
                 for pattern, term in self.patterns.get(field, ()):
                     if pattern.fullmatch(compact(one)):
@@ -154,6 +180,12 @@ class Vocabulary:
             if len({self.words[field][one] for one in near}) == 1:
                 words[position] = near[0]
         return " ".join(words)
+
+    def pieces(self, field: str, text: str) -> tuple[str, ...]:
+        """Return the distinct terms that pieces of a name mean, each as a whole field (``07_TEM_8000x``)."""
+        known = self.fields[field]
+        found = [known[one] for one in map(compact, _NAME_PIECE.split(text[:MAX_TEXT])) if one in known]
+        return tuple(dict.fromkeys((*found, *self.search_names(field, text))))
 
     def search_names(self, section: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of a section that stand in a text with a name that is unmistakable.
@@ -177,6 +209,11 @@ class Vocabulary:
             if _DYE_NUMBER.match(part)
             for start in range(max(0, position - 3), position)
         )
+
+    @staticmethod
+    def is_laser_line(text: str) -> bool:
+        """Whether a name is the wavelength of a laser that microscopes have, and nothing else."""
+        return _LASER_LINE.fullmatch(text.strip()) is not None
 
     def key_field(self, key: str) -> str | None:
         """Return what a key of an annotation speaks about, or ``None``."""
