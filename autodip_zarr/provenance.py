@@ -26,7 +26,7 @@ _SIGNATURE: Final = re.compile(
     re.IGNORECASE,
 )
 """The query of an address of which an error repeats the path alone."""
-_ABOUT: Final = ("evidence", "source.plate", ".match.warnings", ".reason")
+_ABOUT: Final = ("evidence", "source.plate", "source.warnings", ".match.warnings", ".reason")
 """Parts of paths of fields that tell why and where, and change no pixel."""
 
 
@@ -101,6 +101,8 @@ def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:
     }
     if image.plate is not None:
         source["plate"] = plate_document(image.plate)
+    if image.warnings:
+        source["warnings"] = list(image.warnings)
     return {
         "source": source,
         "channels": [_channel_document(channel) for channel in image.channels],

@@ -68,7 +68,8 @@ def test_plan_document(tmp_path: Path) -> None:
     assert document.keys() == {"images", "skipped", "totals"}
     assert (document["totals"]["images"], document["totals"]["planes"]) == (3, 7)
     stack, two, lapse = document["images"]
-    assert stack.keys() == {"source", "target", "channels"}
+    how = {"axes", "shape", "dtype", "pixel_size", "levels"}
+    assert stack.keys() == {"source", "target", "channels", *how}
     assert stack["source"] == str(archive / "a/stack.ome.tif")
     assert stack["target"] == str(tmp_path / "out/a/stack.ome.zarr")
     assert lapse["channels"][0]["planes"] == 2

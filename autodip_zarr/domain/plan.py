@@ -79,6 +79,8 @@ class ImagePlan:
     """Place in a plate, from the store or the header; ``None`` outside plates."""
     decision: Decision = Decision("create")
     """What is done about its result."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about the image itself, in words; that about its channels stands with them."""
 
     @property
     def planes(self) -> int:
@@ -118,6 +120,8 @@ class Totals:
     """Size of the pixels that are written, uncompressed, all resolution levels; 0 without a destination."""
     groups: tuple[GroupTotal, ...] = ()
     """One a calibration group, the most costly first."""
+    tiers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """By tier, best first: channels that are matched at it, and images with such a channel."""
     skipped: Mapping[str, int] = field(default_factory=dict)
     """Channels and images that are not to be done, by reason up to its first semicolon, commonest first."""
     errors: int = 0

@@ -140,3 +140,10 @@ class Skipped:
     """The channel, or ``None`` for a whole image or file."""
     is_error: bool = False
     """Whether it could not be done (counts towards exit code 1) or simply is not to be done."""
+    at: str = ""
+    """Where exactly in the source, with the field in the file; empty for the source itself."""
+
+    @property
+    def where(self) -> str:
+        """The most exact place that is known, for messages."""
+        return self.at or self.source

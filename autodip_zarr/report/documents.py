@@ -7,7 +7,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from autodip_zarr.domain import ChannelPlan, Decision, FieldOfPlate, ImagePlan, ImageRef, Skipped, Totals
+from autodip_zarr.domain import (
+    ChannelPlan,
+    Decision,
+    FieldOfPlate,
+    Header,
+    ImagePlan,
+    ImageRef,
+    Skipped,
+    Totals,
+)
 from autodip_zarr.provenance import plate_document, public_uri
 from autodip_zarr.run.execution.summary import Summary
 from autodip_zarr.run.planning.inspect import Inspection
@@ -20,7 +29,12 @@ Document = dict[str, Any]
 def skipped_document(skipped: Sequence[Skipped]) -> list[Document]:
     """Return what is skipped, with reasons, as ``plan --json`` and ``denoise --json`` print it."""
     return [
-        {"source": public_uri(skip.source), "channel": skip.channel, "reason": skip.reason}
+        {
+            "source": public_uri(skip.source),
+            **({"at": public_uri(skip.at)} if skip.at else {}),
+            "channel": skip.channel,
+            "reason": skip.reason,
+        }
         for skip in skipped
     ]
 
@@ -38,6 +52,10 @@ def totals_document(totals: Totals) -> Document:
         "groups": [
             {**asdict(group), "relative_cost": round(group.relative_cost, 6)} for group in totals.groups
         ],
+        "tiers": {
+            tier: {"channels": channels, "images": images}
+            for tier, (channels, images) in totals.tiers.items()
+        },
         "skipped": dict(totals.skipped),
         "errors": totals.errors,
     }
@@ -63,9 +81,27 @@ def planned_document(image: ImagePlan) -> Document:
     return {
         **_source(image.header.ref),
         **_plate(image.plate),
+        **_read(image.header),
         "target": None if image.target is None else public_uri(image.target.uri),
         **_decision(image.decision),
         "channels": [_channel(channel) for channel in image.channels if channel.match is not None],
+        **_warnings(image.warnings),
+    }
+
+
+def _read(header: Header) -> Document:
+    """Return how an image was read: axes, sizes, pixel type, and the size of a pixel on each level."""
+    full = header.levels[0]
+    return {
+        "axes": "".join(axis.name for axis in header.axes),
+        "shape": list(full.shape),
+        "dtype": header.dtype,
+        "pixel_size": {
+            axis.name: {"value": size, "unit": axis.unit}
+            for axis, size in zip(header.axes, full.scale, strict=True)
+            if axis.name != "c"
+        },
+        "levels": [list(level.shape) for level in header.levels],
     }
 
 
@@ -101,12 +137,16 @@ def inspection_document(inspection: Inspection) -> Document:
                 **({} if image.series is None else {"series": image.series}),
                 **_plate(image.acquisition.plate),
                 "name": image.acquisition.name,
+                **({} if image.header is None else _read(image.header)),
                 "channels": [_known(channel) for channel in image.channels],
                 "warnings": [*image.warnings, *image.acquisition.warnings],
             }
             for image in inspection.images
         ],
-        "skipped": [{"source": skip.source, "reason": skip.reason} for skip in inspection.skipped],
+        "skipped": [
+            {"source": skip.source, **({"at": skip.at} if skip.at else {}), "reason": skip.reason}
+            for skip in inspection.skipped
+        ],
         **_warnings(inspection.warnings),
     }
 

@@ -112,7 +112,7 @@ class EvaluationReport:
 
     def page(self) -> str:
         """Return a page with the numbers and with pictures side by side; it is whole in itself."""
-        skips = [f"{skip.source}: {skip.reason}" for skip in self._skipped]
+        skips = [f"{skip.where}: {skip.reason}" for skip in self._skipped]
         parts = [warning_list([*self._notes, *skips])]
         if self._means():
             parts += [heading("Means over the planes"), table(_MEAN_COLUMNS, self._means())]

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from typing import Final
 
 from autodip_zarr.domain import ImagePlan, Skipped, Totals
 from autodip_zarr.metadata import well_name
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.report.documents import planned_document, skipped_document, totals_document
-from autodip_zarr.report.tables import config_name, table_lines
+from autodip_zarr.report.tables import aligned, config_name, table_lines
 from autodip_zarr.run.planning.plan import Planning
 from autodip_zarr.run.planning.totals import group_name
+from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.results.reuse import complaint
+from autodip_zarr.run.sources.overrides import image_path
 
 _ROWS_A_TABLE: Final = 500
-_COLUMNS: Final = ("image", "well", "field", "channel", "microscope", "specimen", "tier", "group", "config")
-_NUMBERS: Final = ("planes", "cost")
+_HEADING: Final = ("channel", "microscope", "specimen", "matched by", "group", "depth/width/skip/steps")
 _UNIT: Final = "1 = a 512x512 plane, original prior"
 
 
@@ -51,58 +53,100 @@ def _indented(value: object, spaces: int) -> str:
     return text.replace("\n", "\n" + " " * spaces)
 
 
-def plan_lines(planning: Planning) -> Iterator[str]:
-    """Yield lines: tables of what is to be done, each with warnings and what is skipped, then the total."""
-    items = iter(planning)
+def plan_lines(planning: Planning, *, one_line_an_image: bool = False) -> Iterator[str]:
+    """Yield lines: what is to be done, image by image, then what is skipped, warnings, and the total.
+
+    Parameters
+    ----------
+    planning : Planning
+        The plan, which is made meanwhile.
+    one_line_an_image : bool
+        Put all that is known of an image into its line, for other programs; otherwise images that share their
+        channels and configurations stand together below these.
+    """
+    items, warned, several = iter(planning), Warned(), len(planning.sources) > 1
     while batch := list(islice(items, _ROWS_A_TABLE)):
-        yield from _batch([item for item in batch if isinstance(item, ImagePlan)])
-        yield from (skipped_line(item) for item in batch if isinstance(item, Skipped))
-    yield from (f"warning: {warning}" for warning in planning.warnings())
+        images = [item for item in batch if isinstance(item, ImagePlan)]
+        working = [image for image in images if image.decision.is_work]
+        named = [(_name(image, with_source=several), image) for image in working]
+        yield from starmap(_line, named) if one_line_an_image else _grouped(named)
+        for image in images:
+            warned.add(image)
+        yield from (line for image in images for line in _left_warning(image))
+        yield from (skipped_line(item) for item in batch if isinstance(item, Skipped) and _is_told(item))
+    yield from (f"warning: {warning}" for warning in (*warned.lines(), *planning.warnings()))
     yield from _totals_lines(planning.totals())
+
+
+def _is_told(skip: Skipped) -> bool:
+    """Whether something that is skipped has a line of its own; channels are counted at the end."""
+    return skip.is_error or skip.channel is None
 
 
 def skipped_line(skip: Skipped) -> str:
     """Return what is skipped and why, in one line."""
     channel = "" if skip.channel is None else f", channel {skip.channel}"
-    return f"{'error' if skip.is_error else 'skipped'}: {skip.source}{channel}: {skip.reason}"
+    return f"{'error' if skip.is_error else 'skipped'}: {skip.where}{channel}: {skip.reason}"
 
 
-def _batch(images: Sequence[ImagePlan]) -> Iterator[str]:
-    """Yield the table of some images and the warnings about their channels."""
-    rows: list[list[object]] = []
-    warnings: list[str] = []
-    for image in images:
-        if not image.decision.is_work:
-            warnings += _left_warning(image)
-            continue
-        ref, plate = image.header.ref, image.plate
-        name = ref.source if ref.series is None else f"{ref.source} [{ref.series}]"
-        where = [well_name(plate), plate.field] if plate else [None, None]
-        for channel in image.channels:
-            known, match = channel.metadata, channel.match
-            if match is None:
-                continue
-            label = known.name or known.index
-            cells = [match.tier, group_name(match.group), config_name(match.config), channel.planes]
-            start = [name, *where, label, known.microscope, known.specimen]
-            rows.append([*start, *cells, _cost_text(channel.relative_cost)])
-            warnings += [f"warning: {name}, channel {label}: {warning}" for warning in channel.warnings]
-    if rows:
-        on_plates = any(image.plate for image in images)
-        kept = [index for index, name in enumerate((*_COLUMNS, *_NUMBERS)) if on_plates or name not in _PLACE]
-        yield from table_lines(
-            [(*_COLUMNS, *_NUMBERS)[index] for index in kept],
-            [[row[index] for index in kept] for row in rows],
+def _line(name: str, image: ImagePlan) -> str:
+    """Return all that is to be done with an image, in cells that tabs separate."""
+    channels = "; ".join(" ".join(cells) for cells in _channels(image))
+    return "\t".join((name, *_amount(image), channels))
+
+
+def _grouped(named: Sequence[tuple[str, ImagePlan]]) -> Iterator[str]:
+    """Yield what images share, once, and below it a line for each of them."""
+    groups: dict[tuple[tuple[str, ...], ...], list[tuple[str, ...]]] = {}
+    for name, image in named:
+        groups.setdefault(_channels(image), []).append((f"  {name}", *_amount(image)))
+    shared = iter(aligned([_HEADING, *(row for channels in groups for row in channels)]) if groups else [])
+    own = iter(aligned([row for rows in groups.values() for row in rows]))
+    yield from islice(shared, 1)
+    for channels, members in groups.items():
+        yield from islice(shared, len(channels))
+        yield from islice(own, len(members))
+
+
+def _channels(image: ImagePlan) -> tuple[tuple[str, ...], ...]:
+    """Return what is known of each channel that is denoised, and what is transferred to it."""
+    return tuple(
+        (
+            str(channel.metadata.name or f"channel {channel.metadata.index}"),
+            channel.metadata.microscope or "-",
+            channel.metadata.specimen or "-",
+            _tier_text(match.tier),
+            group_name(match.group),
+            config_name(match.config),
         )
-    yield from warnings
+        for channel in image.channels
+        if (match := channel.match) is not None
+    )
+
+
+def _tier_text(tier: str) -> str:
+    return "nothing" if tier == "global" else tier
+
+
+def _name(image: ImagePlan, *, with_source: bool) -> str:
+    """Return the path of an image below the source that was named, and the name of that if need be."""
+    ref, plate = image.header.ref, image.plate
+    path = image_path(ref)
+    root = public_uri(ref.source).removesuffix(path).rstrip("/")
+    above = root.rpartition("/")[2] if with_source else ""
+    series = "" if ref.series is None else f" [{ref.series}]"
+    well = f" (well {well_name(plate)}, field {plate.field})" if plate and ref.kind == "ome-tiff" else ""
+    return f"{above}{'/' if above else ''}{path}{series}{well}"
+
+
+def _amount(image: ImagePlan) -> tuple[str, str]:
+    cost = sum(channel.relative_cost for channel in image.channels)
+    return f"{image.planes} plane{'' if image.planes == 1 else 's'}", f"cost {_cost_text(cost)}"
 
 
 def _left_warning(image: ImagePlan) -> list[str]:
     problem = None if image.target is None else complaint(image.decision, image.target.uri)
     return [] if problem is None else [f"warning: {image.header.ref.source}: {problem}"]
-
-
-_PLACE: Final = frozenset({"well", "field"})
 
 
 def _totals_lines(totals: Totals) -> list[str]:
@@ -112,6 +156,9 @@ def _totals_lines(totals: Totals) -> list[str]:
     if totals.images:
         written = f", writes {_size_text(totals.bytes_out)}" if totals.bytes_out else ""
         lines.append(f"reads {_size_text(totals.bytes_in)}{written} (uncompressed)")
+    for tier, (channels, images) in totals.tiers.items():
+        average = "; the average of the table is taken" if tier == "global" else ""
+        lines.append(f"matched by {_tier_text(tier)}: {channels} channels of {images} images{average}")
     if len(totals.groups) > 1:
         rows = [
             [

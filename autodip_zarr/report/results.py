@@ -94,7 +94,7 @@ class ResultsReport:
 
     def page(self) -> str:
         """Return the page, whole in itself."""
-        every = [f"{skip.source}: {skip.reason}" for skip in self.unreadable]
+        every = [f"{skip.where}: {skip.reason}" for skip in self.unreadable]
         every += [_told(warning, labels) for warning, labels in self._warnings.items()]
         root = _common_folder([image.source for image in self._images])
         parts = [paragraph(self._summary()), warning_list(every)]

@@ -52,6 +52,18 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> lis
     return [line[1:].removeprefix(_GAP) if line.startswith(_FIRST) else line for line in lines]
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines with their cells below one another, however long: none is cut or folded."""
+    shown = [[visible(cell) for cell in row] for row in rows]
+    if not shown:
+        return []
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width).rstrip()
+        for row in shown
+    ]
+
+
 def config_name(config: DipConfig) -> str:
     """Return a configuration as depth/width/skip/iterations."""
     return f"{config.depth}/{config.width}/{config.skip}/{config.iterations}"

@@ -94,7 +94,7 @@ def _source(source: str, state: _Walk) -> Found:
         else:
             yield from _remote(place, state)
     except SourceError as error:
-        yield skipped(error)
+        yield skipped(error, public_uri(source))
 
 
 def _local(place: LocalPlace, state: _Walk) -> Found:
@@ -172,7 +172,7 @@ def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> 
             if state.results and (RESULT_ATTRIBUTE, True) in entries:
                 yield from lost_result(place, key)
         except SourceError as error:
-            yield skipped(error)
+            yield skipped(error, place.where(key))
             continue
         visible = [(name, kind) for name, kind in entries if not name.startswith(".")]
         remaining.extend((join(key, name), kind) for name, kind in reversed(visible))
@@ -224,7 +224,7 @@ def _tiff(uri: str, relative: str, state: _Walk) -> Found:
     try:
         source = read_tiff_source(uri)
     except SourceError as error:
-        yield skipped(error)
+        yield skipped(error, public_uri(uri))
         return
     if uri in state.members or not source.members.isdisjoint(state.members):
         return

@@ -39,7 +39,7 @@ def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any
             print_part(part)
         say_warnings(planning.warnings())
     else:
-        for line in plan_lines(planning):
+        for line in plan_lines(planning, one_line_an_image=not sys.stdout.isatty()):
             show(line)
     totals = planning.totals()
     found = totals.images + totals.complete + totals.left > 0

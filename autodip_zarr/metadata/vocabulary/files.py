@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,6 +33,7 @@ def load_vocabulary(extra: Path | None = None) -> Vocabulary:
     ----------
     extra : Path, optional
         TOML file of the same form; its entries add to the shipped terms of the same name, or are new terms.
+        A word that the shipped vocabulary takes for another term means what this file says.
 
     Raises
     ------
@@ -45,7 +46,28 @@ def load_vocabulary(extra: Path | None = None) -> Vocabulary:
         content = read_regular(extra)
     except OSError as error:
         raise TableError(str(extra), f"cannot be read ({error.strerror})", "a vocabulary in TOML") from error
-    return _build((*_read(_SHIPPED.read_bytes(), str(_SHIPPED)), *_read(content, str(extra))))
+    own = _read(content, str(extra))
+    shipped = _read(_SHIPPED.read_bytes(), str(_SHIPPED))
+    return _build((*(_without(entry, own) for entry in shipped), *own))
+
+
+def _without(entry: _Entry, own: tuple[_Entry, ...]) -> _Entry:
+    """Return a shipped entry without the words that entries of the user give to another term."""
+    taken = {
+        compact(word)
+        for one in own
+        if one.section == entry.section != "keys" and one.texts["term"] != entry.texts["term"]
+        for word in (
+            one.texts["term"],
+            one.texts.get("name", ""),
+            *(w for ws in one.lists.values() for w in ws),
+        )
+    }
+    lists = {
+        name: tuple(word for word in words if compact(word) not in taken)
+        for name, words in entry.lists.items()
+    }
+    return replace(entry, lists=lists)
 
 
 @lru_cache(maxsize=1)

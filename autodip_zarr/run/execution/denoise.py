@@ -15,6 +15,7 @@ from autodip_zarr.run.execution.summary import Progress, Summary, Watch, ignore
 from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.plan import make_plan
+from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S
@@ -64,7 +65,10 @@ def denoise(
     elif choices.output is not None and not is_remote(choices.output):  # workers have another working folder
         choices = replace(choices, output=local_path(choices.output))
     plan = make_plan(sources, choices, machine.device, method)
-    for warning in plan.warnings:
+    warned = Warned()
+    for image in plan.images:
+        warned.add(image)
+    for warning in (*warned.lines(), *plan.warnings):
         watch(Progress(0, 0, 0, message=f"warning: {warning}"))
     return carry_out(plan, choices, machine, watch, method)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from autodip_zarr.domain import Acquisition, ChannelPlan, ImageRef, MetadataText, Skipped
+from autodip_zarr.domain import Acquisition, ChannelPlan, Header, ImageRef, MetadataText, Skipped
 from autodip_zarr.errors import AutodipError, HeaderError
 from autodip_zarr.metadata import ImagePlace, read_ome_xml
 from autodip_zarr.provenance import public_uri
@@ -33,6 +33,8 @@ class InspectedImage:
     """The chosen channels, with the configuration that each would get; costs are those of one plane."""
     warnings: tuple[str, ...] = ()
     """What was odd about the image, in words."""
+    header: Header | None = None
+    """How it was read; ``None`` for bare OME-XML."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Inspector:
                 yield item
             elif self._has_chosen_planes(item):
                 ref, warnings = item.header.ref, item.header.warnings
-                yield self._inspected(ref, image_path(ref), item.acquisition, warnings)
+                inspected = self._inspected(ref, image_path(ref), item.acquisition, warnings)
+                yield replace(inspected, header=item.header)
             else:
                 self._tour.leave_out()
         yield from self._tour.nothing_left(self._sources)

@@ -51,7 +51,8 @@ class Planning:
     def __init__(
         self, sources: Sequence[str], choices: Choices, device: str = "auto", method: Method = PRIOR
     ) -> None:
-        self._sources = sources
+        self.sources = sources
+        """Files, folders and URIs that were named."""
         self._choices = choices
         self._planner = Planner.prepare(choices, device, method)
         self._tour = Survey(sources, choices, self._planner.knowledge)
@@ -74,7 +75,7 @@ class Planning:
                 for channel in item.channels:
                     if channel.reason is not None:
                         yield Skipped(source, channel.reason, channel.metadata.index)
-        yield from self._tour.nothing_left(self._sources)
+        yield from self._tour.nothing_left(self.sources)
         if output is not None and not is_fresh:
             self._gone += orphaned_results(output, self._targets)
 

@@ -201,7 +201,9 @@ class Planner:
                 check_apart(header.ref, uri)
             block = self._block(header, channels)
             target = target_spec(header, acquisition, self.choices, block)
-        return ImagePlan(header, channels, t, z, self.recipe, target, acquisition.plate)
+        told = {f"channel {c.index}: {one}" for c in acquisition.channels for one in c.conflicts}
+        odd = tuple(one for one in (*header.warnings, *acquisition.warnings) if one not in told)
+        return ImagePlan(header, channels, t, z, self.recipe, target, acquisition.plate, warnings=odd)
 
     def _in_chains(
         self, channel: ChannelPlan, header: Header, chosen: tuple[Sequence[int], Sequence[int]]

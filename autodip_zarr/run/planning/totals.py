@@ -22,6 +22,7 @@ class Count:
         self._bytes_out = 0
         self._errors = 0
         self._groups: dict[str, GroupTotal] = {}
+        self._tiers: dict[str, tuple[int, int]] = {}
         self._skipped: Counter[str] = Counter()
 
     def add(self, item: ImagePlan | Skipped) -> None:
@@ -47,6 +48,10 @@ class Count:
         for channel in image.channels:
             if channel.match is not None:
                 self._add_channel(channel, group_name(channel.match.group))
+        reached = Counter(channel.match.tier for channel in image.channels if channel.match is not None)
+        for tier, count in reached.items():
+            channels, images = self._tiers.get(tier, (0, 0))
+            self._tiers[tier] = (channels + count, images + 1)
 
     def _add_channel(self, channel: ChannelPlan, name: str) -> None:
         old = self._groups.get(name, GroupTotal(name, 0, 0, 0.0))
@@ -63,6 +68,7 @@ class Count:
             bytes_in=self._bytes_in,
             bytes_out=self._bytes_out,
             groups=tuple(sorted(self._groups.values(), key=lambda one: (-one.relative_cost, one.group))),
+            tiers=dict(sorted(self._tiers.items(), key=lambda one: (-one[0].count("+"), one[0] == "global"))),
             skipped=dict(self._skipped.most_common()),
             errors=self._errors,
         )

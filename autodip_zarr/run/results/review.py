@@ -91,7 +91,7 @@ class ReviewedImage:
     channels: tuple[ReviewedChannel, ...]
     """One a channel, in order."""
     remarks: tuple[str, ...]
-    """What the run found worth a look when it finished."""
+    """What was odd about the source, and what the run found worth a look when it finished."""
     failures: tuple[Failure, ...]
     """Every plane that failed or is not done, with the reason."""
     middle: Mapping[int, tuple[int, int]]
@@ -169,7 +169,7 @@ def _image(uri: str) -> ReviewedImage:
         method=_method(recipe),
         finished=_text(run.get("finished")),
         channels=tuple(_channel(index, documents[index], record) for index in range(record.shape[1])),
-        remarks=_texts(run.get("warnings")),
+        remarks=(*_texts(source.get("warnings")), *_texts(run.get("warnings"))),
         failures=tuple(failures),
         middle={c: found for c in range(record.shape[1]) if (found := _middle(status[:, c])) is not None},
     )

@@ -33,10 +33,10 @@ class ZarrWalk:
 Found = Iterator[ImageRef | Skipped]
 
 
-def skipped(error: SourceError) -> Skipped:
-    """Return the record of a source that cannot be read."""
+def skipped(error: SourceError, source: str) -> Skipped:
+    """Return the record of a source that cannot be read, given by its path or URI."""
     reason = str(error).removeprefix(f"{error.where}: ")
-    return Skipped(error.where, reason, is_error=True)
+    return Skipped(source, reason, is_error=True, at="" if error.where == source else error.where)
 
 
 def lost_result(place: Place, key: str) -> Found:
@@ -96,7 +96,7 @@ def image_of_group(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate |
         if read_node(walk.place, join(node.key, first), node.zarr_format) is None:
             raise HeaderError(where, f"its array {first!r} is missing", "an array at every path it names")
     except SourceError as error:
-        yield skipped(error)
+        yield skipped(error, where)
         return
     yield image_ref(walk, node, index, plate)
 

@@ -33,11 +33,11 @@ def fields_of_plate(walk: ZarrWalk, node: Node) -> Found:
         try:
             paths.append(safe_key(entry.get("path"), f"{where}[{index}].path"))
         except HeaderError as error:
-            yield skipped(error)
+            yield skipped(error, walk.place.where(node.key))
     try:
         series = listed_series(walk, node)
     except SourceError as error:
-        yield skipped(error)
+        yield skipped(error, walk.place.where(node.key))
         series = None
     numbers = {join(node.key, path): index for index, path in enumerate(series or [])}
     if series is not None:  # otherwise the fields before the ones asked for must be counted
@@ -50,7 +50,7 @@ def fields_of_plate(walk: ZarrWalk, node: Node) -> Found:
             if isinstance(well, Node) and "well" in well.ome:
                 found.append((well, path))
             elif isinstance(well, SourceError):
-                yield skipped(well)
+                yield skipped(well, walk.place.where(join(node.key, path)))
             elif not (walk.results or node.is_result) and is_on_the_way(walk, join(node.key, path)):
                 gone = walk.place.where(join(node.key, path))
                 yield Skipped(gone, "is listed in the plate and is no well there", is_error=True)
@@ -66,7 +66,7 @@ def fields_of_wells(
         try:
             fields.extend(_fields(walk, well, path))
         except SourceError as error:
-            yield skipped(error)
+            yield skipped(error, walk.place.where(well.key))
     formats: set[ZarrFormat] = {well.zarr_format for well, _ in wells}
     keys = [key for key, _ in fields]
     nodes = read_nodes(walk.place, keys, formats.pop()) if fields else []
@@ -74,7 +74,7 @@ def fields_of_wells(
         if lost := _lost_field(walk, key, node):
             yield from lost if walk.results and is_asked_for(walk, key) else ()
         elif isinstance(node, SourceError):
-            yield skipped(node)
+            yield skipped(node, walk.place.where(key))
         elif node is None or "multiscales" not in node.ome:
             if not walk.results and is_on_the_way(walk, key):
                 gone = walk.place.where(key)

@@ -51,7 +51,7 @@ def walk_zarr(walk: ZarrWalk, start: str) -> Found:
             else:
                 yield from _visit(walk, node)
         except SourceError as error:
-            yield skipped(error)
+            yield skipped(error, walk.place.where(key))
 
 
 def _is_plain(node: Node) -> bool:
@@ -114,7 +114,7 @@ def _series(walk: ZarrWalk, node: Node) -> Found:
         try:
             image = read_node(walk.place, key, node.zarr_format)
         except SourceError as error:
-            yield skipped(error)
+            yield skipped(error, walk.place.where(key))
             continue
         if image is not None and "multiscales" in image.ome:
             yield from image_of_group(walk, image, index)
