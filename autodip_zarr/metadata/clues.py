@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -9,6 +10,7 @@ from typing import Literal
 
 from autodip_zarr.domain import ChannelMetadata, Evidence
 from autodip_zarr.metadata.vocabulary.terms import MASS_CYTOMETRY, Vocabulary
+from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact
 
 __all__ = ["FIELDS", "Clue", "Reading", "Trust", "in_order", "overrule", "resolve", "specific", "terms_of"]
 
@@ -17,6 +19,13 @@ FIELDS = ("microscope", "contrast", "specimen", "organism")
 Reading = Literal["term", "words", "prose", "model", "cell_line", "value"]
 """``term``: a whole field; ``words``: a short text; ``prose``: one whose abbreviations may mean anything
 (``Ex/Em``); ``model``: an instrument; ``value``: understood already."""
+
+_ANTIBODY = re.compile(
+    r"\banti[- ]?\w+|\b\w+[- ]anti\b"
+    r"|\b\w+\s+(?:monoclonal|polyclonal|antibod\w*|ig[gmy]\b|serum|secondary|primary)",
+    re.IGNORECASE,
+)
+"""Antibodies, which are raised in animals that are not in the image."""
 
 _SPINNING_DISK_ID = "00000253"
 
@@ -96,6 +105,13 @@ def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Voc
             # what prose names is labelled in fluorescence alone; electrons show all of the cell
             evidence = [one for one in evidence if one.field != field or one.trust > Trust.PROSE]
         decided[field] = _decide(field, _possible(field, evidence, vocabulary), vocabulary, conflicts)
+    camera = next(
+        (one for one in clues if "confocal" in one.against and "widefield" not in one.against), None
+    )
+    if camera is not None and _may_be_disk(evidence, decided):
+        raw = f"confocal with a camera ({camera.raw})"
+        evidence.append(Evidence("microscope", "spinning_disk", camera.source, raw, int(camera.trust)))
+        decided["microscope"] = "spinning_disk"
     conflicts += _two_photon_mistaken(evidence)
     conflicts += [
         f"{clue.field}: {clue.raw!r} ({clue.source}) speaks against {decided[clue.field]}, which is taken"
@@ -213,8 +229,9 @@ def _terms(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:
     if clue.reading == "words":
         return vocabulary.search(clue.field, clue.raw)
     if clue.reading == "prose":
-        section = "organism_names" if clue.field == "organism" else clue.field
-        return vocabulary.search_names(section, clue.raw)
+        if clue.field == "organism":
+            return vocabulary.search_names("organism_names", _ANTIBODY.sub(" ", clue.raw[:MAX_TEXT]))
+        return vocabulary.search_names(clue.field, clue.raw)
     if clue.reading == "model":
         return vocabulary.search_names("models", clue.raw) or vocabulary.search("microscope", clue.raw)
     return vocabulary.search_names("cell_lines", clue.raw)
@@ -253,6 +270,19 @@ def _implied(
             yield Evidence("contrast", contrast, one.source, one.raw, int(trust))
 
 
+def _may_be_disk(evidence: list[Evidence], decided: dict[str, str | None]) -> bool:
+    """Whether a channel is called confocal, and nothing says that it is scanned point by point."""
+    said = [one for one in evidence if one.field == "microscope" and one.value == "confocal"]
+    scans = any(
+        one.raw.strip().replace(".", "").isdigit()  # a pinhole
+        or any(word in compact(one.raw) for word in ("scan", "point", "lsm", "clsm"))
+        for one in said
+    )
+    return (
+        decided["microscope"] == "confocal" and not scans and max(one.trust for one in said) < Trust.ONTOLOGY
+    )
+
+
 def _possible(field: str, evidence: list[Evidence], vocabulary: Vocabulary) -> list[Evidence]:
     """Leave out a contrast that is only implied where the channel is said to be of a modality without it.
 
@@ -270,12 +300,15 @@ def _possible(field: str, evidence: list[Evidence], vocabulary: Vocabulary) -> l
 def _decide(field: str, evidence: list[Evidence], vocabulary: Vocabulary, conflicts: list[str]) -> str | None:
     """Return the most trusted term of a field, made more precise by what is compatible with it.
 
-    A technique of contrast (bright field, phase, DIC) may be done on every stand. It yields to any modality,
-    unless the schema's own attribute says it.
+    A technique of contrast (bright field, phase, DIC) may be done on every stand. It yields to a modality
+    that is said of the image or the channel, unless the schema's own attribute says the technique; the name
+    of an instrument does not tell how it took a channel of transmitted light.
     """
+    of_field = [one for one in evidence if one.field == field and one.value]
+    told = any(one.trust > Trust.MODEL + 5 for one in of_field if not _is_technique(one, vocabulary))
     found = sorted(
-        (one for one in evidence if one.field == field and one.value),
-        key=lambda one: (_is_technique(one, vocabulary) and one.trust < Trust.STATED, -one.trust),
+        of_field,
+        key=lambda one: (told and _is_technique(one, vocabulary) and one.trust < Trust.STATED, -one.trust),
     )
     if not found:
         return None
@@ -299,10 +332,10 @@ def _decide(field: str, evidence: list[Evidence], vocabulary: Vocabulary, confli
 def _is_special(other: Evidence, best: Evidence, vocabulary: Vocabulary) -> bool:
     """Whether one modality is the same as another and more: a spinning disk is a confocal.
 
-    Techniques of contrast are left out: wide-field stays wide-field whatever its condenser does.
+    Phase contrast is wide-field and more where the channel itself is said to be that.
     """
     special = best.value in vocabulary.relations().get(str(other.value), ())
-    return special and not _is_technique(other, vocabulary)
+    return special and (not _is_technique(other, vocabulary) or other.trust > Trust.MODEL)
 
 
 def _is_technique(one: Evidence, vocabulary: Vocabulary) -> bool:

@@ -64,7 +64,7 @@ def understand(
     for index, given in enumerate(channels):
         one = given if own[index].contrast != "fluorescence" else _without_techniques(given, vocabulary)
         methods = _methods(one.clues, vocabulary)
-        if len(methods) < 2:
+        if len(methods) < 2 and not _is_of_another(methods, own[index].contrast):
             dealt.append(resolve(index, one.name, one.clues, vocabulary))
             continue
         contrast = own[index].contrast or _contrast_of_siblings(own, methods)
@@ -85,6 +85,14 @@ def _without_techniques(channel: ChannelClues, vocabulary: Vocabulary) -> Channe
         return {vocabulary.implied_contrast("microscope", term) for term in terms} == {"transmitted"}
 
     return replace(channel, clues=tuple(clue for clue in channel.clues if not is_technique(clue)))
+
+
+def _is_of_another(methods: Sequence[_Method], contrast: str | None) -> bool:
+    """Whether the only method is no light, as electrons are, and the channel is, or the other way round."""
+    return any(
+        None not in {one.contrast, contrast} and (one.contrast in _LIGHT) != (contrast in _LIGHT)
+        for one in methods
+    )
 
 
 def _is_remark(clue: Clue) -> bool:
@@ -165,7 +173,7 @@ class _Hand:
         open_ones = tuple(one for one in self.methods if one.contrast in {None, contrast})
         if open_ones:
             return open_ones
-        return tuple(one for one in self.methods if one.contrast in _LIGHT) or self.methods
+        return tuple(one for one in self.methods if (one.contrast in _LIGHT) == (contrast in _LIGHT))
 
     def _candidates(self) -> tuple[str, ...]:
         """Return the distinct modalities of the methods that agree."""

@@ -9,7 +9,16 @@ import pytest
 
 from autodip_zarr.metadata import load_vocabulary, read_acquisition
 
-from .scoring import CORPUS, FIELDS, corpus_headers, judge_corpus, judge_reference, mistakes, score
+from .scoring import (
+    CORPUS,
+    FIELDS,
+    corpus_headers,
+    judge_corpus,
+    judge_real,
+    judge_reference,
+    mistakes,
+    score,
+)
 from .values import channel
 
 JUDGED = list(judge_corpus())
@@ -25,7 +34,8 @@ def test_the_corpus_is_large_and_its_truth_complete() -> None:
     for one in JUDGED:
         for field in FIELDS:
             truth, _ = one.pair(field)
-            listed = truth is None or (field, truth) in known
+            terms = (truth or "").removeprefix("?").split("|")
+            listed = truth is None or all((field, term) in known for term in terms)
             assert listed or one.header == "organism_rare", (one.header, truth)
 
 
@@ -71,3 +81,30 @@ def test_a_broken_document_beside_the_image_is_a_warning() -> None:
 def test_words_that_the_schema_does_not_know_are_a_warning() -> None:
     acquisition = read_acquisition(corpus_headers()["invalid_mode"], load_vocabulary())
     assert any("does not follow the OME schema" in warning for warning in acquisition.warnings)
+
+
+MADE = {  # what was reached on headers of people who had not seen the reader, once they were worked through
+    "archive": {"microscope": (0.99, 0.99), "contrast": (0.99, 0.99), "specimen": (0.96, 0.94)},
+    "archive2": {"microscope": (0.99, 0.95), "contrast": (0.99, 0.99), "specimen": (0.97, 0.94)},
+    "vendor": {"microscope": (0.86, 0.80), "contrast": (0.99, 0.94), "specimen": (0.96, 0.94)},
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_headers_that_others_made(name: str) -> None:
+    judged = list(judge_real(CORPUS.with_name("made") / name))
+    assert len({one.header for one in judged}) >= 40
+    for field, (precision, recall) in MADE[name].items():
+        found = score(judged, field)
+        assert found.precision >= precision, mistakes(judged, field)
+        assert found.recall >= recall, mistakes(judged, field)
+
+
+@pytest.mark.shared
+def test_real_headers(shared: Path) -> None:
+    judged = list(judge_real(shared / "data" / "headers"))
+    assert len({one.header for one in judged}) >= 80
+    for field, least in {"microscope": 0.99, "contrast": 0.98, "specimen": 0.97, "organism": 0.99}.items():
+        found = score(judged, field)
+        assert found.precision >= least, mistakes(judged, field)
+        assert found.recall >= least, mistakes(judged, field)

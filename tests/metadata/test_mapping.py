@@ -158,7 +158,7 @@ def test_what_is_wrong_is_said_with_its_line(content: str, where: str, found: st
 
 def test_the_term_that_was_meant_is_suggested() -> None:
     with pytest.raises(OptionError, match="did you mean 'confocal'"):
-        table("source,microscope", "**,konfokal")
+        table("source,microscope", "**,confokal")
 
 
 def test_what_is_said_decides_and_settles_contradictions() -> None:

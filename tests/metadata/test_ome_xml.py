@@ -15,9 +15,10 @@ from .values import NAMESPACE, annotated, channel, channels, document, header, o
 
 VOCABULARY = load_vocabulary()
 
+LIT = "fluorescence"  # two photons excite it, and the other channels are siblings
 CORPUS = {
     "OverViewScan": [("DAPI", "widefield", "fluorescence", "nucleus")],
-    "ROI": [(None, "confocal", None, None), (None, "confocal", None, None), (None, "twophoton", None, None)],
+    "ROI": [(None, "confocal", LIT, None), (None, "confocal", LIT, None), (None, "twophoton", LIT, None)],
     "MMStack": [
         ("Cy5", None, "fluorescence", None),
         ("DAPI", None, "fluorescence", "nucleus"),
@@ -37,9 +38,9 @@ CORPUS = {
         ("Channel 2", None, None, None),
     ],
     "transformations-upgrade": [
-        (None, "confocal", None, None),
-        (None, "confocal", None, None),
-        (None, "twophoton", None, None),
+        (None, "confocal", LIT, None),
+        (None, "confocal", LIT, None),
+        (None, "twophoton", LIT, None),
     ],
     "transfer": [(None, None, None, None)],
     "mapannotation": [(None, None, None, None)],

@@ -241,13 +241,20 @@ def test_a_term_of_three_letters_is_found_inside_of_a_text_and_one_of_two_is_not
     assert vocabulary.search("specimen", "qz") == ("qz",)
 
 
+def test_a_word_of_the_user_means_what_the_user_says(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("[[specimen]]\nterm = 'x'\nsynonyms = ['DAPI']\n")
+    assert load_vocabulary(own).search("specimen", "DAPI") == ("x",)
+    assert load_vocabulary(own).search("specimen", "Hoechst") == ("nucleus",)
+
+
 @pytest.mark.parametrize(
     ("content", "found"),
     [
         ("[[specimen]]\nname = 'x'\n", "term"),
         ("[[specimen]]\nterm = 'x'\ncolour = 'red'\n", "colour"),
         ("[[specimen]]\nterm = 'x'\nsynonyms = 'y'\n", "y"),
-        ("[[specimen]]\nterm = 'x'\nsynonyms = ['DAPI']\n", "dapi"),
+        ("[[specimen]]\nterm = 'x'\nsynonyms = ['q9']\n[[specimen]]\nterm = 'y'\nexact = ['Q9']\n", "q9"),
         ("[[stand]]\nterm = 'x'\n", "stand"),
         ("[keys]\nstand = ['x']\n", "stand"),
         ("specimen = 3\n", "specimen"),

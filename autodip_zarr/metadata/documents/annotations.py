@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autodip_zarr.metadata.clues import Clue, Reading, Trust
 from autodip_zarr.metadata.documents.lists import ChannelNames, item_of
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
-from autodip_zarr.metadata.vocabulary.words import MAX_TEXT
+from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact
 
 __all__ = ["KeyValue", "key_value_clues", "remark_clues"]
 
@@ -34,6 +34,8 @@ class KeyValue:
     """Whether it belongs to the channel itself, not to the whole image."""
     trust: int = Trust.ANNOTATION
     """How far its source is believed."""
+    channel: int | None = None
+    """Index of the channel whose name its key holds, if it does."""
 
 
 def key_value_clues(key_value: KeyValue, channel: ChannelNames, vocabulary: Vocabulary) -> Iterator[Clue]:
@@ -48,9 +50,20 @@ def key_value_clues(key_value: KeyValue, channel: ChannelNames, vocabulary: Voca
     vocabulary : Vocabulary
         Which keys speak about what.
     """
+    key_value = _of_named_channel(key_value, channel)
     field = vocabulary.key_field(key_value.key)
-    if field is None or not key_value.value.strip():
+    if field is None or not key_value.value.strip() or key_value.channel not in {None, channel.index}:
         return
+    if field in {"channels", "structure"}:
+        yield from _label_clues(key_value, channel, vocabulary)
+    elif field == "remark":
+        yield from remark_clues(key_value.value, key_value.source, channel, vocabulary)
+    else:
+        yield from _field_clues(field, key_value, vocabulary)
+
+
+def _field_clues(field: str, key_value: KeyValue, vocabulary: Vocabulary) -> Iterator[Clue]:
+    """Yield what a value says about the field that its key speaks about."""
     trust = int(key_value.trust)
     if field == "microscope":
         yield from _method_clues(key_value, trust, vocabulary)
@@ -58,19 +71,44 @@ def key_value_clues(key_value: KeyValue, channel: ChannelNames, vocabulary: Voca
         yield Clue("microscope", key_value.value, key_value.source, min(trust, Trust.MODEL), "model")
     elif field == "contrast":
         yield Clue("contrast", key_value.value, key_value.source, trust, "words")
-    elif field == "remark":
-        yield from remark_clues(key_value.value, key_value.source, channel, vocabulary)
+        if key_value.of_channel:
+            method = min(trust, Trust.PHYSICS)
+            yield Clue("microscope", key_value.value, key_value.source, method, "words", quiet=True)
     elif field == "organism":
         yield Clue("organism", key_value.value, key_value.source, trust)
     elif field == "cell_line":
         yield Clue("organism", key_value.value, key_value.source, min(trust, Trust.MODEL), "cell_line")
-    else:
-        label = key_value.value if key_value.of_channel else item_of(key_value.value, channel)
-        if label is not None:
-            yield Clue("specimen", label, key_value.source, trust, "words")
-            yield Clue("contrast", label, key_value.source, trust - 1, "words", quiet=True)
-            if vocabulary.has_fluorophore(label):
-                yield Clue("contrast", label, key_value.source, Trust.DYE, "value", "fluorescence")
+
+
+def _label_clues(key_value: KeyValue, channel: ChannelNames, vocabulary: Vocabulary) -> Iterator[Clue]:
+    """Yield what a label, or the item of a list of labels, says about a channel."""
+    trust, source = int(key_value.trust), key_value.source
+    lists = vocabulary.key_field(key_value.key) == "channels" or ";" in key_value.value
+    label = key_value.value if key_value.of_channel else item_of(key_value.value, channel, by_place=lists)
+    if label is not None:
+        yield Clue("specimen", label, source, trust, "words")
+        yield Clue("contrast", label, source, trust - 1, "words", quiet=True)
+        if vocabulary.has_fluorophore(label):
+            yield Clue("contrast", label, source, Trust.DYE, "value", "fluorescence")
+    elif trust >= Trust.ANNOTATION and _is_transmitted(key_value.value, vocabulary):  # histology
+        yield Clue("contrast", key_value.value, source, Trust.IMPLIED, "words", quiet=True)
+
+
+def _is_transmitted(value: str, vocabulary: Vocabulary) -> bool:
+    """Whether a value names one thing, and that is transmitted light or a stain for it."""
+    is_list = any(separator in value for separator in (";", ",", "|", "\n"))
+    return not is_list and vocabulary.search("contrast", value) == ("transmitted",)
+
+
+def _of_named_channel(key_value: KeyValue, channel: ChannelNames) -> KeyValue:
+    """Take the name of a channel out of a key that holds one (``Red/Label``)."""
+    for separator in ("/", "|"):
+        name, found, key = key_value.key.partition(separator)
+        for index, names in enumerate(channel.names if found else ()):
+            if compact(name) in {compact(one) for one in names} - {""}:
+                trust = max(int(Trust.CURATED), key_value.trust)
+                return replace(key_value, key=key, of_channel=True, trust=trust, channel=index)
+    return key_value
 
 
 def _method_clues(key_value: KeyValue, trust: int, vocabulary: Vocabulary) -> Iterator[Clue]:

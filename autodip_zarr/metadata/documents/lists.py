@@ -12,13 +12,21 @@ from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact, split_word
 
 __all__ = ["ChannelNames", "bracketed", "item_of"]
 
-_SEPARATORS = (r"\n", r";(?![^()]*\))", r"\s\|\s", r"\.\s+(?=[A-Z0-9][^.:=]{0,40}[:=])", r",(?![^()]*\))")
+_SEPARATORS = (
+    r"\n",
+    r";(?![^()]*\))",
+    r"\s\|\s",
+    r"\s/\s",
+    r"\.\s+(?=[A-Z0-9][^.:=]{0,40}[:=])",
+    r",(?![^()]*\))",
+)
 """The strongest that occurs separates; those after it stand inside of items."""
-_NUMBERED = r"(?<![A-Za-z0-9])(?:channel|chan|ch)[ _#]?(\d{1,3})(?![A-Za-z0-9])"
+_NUMBERED = r"(?<![A-Za-z0-9])(?:channel|chan|ch|kanal|canal)[ _#]?(\d{1,3})(?![A-Za-z0-9])"
 _IS_NUMBERED = re.compile(rf"^\s*{_NUMBERED}", re.IGNORECASE)
 _AT_NUMBER = re.compile(rf"[\s,;|]+(?={_NUMBERED})", re.IGNORECASE)
 _NAME_AND_LABEL = re.compile(r"^([^:=]*[^:=\s])\s*(?:[:=]|->)\s*(.+)$", re.DOTALL)
 _IN_PARENTHESES = re.compile(r"^([^()]+)\(([^()]+)\)")
+_WORD = re.compile(r"[0-9A-Za-z]+")
 _SHORTEST_WORD = 3
 
 
@@ -56,7 +64,7 @@ class _Item:
     """Words of three letters or more, and numbers, by which it may be recognised."""
 
 
-def item_of(value: str, channel: ChannelNames) -> str | None:
+def item_of(value: str, channel: ChannelNames, *, by_place: bool = True) -> str | None:
     """Return the part of a value that speaks about a channel, or ``None`` where it cannot be told.
 
     Items that give the number of a channel are taken by it; others by the channel's name, exactly or by words
@@ -70,6 +78,8 @@ def item_of(value: str, channel: ChannelNames) -> str | None:
         ``Hoechst 33342 (DNA), Phalloidin (actin)``.
     channel : ChannelNames
         The channel, with the names of its siblings.
+    by_place : bool
+        Whether positions count at all: they do in what is said to list channels.
     """
     items = _items(value[:MAX_TEXT])
     exact = [_by_exact_name(items, names) for names in channel.names]
@@ -81,7 +91,7 @@ def item_of(value: str, channel: ChannelNames) -> str | None:
         return named[channel.index]
     if channel.count == 1:
         return value
-    if any(one is not None for one in named) or len(items) != channel.count:
+    if not by_place or any(one is not None for one in named) or len(items) != channel.count:
         return None
     return items[channel.index].text
 
@@ -146,4 +156,5 @@ def _item(text: str, counted: Counter[str]) -> _Item:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(part for part in split_words(text).parts if len(part) >= _SHORTEST_WORD)
+    whole = (one.casefold() for one in _WORD.findall(text))
+    return frozenset(one for one in (*split_words(text).parts, *whole) if len(one) >= _SHORTEST_WORD)

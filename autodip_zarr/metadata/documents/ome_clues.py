@@ -14,7 +14,7 @@ from autodip_zarr.metadata.documents.xml_tree import children, local_name, text_
 from autodip_zarr.metadata.units import length_um, wavelength_nm
 from autodip_zarr.metadata.vocabulary.isotopes import isotope
 from autodip_zarr.metadata.vocabulary.terms import MASS_CYTOMETRY, Vocabulary
-from autodip_zarr.metadata.vocabulary.words import compact
+from autodip_zarr.metadata.vocabulary.words import compact, split_words
 
 __all__ = ["channel_clues", "name_clues"]
 
@@ -27,6 +27,9 @@ _SHORTEST_DYE = 3
 
 _INFRARED_NM = 690.0
 """Excitation above this, with a shorter emission, takes two photons or more."""
+
+_INFRARED_ALONE_NM = 800.0
+"""Excitation above this takes two photons or more, whatever the emission: no dye is excited there by one."""
 
 
 def channel_clues(
@@ -52,18 +55,14 @@ def channel_clues(
         What the words mean.
     """
     if channel is not None:
-        yield from _attribute_clues(channel, doubtful=_mistaken_widefield(node, channel))
-        yield from _physics_clues(document, channel)
-        for name, trust in (("Name", Trust.LABEL), ("Fluor", Trust.LABEL - 3)):
-            value = channel.get(name)
-            if value is not None:
-                yield from name_clues(value, channel.at(name), trust, vocabulary)
+        yield from _own_clues(document, node, channel, vocabulary)
         for key_value in _key_values(document, channel, of_channel=True):
             yield from key_value_clues(key_value, names, vocabulary)
     for key_value in key_values_for(
         original_key_values(document, vocabulary), node.index, names.index, names.count
     ):
-        yield from key_value_clues(key_value, names, vocabulary)
+        if not _is_of_another_dye(key_value, names, vocabulary):
+            yield from key_value_clues(key_value, names, vocabulary)
     yield from _reagent_clues(document, node, names)
     key_values, remarks = _of_image(document, node)
     for key_value in key_values:
@@ -75,6 +74,30 @@ def channel_clues(
     creator = document.root.get("Creator")
     if creator is not None:
         yield Clue("microscope", creator, document.root.at("Creator"), Trust.MODEL - 5, "model", quiet=True)
+
+
+def _own_clues(
+    document: OmeDocument, node: ImageNode, channel: Located, vocabulary: Vocabulary
+) -> Iterator[Clue]:
+    """Yield what the element of a channel says itself."""
+    doubtful = _mistaken_widefield(node, channel) or _mistaken_confocal(document, channel)
+    yield from _attribute_clues(channel, doubtful=doubtful)
+    yield from _physics_clues(document, channel)
+    for name, trust in (("Name", Trust.LABEL), ("Fluor", Trust.LABEL - 3)):
+        value = channel.get(name)
+        if value is not None:
+            yield from name_clues(value, channel.at(name), trust, vocabulary)
+
+
+def _is_of_another_dye(key_value: KeyValue, names: ChannelNames, vocabulary: Vocabulary) -> bool:
+    """Whether the vendor gives a channel a dye that is not the one it is named by.
+
+    Lists of bands and tracks hold those that were switched off, too: their numbers are not the channels'.
+    """
+    if vocabulary.key_field(key_value.key) != "structure" or not key_value.of_channel:
+        return False
+    own = {word for name in names.own if vocabulary.has_fluorophore(name) for word in split_words(name).parts}
+    return bool(own) and own.isdisjoint(split_words(key_value.value).parts)
 
 
 def name_clues(name: str, source: str, trust: int, vocabulary: Vocabulary) -> Iterator[Clue]:
@@ -116,7 +139,10 @@ def _attribute_clues(channel: Located, *, doubtful: bool) -> Iterator[Clue]:
     illumination = channel.get("IlluminationType")
     if illumination is not None:
         source = channel.at("IlluminationType")
-        yield Clue("contrast", illumination, source, Trust.STATED - 1)
+        # some writers call everything epifluorescence that comes from above, reflections included
+        is_told = channel.get("Fluor") is not None or channel.get("EmissionWavelength") is not None
+        is_default = compact(illumination) == "epifluorescence" and not is_told
+        yield Clue("contrast", illumination, source, Trust.LABEL - 2 if is_default else Trust.STATED - 1)
         if illumination.replace("-", "").replace(" ", "").casefold() == "nonlinear":
             yield Clue("microscope", illumination, source, Trust.PHYSICS + 1, "value", "twophoton")
 
@@ -133,6 +159,17 @@ def _mistaken_widefield(node: ImageNode, channel: Located) -> bool:
     return any("confocal" in mode for mode in siblings)
 
 
+def _mistaken_confocal(document: OmeDocument, channel: Located) -> bool:
+    """Whether a channel is called a laser-scanning confocal, and is lit by pulses in the infrared.
+
+    Converters call everything so that scans.
+    """
+    mode = compact(channel.get("AcquisitionMode") or channel.get("Mode") or "")
+    excitation = _wavelength(channel, "ExcitationWavelength", "ExWave") or _laser(document, channel)
+    is_infrared = excitation is not None and excitation[2] > _INFRARED_ALONE_NM
+    return "confocal" in mode and (is_infrared or any(True for _ in _laser_clues(document, channel)))
+
+
 def _pinhole_um(channel: Located) -> float | None:
     """Return the diameter of a closed pinhole, or ``None``."""
     size_um = length_um(channel.get("PinholeSize"), channel.get("PinholeSizeUnit"))
@@ -142,12 +179,19 @@ def _pinhole_um(channel: Located) -> float | None:
 
 
 def _detector_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
-    """Yield what the detector rules out: point scanners need no camera, wide fields no photomultiplier."""
-    for settings in channel.find("DetectorSettings"):
-        detector = document.by_id.get(settings.get("ID") or "")
-        kind = detector.get("Type") if detector else None
-        if detector is None or kind is None:
-            continue
+    """Yield what the detector rules out: point scanners need no camera, wide fields no photomultiplier.
+
+    Where the channel names none, all detectors of the instrument count, if they are of one kind.
+    """
+    found = [document.by_id.get(settings.get("ID") or "") for settings in channel.find("DetectorSettings")]
+    named = [one for one in found if one is not None]
+    for detector in named:
+        yield from _detector_name_clues(detector)
+    every = [one for instrument in document.instruments for one in instrument.find("Detector")]
+    if not named and len(document.instruments) == 1 and len({_sort_of(one) for one in every}) == 1:
+        named = every[:1]
+    for detector in named:
+        kind = detector.get("Type") or ""
         against: tuple[str, ...] = ()
         if compact(kind) in _CAMERAS:
             against = ("confocal", "twophoton", "sted")
@@ -155,6 +199,19 @@ def _detector_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
             against = ("widefield", "spinning_disk", "tirf", "light_sheet")
         if against:
             yield Clue("microscope", kind, detector.at("Type"), Trust.PROSE, "value", None, against=against)
+
+
+def _detector_name_clues(detector: Located) -> Iterator[Clue]:
+    """Yield transmitted light for detectors that are named so (``PMT Trans``, ``T-PMT``)."""
+    for name in ("Model", "ID"):
+        text = detector.get(name)
+        if text is not None:
+            yield Clue("contrast", text, detector.at(name), Trust.PHYSICS, "words", quiet=True)
+
+
+def _sort_of(detector: Located) -> str | None:
+    kind = compact(detector.get("Type") or "")
+    return "camera" if kind in _CAMERAS else "point" if kind in _POINT_DETECTORS else None
 
 
 def _physics_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
@@ -166,13 +223,14 @@ def _physics_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
     yield from _detector_clues(document, channel)
     yield from _laser_clues(document, channel)
     emission = _wavelength(channel, "EmissionWavelength", "EmWave")
-    if emission is None:
-        return
-    text, source, emission_nm = emission
-    yield Clue("contrast", text, source, Trust.IMPLIED, "value", "fluorescence")
     excitation = _wavelength(channel, "ExcitationWavelength", "ExWave") or _laser(document, channel)
-    if excitation is not None and excitation[2] > _INFRARED_NM and emission_nm < excitation[2]:
-        raw = f"excitation {excitation[0]}, emission {text}"
+    if emission is not None:
+        yield Clue("contrast", emission[0], emission[1], Trust.IMPLIED, "value", "fluorescence")
+    if excitation is None:
+        return
+    is_shorter = emission is not None and emission[2] < excitation[2]
+    if excitation[2] > (_INFRARED_NM if is_shorter else _INFRARED_ALONE_NM):
+        raw = f"excitation {excitation[0]}" + (f", emission {emission[0]}" if emission else "")
         yield Clue("microscope", raw, excitation[1], Trust.PHYSICS, "value", "twophoton")
 
 
@@ -217,12 +275,15 @@ def _instruments(document: OmeDocument, node: ImageNode) -> Iterator[Located]:
 
 
 def _instrument_clues(instrument: Located) -> Iterator[Clue]:
-    """Yield what the names of the instrument say; the ``Type`` of the stand says nothing of the modality."""
+    """Yield what the names of the instrument say.
+
+    The ``Type`` of the stand says nothing of the modality, and TIRF objectives are used for everything.
+    """
     for part in instrument.find("Microscope"):
         model = part.get("Model")
         if model is not None:
             yield Clue("microscope", model, part.at("Model"), Trust.MODEL, "model")
-    for kind in ("Objective", "Detector", "Dichroic", "FilterSet", "GenericExcitationSource"):
+    for kind in ("Detector", "Dichroic", "FilterSet", "GenericExcitationSource"):
         for part in instrument.find(kind):
             model = part.get("Model")
             if model is not None:
@@ -257,8 +318,12 @@ def _annotations(document: OmeDocument, place: Located) -> Iterator[Located]:
 def _key_values(document: OmeDocument, place: Located, *, of_channel: bool) -> Iterator[KeyValue]:
     """Yield the key-value pairs of the map annotations that an element refers to."""
     for annotation in _annotations(document, place):
-        if local_name(annotation.element) != "MapAnnotation":
-            continue
+        yield from _pairs(annotation, of_channel=of_channel)
+
+
+def _pairs(annotation: Located, *, of_channel: bool) -> Iterator[KeyValue]:
+    """Yield the key-value pairs of a map annotation, in both forms that are written."""
+    if local_name(annotation.element) == "MapAnnotation":
         for key_value in (
             *children(annotation.element, "Value", "M"),
             *children(annotation.element, "Value", "Map", "M"),
@@ -279,8 +344,9 @@ def _of_image(
     key_values = (
         key_value for place in places for key_value in _key_values(document, place, of_channel=False)
     )
+    loose = (key_value for annotation in document.loose for key_value in _pairs(annotation, of_channel=False))
     remarks = (remark for place in places for remark in _remarks(document, place))
-    return tuple(key_values), tuple(remarks)
+    return (*key_values, *loose), tuple(remarks)
 
 
 def _remarks(document: OmeDocument, place: Located) -> Iterator[tuple[str, str]]:

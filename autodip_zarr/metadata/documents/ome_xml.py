@@ -93,6 +93,8 @@ class OmeDocument:
     """Its instruments."""
     by_id: dict[str, Located]
     """Instruments, parts of instruments, annotations, reagents and wells by their ``ID``."""
+    loose: tuple[Located, ...]
+    """Map annotations that nothing refers to: they are about the file."""
     wells: dict[str, tuple[Located, ...]]
     """Plate, well and well sample in which an image lies, by the image's ``ID``."""
 
@@ -117,6 +119,7 @@ def open_ome_xml(text: MetadataText) -> OmeDocument:
         images=tuple(_image(index, one) for index, one in enumerate(root.find("Image"))),
         instruments=tuple(root.find("Instrument")),
         by_id=dict(_identified(root)),
+        loose=tuple(_loose(root)),
         wells=dict(_wells(root)),
     )
 
@@ -144,6 +147,13 @@ def _identified(root: Located) -> Iterator[tuple[str, Located]]:
         elif name in {"StructuredAnnotations", "Screen"}:
             for part in section:
                 yield from _with_id(part, f"{root.path}/{name}")
+
+
+def _loose(root: Located) -> Iterator[Located]:
+    annotations = [one for group in root.find("StructuredAnnotations") for one in group.find("MapAnnotation")]
+    if annotations:
+        linked = {one.get("ID") for one in root.element.iter() if local_name(one) == "AnnotationRef"}
+        yield from (one for one in annotations if one.get("ID") not in linked)
 
 
 def _with_id(element: Element, parent: str) -> Iterator[tuple[str, Located]]:

@@ -22,6 +22,12 @@ _KEY_FIELDS = ("microscope", "model", "contrast", "organism", "cell_line", "chan
 _SHORTEST_LINE = 4
 """Shorter names of cell lines (S2, 3T3) are numbers of figures in prose."""
 
+_HOSTS = frozenset(
+    {"rabbit", "chicken", "chick", "sheep", "hamster", "horse", "bovine", "cattle", "swine", "porcine"}
+    | {"canine", "vervet", "roundworm", "nematode", "tomato", "maize", "tobacco", "danio"}
+)
+"""Animals that antibodies and sera come from, and words that mean other things in prose (tdTomato)."""
+
 _TEXT_KEYS = ("term", "name", "contrast")
 _LIST_KEYS = tuple(one.name for one in fields(Term) if one.name not in {"field", *_TEXT_KEYS})
 
@@ -211,6 +217,7 @@ def _word_indices(terms: tuple[Term, ...]) -> dict[str, dict[str, str]]:
         "cell_lines": (lines := _index(terms, "cell_lines")),
         "organism_names": {
             **{one: term for one, term in lines.items() if len(one) >= _SHORTEST_LINE},
+            **{one: term for one, term in spelled["organism"].items() if one not in _HOSTS and len(one) >= 5},
             **{compact(t.term): t.term for t in terms if t.field == "organism" and " " in t.term},
         },
     }

@@ -28,10 +28,16 @@ _BINOMIAL = re.compile(r"^[A-Z][a-z]{2,} [a-z]{3,}( [a-z]{3,})?$")
 _PIECE = re.compile(r"[\s;:,/|()\[\]+&_]+")
 _PARENTHESES = re.compile(r"\([^()]*\)")
 _TRANSGENE = re.compile(r"\bTg\([^()]*\)")
+_FILTER_SET = re.compile(r"\b\d{2} ?HE\b")
+"""Filter sets of Zeiss, high efficiency; no haematoxylin."""
+_PHASE_RING = re.compile(r"Ph ?[1-4L]")
+_PHASE_RINGS = {"contrast": ("transmitted",), "microscope": ("phase",)}
+"""Rings of phase-contrast objectives as they are engraved; pH3 is a histone."""
 _NAME_PIECE = re.compile(r"[^0-9A-Za-z]+")
 _LASER_LINE = re.compile(
+    r"(?<![A-Za-z0-9])(?:[A-Za-z]{1,8}[ _-]*)?"
     r"(?:405|440|442|445|454|458|470|473|476|477|488|491|496|505|514|515|532|543|546|552|555|559|560|561|568"
-    r"|592|594|605|633|635|637|638|640|642|647|660|670|685|705|730|750|785|808)(?:\s?nm)?(?:\s?(?:laser|ex|L|R))?"
+    r"|592|594|605|633|635|637|638|640|642|647|660|670|685|705|730|750|785)(?:\s?nm)?(?![A-Za-z0-9])"
 )
 _DYE_NUMBER = re.compile(r"^(3[3-9]\d|[4-7]\d\d|8[0-2]\d)$")
 
@@ -116,7 +122,9 @@ class Vocabulary:
 
     def search(self, field: str, text: str) -> tuple[str, ...]:
         """Return the distinct terms of one section that a free text names, in order of appearance."""
-        text = without_isotope(text[:MAX_TEXT])
+        text = _FILTER_SET.sub(" ", without_isotope(text[:MAX_TEXT]))
+        if _PHASE_RING.fullmatch(text.strip()):
+            return _PHASE_RINGS.get(field, ())
         if field == "contrast" and self._is_structure(text):  # pH3 is a histone, whatever Ph 3 is
             return ()
         found = self._search(field, text)
@@ -193,8 +201,12 @@ class Vocabulary:
         Sections are those of the vocabulary, ``models`` and ``cell_lines``.
         """
         found = find_words(text, self.words[section])
+        if section == "microscope" and _PHASE_RING.fullmatch(text.strip()):
+            return _PHASE_RINGS["microscope"]
         named = tuple(dict.fromkeys(term for term in found if term not in {"", IGNORED}))
-        return named or tuple(dict.fromkeys(self._by_pattern(section, text)))
+        return named or tuple(
+            dict.fromkeys(self._by_pattern(section, text) if section == "microscope" else ())
+        )
 
     def has_fluorophore(self, text: str) -> bool:
         """Whether a text names a dye or a fluorescent protein."""
@@ -212,8 +224,8 @@ class Vocabulary:
 
     @staticmethod
     def is_laser_line(text: str) -> bool:
-        """Whether a name is the wavelength of a laser that microscopes have, and nothing else."""
-        return _LASER_LINE.fullmatch(text.strip()) is not None
+        """Whether a word of a name is the wavelength of a laser that microscopes have (``Conf640``)."""
+        return _LASER_LINE.search(text) is not None
 
     def key_field(self, key: str) -> str | None:
         """Return what a key of an annotation speaks about, or ``None``."""
