@@ -26,7 +26,7 @@ from autodip_zarr.run.blocks import block_shape, chain_shape, chains
 from autodip_zarr.run.choices import Choices, MethodChoices
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.budget import within_budget
-from autodip_zarr.run.planning.targets import check_apart, check_output, target_spec, target_uri
+from autodip_zarr.run.planning.targets import check_apart, check_output, reordered, target_spec, target_uri
 from autodip_zarr.run.results.recorded_recipe import Recorded, check_alone, read_recorded
 from autodip_zarr.run.scheduling.machine import check_arithmetic, resolve_device, resolve_precision
 from autodip_zarr.run.sources.overrides import Knowledge, UnderstoodImage
@@ -194,6 +194,8 @@ class Planner:
             reasons = {channel.reason for channel in channels if channel.metadata.index in wanted}
             said = "; ".join(sorted(reason for reason in reasons if reason))
             return Skipped(header.ref.source, said, is_error=self.recorded is not None)
+        told = {f"channel {c.index}: {one}" for c in acquisition.channels for one in c.conflicts}
+        odd = tuple(one for one in (*header.warnings, *acquisition.warnings) if one not in told)
         target = None
         uri = target_uri(header.ref, self.choices)
         if uri is not None:
@@ -201,8 +203,7 @@ class Planner:
                 check_apart(header.ref, uri)
             block = self._block(header, channels)
             target = target_spec(header, acquisition, self.choices, block)
-        told = {f"channel {c.index}: {one}" for c in acquisition.channels for one in c.conflicts}
-        odd = tuple(one for one in (*header.warnings, *acquisition.warnings) if one not in told)
+            odd = (*odd, *filter(None, [reordered(header.axes)]))
         return ImagePlan(header, channels, t, z, self.recipe, target, acquisition.plate, warnings=odd)
 
     def _in_chains(

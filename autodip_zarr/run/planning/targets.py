@@ -107,8 +107,8 @@ def target_spec(
 ) -> TargetSpec:
     """Lay out the result of an image.
 
-    Shape, axes and pyramid are those of the source; a TIFF without a pyramid gets one, halved until a
-    level fits into 256 pixels.
+    Shape, axes and pyramid are those of the source, the axes in the order that OME-Zarr demands; a TIFF
+    without a pyramid gets one, halved until a level fits into 256 pixels.
 
     Parameters
     ----------
@@ -129,16 +129,14 @@ def target_spec(
     zarr_format: int = 3 if version not in {"0.1", "0.2", "0.3", "0.4"} else 2
     if choices.write_back and header.zarr_format is not None:
         zarr_format = header.zarr_format
-    levels = _levels(header, acquisition)
+    axes, levels = _in_order(_axes(header, acquisition), _levels(header, acquisition))
     dtype = choices.dtype or header.dtype
-    chunk, shard = plan_layout(
-        tuple(axis.name for axis in header.axes), levels[0].shape, dtype, block, zarr_format
-    )
+    chunk, shard = plan_layout(tuple(axis.name for axis in axes), levels[0].shape, dtype, block, zarr_format)
     return TargetSpec(
         uri=uri,
         zarr_format=3 if zarr_format == 3 else 2,
         name=header.name or acquisition.name or uri.rsplit("/", 1)[-1],
-        axes=_axes(header, acquisition),
+        axes=axes,
         levels=levels,
         dtype=dtype,
         chunk=chunk,
@@ -148,6 +146,35 @@ def target_spec(
         channels=_displays(header, acquisition),
         uncertainty=choices.uncertainty,
     )
+
+
+def reordered(axes: Sequence[Axis]) -> str | None:
+    """Return in words that axes are written in another order than they have, ``None`` if they are not."""
+    names = [axis.name for axis in axes]
+    ordered = [names[index] for index in _order(axes)]
+    if names == ordered:
+        return None
+    return f"the axes {' '.join(names)} are written as {' '.join(ordered)}, the order that OME-Zarr demands"
+
+
+def _order(axes: Sequence[Axis]) -> list[int]:
+    """Return the places of axes in the order of the specification: time, channel and others, space."""
+    ranks = {"t": 0, "c": 1, "z": 3, "y": 4, "x": 5}
+    return sorted(range(len(axes)), key=lambda index: ranks.get(axes[index].name, 2))
+
+
+def _in_order(
+    axes: tuple[Axis, ...], levels: tuple[Level, ...]
+) -> tuple[tuple[Axis, ...], tuple[Level, ...]]:
+    order = _order(axes)
+
+    def permuted(level: Level) -> Level:
+        shape = tuple(level.shape[index] for index in order)
+        scale = tuple(level.scale[index] for index in order)
+        moved = level.translation
+        return Level(level.path, shape, scale, None if moved is None else tuple(moved[i] for i in order))
+
+    return tuple(axes[index] for index in order), tuple(map(permuted, levels))
 
 
 def _physical(acquisition: Acquisition) -> dict[str, tuple[float, str]]:
