@@ -10,8 +10,8 @@ from autodip_zarr.domain.axes import Axis, Level, size_along
 Kind = Literal["ome-zarr", "ome-tiff", "picture"]
 """Format of a source image; a picture (PNG) is read by ``evaluate`` alone, never denoised as a source."""
 
-TextKind = Literal["ome-xml", "omero-json", "ro-crate-json", "zarr-attributes-json"]
-"""Kind of a metadata text: an OME-XML header, the ``omero`` attribute, or another JSON document."""
+TextKind = Literal["ome-xml", "omero-json", "ro-crate-json", "zarr-attributes-json", "plain-text"]
+"""Kind of a metadata text: an OME-XML header, the ``omero`` attribute, another JSON document, or prose."""
 
 MAX_CHANNELS: Final = 10_000
 """Channels above which a header is taken for broken or hostile."""

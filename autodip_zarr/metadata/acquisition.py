@@ -162,6 +162,9 @@ class _Sources:
                     yield from key_value_clues(key_value, names, vocabulary)
             for remark, source in document.remarks:
                 yield from remark_clues(remark, source, names, vocabulary)
+        for text in header.texts:
+            if text.kind == "plain-text":
+                yield from remark_clues(text.content, text.source, names, vocabulary)
         label = header.channels[index].label if index < len(header.channels) else None
         if label and label != (element.get("Name") if element else None):
             source = f"{header.ref.source}#channels[{index}].label"

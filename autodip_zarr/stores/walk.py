@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from autodip_zarr.stores.access.local.local_place import LocalPlace
 from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, join_uri, split_uri
-from autodip_zarr.stores.tiff.files import is_tiff_name, read_tiff_source
+from autodip_zarr.stores.other_formats import is_picture_name, vendor_ending
+from autodip_zarr.stores.tiff.files import is_tiff_content, is_tiff_name, read_tiff_source
 from autodip_zarr.stores.zarr.images.found_images import Found, ZarrWalk, lost_result, skipped
 from autodip_zarr.stores.zarr.images.walk import walk_zarr
 from autodip_zarr.stores.zarr.nodes import Node, group_above, join, read_node
@@ -32,6 +34,8 @@ class _Walk:
     """TIFF files that belong to a set already counted."""
     folders: set[tuple[int, int]] = field(default_factory=set)
     """Folders already seen, so that links do not lead in a circle."""
+    passed: Counter[str] = field(default_factory=Counter)
+    """Files of other formats in the source at hand, by the end of their names."""
 
 
 def walk(sources: Sequence[str]) -> Iterator[ImageRef | Skipped]:
@@ -60,6 +64,7 @@ def _walk(sources: Sequence[str], state: _Walk) -> Found:
     seen: set[tuple[str, str, int | None]] = set()
     for source in map(conceal, sources):
         state.folders.clear()
+        state.passed.clear()
         empty = True
         for item in _source(source, state):
             empty = False
@@ -69,8 +74,28 @@ def _walk(sources: Sequence[str], state: _Walk) -> Found:
                     continue
                 seen.add(identity)
             yield item
+        if state.passed:
+            yield Skipped(public_uri(source), _passed_over(state.passed))
         if empty:
             yield from _nothing(source, state)
+
+
+def _passed_over(passed: Counter[str]) -> str:
+    """Say which files of other formats were met, and what can be done with them."""
+    pictures = {end: count for end, count in passed.items() if is_picture_name(end)}
+    vendors = {end: count for end, count in passed.items() if end not in pictures}
+    parts = []
+    if vendors:
+        parts.append(f"{_counted(vendors)} (convert them with bioformats2raw)")
+    if pictures:
+        parts.append(f"{_counted(pictures)} (name the files to denoise them)")
+    return f"passed over: {'; '.join(parts)}"
+
+
+def _counted(passed: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{count} {end}" for end, count in sorted(passed.items(), key=lambda one: (-one[1], one[0]))
+    )
 
 
 def _nothing(source: str, state: _Walk) -> Found:
@@ -100,10 +125,13 @@ def _source(source: str, state: _Walk) -> Found:
 def _local(place: LocalPlace, state: _Walk) -> Found:
     path = Path(place.uri)
     if path.is_file():
-        if is_tiff_name(path.name):
+        if is_tiff_name(path.name) or is_tiff_content(place.uri):
             yield from _tiff(place.uri, path.name, state)
+        elif is_picture_name(path.name) and not state.results:
+            yield ImageRef("picture", place.uri, "", None, 0, path.name)
         else:
-            yield Skipped(place.uri, f"is no image; expected {_NO_IMAGE}", is_error=True)
+            hint = "; convert it with bioformats2raw" if vendor_ending(path.name) else ""
+            yield Skipped(place.uri, f"is no image; expected {_NO_IMAGE}{hint}", is_error=True)
     elif path.is_dir():
         yield from _folder(place, state)
     else:
@@ -205,7 +233,12 @@ def _store(place: Place, key: str, node: Node, archive: ZarrWalk | None, state: 
 def _file(place: Place, key: str, state: _Walk) -> Found:
     if place.is_archive:
         return
-    if is_tiff_name(key):
+    ending = vendor_ending(key)
+    if ending is not None and not state.results:
+        state.passed[ending] += 1
+    elif is_picture_name(key) and not state.results:
+        state.passed[f".{key.rpartition('.')[2].lower()}"] += 1
+    elif is_tiff_name(key):
         yield from _tiff(join_uri(place.uri, key), key, state)
     elif is_zip(key):
         try:

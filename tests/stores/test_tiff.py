@@ -407,7 +407,7 @@ def test_contiguous_imagej_files_with_one_page(tmp_path: Path) -> None:
 
 
 def test_colour_and_bilevel_files_are_skipped_and_foreign_ones_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "colour.tif", pixels((8, 9, 3), "uint8"), photometric="rgb")
+    tifffile.imwrite(tmp_path / "colour.tif", pixels((8, 9, 4), "uint8"), photometric="rgb")
     tifffile.imwrite(tmp_path / "mask.tif", np.ones((8, 9), bool))
     found = list(walk([str(tmp_path)]))
     assert all(isinstance(item, Skipped) and not item.is_error for item in found)

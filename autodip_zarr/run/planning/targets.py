@@ -16,6 +16,7 @@ from autodip_zarr.stores.zarr.layout import plan_layout
 
 _TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$", re.IGNORECASE)
 _ZIP = re.compile(r"(\.ome)?(\.zarr)?(\.zip|\.ozx)$", re.IGNORECASE)
+_PICTURE = re.compile(r"\.(?:png|bmp|jpe?g)$", re.IGNORECASE)
 _SMALLEST_LEVEL_PX = 256
 
 
@@ -37,9 +38,10 @@ def target_uri(ref: ImageRef, choices: DestinationChoices) -> str | None:
         If a TIFF is to be written back.
     """
     if choices.write_back:
-        if ref.kind == "ome-tiff":
+        if ref.kind != "ome-zarr":
             hint = "name a folder with --output"
-            raise OptionError(ref.uri, "--write-back into an OME-TIFF", "an OME-Zarr store", hint)
+            what = "an OME-TIFF" if ref.kind == "ome-tiff" else "a picture"
+            raise OptionError(ref.uri, f"--write-back into {what}", "an OME-Zarr store", hint)
         return f"{ref.source}denoised" if ref.plate else f"{ref.source.rstrip('/')}/denoised"
     root = target_root(ref, choices)
     if root is None:
@@ -96,7 +98,7 @@ def target_root(ref: ImageRef, choices: DestinationChoices) -> str | None:
     if choices.output is None:
         return None
     relative = ref.relative
-    packed = _TIFF if ref.kind == "ome-tiff" else _ZIP
+    packed = {"ome-tiff": _TIFF, "picture": _PICTURE}.get(ref.kind, _ZIP)
     if packed.search(relative):
         relative = packed.sub("", relative) + ".ome.zarr"
     return f"{choices.output.rstrip('/')}/{relative}"
@@ -196,7 +198,10 @@ def _levels(header: Header, acquisition: Acquisition) -> tuple[Level, ...]:
         return tuple(Level(str(i), v.shape, v.scale, v.translation) for i, v in enumerate(header.levels))
     known = _physical(acquisition)
     names = [axis.name for axis in header.axes]
-    base = [known[name][0] if name in known else 1.0 for name in names]
+    base = [
+        known[name][0] if name in known else size
+        for name, size in zip(names, header.levels[0].scale, strict=True)
+    ]
     shapes = [level.shape for level in header.levels]
     if len(shapes) == 1:
         shapes = _pyramid(shapes[0], names)

@@ -25,6 +25,7 @@ from autodip_zarr.stores.zarr.images.texts import read_text
 _TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
 """Names of TIFF files that may be images end so."""
 
+_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BLOCK_BYTES = 1024 * 1024
 
 _PLAIN_ONLY: dict[str, Any] = {"is_ome": False, "is_mmstack": False, "is_ndtiff": False, "_multifile": False}
@@ -34,6 +35,15 @@ _PLAIN_ONLY: dict[str, Any] = {"is_ome": False, "is_mmstack": False, "is_ndtiff"
 def is_tiff_name(name: str) -> bool:
     """Return whether a file is named like a TIFF that may be an image."""
     return name.lower().endswith(_TIFF_SUFFIXES)
+
+
+def is_tiff_content(path: str) -> bool:
+    """Return whether a local file begins as TIFF files do, whatever its name."""
+    try:
+        with open_regular(path) as file:
+            return file.read(4) in _MAGIC
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -51,7 +51,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
         image = _agreed(image, page, f"{where}: Image[{number}]/Pixels")
         shapes = [_shape(image, page.imagelength, page.imagewidth), *_reduced(image, page)]
         dtype, chunk = np.dtype(page.dtype).newbyteorder("=").name, _chunk(page)
-    texts = () if source.text is None else (MetadataText("ome-xml", source.text_source, source.text),)
+    texts = () if source.text is None else (MetadataText(source.text_kind, source.text_source, source.text),)
     return Header(
         ref=ref,
         name=image.name or None,

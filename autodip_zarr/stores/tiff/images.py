@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autodip_zarr.domain import ChannelDisplay
+from autodip_zarr.domain import ChannelDisplay, TextKind
 from autodip_zarr.errors import PixelError
 
 
@@ -103,10 +103,12 @@ class TiffSource:
     images: tuple[TiffImage, ...]
     """Images, in the order of the header."""
     text: str | None
-    """OME-XML header; ``None`` for a plain TIFF."""
+    """OME-XML header, or what a plain TIFF says in words; ``None`` where there is none of both."""
     text_source: str
     """File that the header was read from."""
     members: frozenset[str]
     """Paths or URIs of the other files of the set."""
     refusal: str | None = None
     """Why a plain TIFF, or a copy of a member of a set, is not taken for an image."""
+    text_kind: TextKind = "ome-xml"
+    """What the text is."""

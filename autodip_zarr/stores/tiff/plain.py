@@ -1,26 +1,43 @@
-"""TIFF files without OME-XML: which of their series are grayscale images, and which axes these have."""
+"""TIFF files without OME-XML: which of their series are images, and which axes these have."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.tiff.images import PageRun, TiffImage, TiffSource
+from autodip_zarr.stores.tiff.told import Told, channel_displays, colour_displays, told_by_tags
+
+_RGB = 3
+_PHOTOMETRIC_RGB = 2
 
 
 def plain_source(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
-    """Return the images of a TIFF file without OME-XML, as far as they are grayscale."""
+    """Return the images of a TIFF file without OME-XML: those in grey, and in red, green and blue."""
     images: list[TiffImage] = []
-    refusal = None
+    refusal, told = None, told_by_tags(tif)
     for series in _all_series(tif):
         image = _plain_image(series)
         if isinstance(image, str):
             refusal = refusal or image
         else:
-            images.append(image)
-    return TiffSource(
-        tuple(images), None, public_uri(uri), frozenset(), None if images else refusal or "no image"
-    )
+            images.append(_with_told(image, told))
+    reason = None if images else refusal or "no image"
+    source = f"{public_uri(uri)}#ImageDescription"
+    return TiffSource(tuple(images), told.text, source, frozenset(), reason, text_kind="plain-text")
+
+
+def _with_told(image: TiffImage, told: Told) -> TiffImage:
+    """Return an image with the pixel sizes, names and colours that the tags of its file tell."""
+    if image.samples == _RGB:
+        return replace(image, pixel_sizes=told.pixel_sizes, channels=colour_displays())
+    count = image.sizes["c"]
+    after = image.leading[image.leading.index("c") + 1 :]
+    step = math.prod(image.sizes[axis] for axis in after)
+    displays = channel_displays(told, count, [index * step for index in range(count)])
+    return replace(image, pixel_sizes=told.pixel_sizes, channels=displays)
 
 
 def _all_series(tif: Any) -> Any:  # noqa: ANN401
@@ -38,13 +55,13 @@ def _layout(series: Any) -> tuple[str, tuple[int, ...]]:  # noqa: ANN401
 def _plain_image(series: Any) -> TiffImage | str:  # noqa: ANN401
     """Return one series of planes, or why it is not taken."""
     page = series.keyframe
-    if page.samplesperpixel != 1 or int(page.photometric) not in (0, 1):
-        return "a colour image without OME metadata"
-    if page.imagedepth != 1 or page.bitspersample == 1 or page.dtype is None or page.dtype.kind not in "uif":
-        return f"no grayscale image (pixel type {page.dtype}, {page.bitspersample} bits)"
+    samples = int(page.samplesperpixel)
+    if (reason := _refused(page)) is not None:
+        return reason
     axes, shape = _layout(series)
-    if axes[-3:] == "YXS":
-        axes, shape = axes[:-1], shape[:-1]
+    if "S" in axes:
+        at = axes.index("S")
+        axes, shape = axes[:at] + axes[at + 1 :], shape[:at] + shape[at + 1 :]
     if axes[-2:] != "YX":
         return f"axes {axes} whose pages are no planes"
     leading: list[tuple[str, int]] = []
@@ -60,13 +77,25 @@ def _plain_image(series: Any) -> TiffImage | str:  # noqa: ANN401
             name = free[0]
         leading.append((name, int(size)))
         sizes[name] = int(size)
+    sizes["c"] *= samples
     order = tuple(name for name, _ in leading) + tuple(n for n in "tcz" if n not in dict(leading))
     first = series[0]
     offset = series.dataoffset if series.is_truncated else None
+    if offset is not None and samples > 1:
+        return "a colour stack whose planes have no pages of their own"
     runs = [PageRun(0, None, first.index, None)]
     if offset is None and len(series) > 1:
         runs = _page_runs([page.index for page in series])
-    return TiffImage(None, sizes, order, 1, {}, (), tuple(runs), offset)
+    return TiffImage(None, sizes, order, samples, {}, (), tuple(runs), offset)
+
+
+def _refused(page: Any) -> str | None:  # noqa: ANN401
+    """Return why the pixels of a page are not taken, ``None`` if they are."""
+    if (page.samplesperpixel, int(page.photometric)) not in {(1, 0), (1, 1), (_RGB, _PHOTOMETRIC_RGB)}:
+        return f"a colour image of {page.samplesperpixel} samples; red, green and blue are read as channels"
+    if page.imagedepth != 1 or page.bitspersample == 1 or page.dtype is None or page.dtype.kind not in "uif":
+        return f"no image of intensities (pixel type {page.dtype}, {page.bitspersample} bits)"
+    return None
 
 
 def _page_runs(pages: list[int]) -> list[PageRun]:
