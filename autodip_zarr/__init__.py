@@ -15,9 +15,12 @@ if TYPE_CHECKING:
     from autodip_zarr.errors import AutodipError
     from autodip_zarr.run.choices import Choices, Machine
     from autodip_zarr.run.execution.denoise import denoise
+    from autodip_zarr.run.planning.inspect import inspect_sources as inspect
     from autodip_zarr.run.planning.plan import make_plan as plan
     from autodip_zarr.run.results.record_array import open_record
+    from autodip_zarr.run.results.verify import verify_target as verify
     from autodip_zarr.run.trials.array import denoise_array
+    from autodip_zarr.run.trials.preview import preview
 
 __all__ = [
     "AutodipError",
@@ -26,8 +29,11 @@ __all__ = [
     "__version__",
     "denoise",
     "denoise_array",
+    "inspect",
     "open_record",
     "plan",
+    "preview",
+    "verify",
 ]
 
 _HOMES = {
@@ -36,8 +42,11 @@ _HOMES = {
     "Machine": ("run.choices", "Machine"),
     "denoise": ("run.execution.denoise", "denoise"),
     "denoise_array": ("run.trials.array", "denoise_array"),
+    "inspect": ("run.planning.inspect", "inspect_sources"),
     "open_record": ("run.results.record_array", "open_record"),
     "plan": ("run.planning.plan", "make_plan"),
+    "preview": ("run.trials.preview", "preview"),
+    "verify": ("run.results.verify", "verify_target"),
 }
 
 

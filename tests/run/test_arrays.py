@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
+import dask.array
 import numpy as np
 import pytest
 from xarray import DataArray
 
-from autodip_zarr import AutodipError, Choices, denoise_array, open_record
+from autodip_zarr import AutodipError, Choices, denoise_array, inspect, open_record, plan, preview, verify
 from autodip_zarr.stores import RECORD_FIELDS, read_record
 from autodip_zarr.stores.sample import write_sample_zarr
 
@@ -50,3 +52,40 @@ def test_a_folder_that_holds_no_result_is_named_with_the_reason(
 ) -> None:
     with pytest.raises(AutodipError, match=f"^{re.escape(str(tmp_path / name))}: {reason}"):
         open_record(str(tmp_path / name))
+
+
+def test_a_dask_array_is_denoised_when_it_is_computed(quick_table: str) -> None:
+    pixels = make_sample("x", (1, 2, 3, 24, 32)).pixels[0]
+    choices = Choices(table=quick_table)
+    chunked: Any = dask.array.from_array(pixels, chunks=(1, 3, 12, 32))  # type: ignore[no-untyped-call]
+    lazy: Any = denoise_array(chunked, microscope="confocal", choices=choices, device="cpu")
+    assert (lazy.shape, str(lazy.dtype)) == (pixels.shape, "float32")
+    plain = denoise_array(pixels, microscope="confocal", choices=choices, device="cpu")
+    np.testing.assert_array_equal(lazy.compute(scheduler="synchronous"), plain)
+
+
+def test_arrays_honour_every_choice(quick_table: str) -> None:
+    pixels = make_sample("x", (1, 1, 1, 24, 32)).pixels[0, 0, 0]
+    said = Choices(table=quick_table, microscope="confocal", specimen="nucleus")
+    told = denoise_array(pixels, choices=said, device="cpu")
+    same = denoise_array(
+        pixels, microscope="confocal", specimen="nucleus", choices=Choices(table=quick_table), device="cpu"
+    )
+    np.testing.assert_array_equal(told, same)
+    with pytest.raises(AutodipError, match="matched only at tier global, microscope is required"):
+        denoise_array(pixels, choices=Choices(table=quick_table, require_tier="microscope"), device="cpu")
+    with pytest.raises(AutodipError, match="cost"):
+        denoise_array(pixels, choices=Choices(table=quick_table, max_cost=1e-12), device="cpu")
+
+
+def test_one_source_is_not_its_letters(tmp_path: Path, quick_table: str) -> None:
+    path = tmp_path / "two.zarr"
+    write_sample_zarr(path, make_sample("two", (1, 2, 1, 20, 20)), "0.4")
+    for given in (path, str(path), [path], (str(path),), iter([path])):
+        assert len(plan(given).images) == 1
+    assert [image.path for image in inspect(path).images] == ["two.zarr"]
+    with pytest.raises(AutodipError, match="texts and paths"):
+        plan([path, 7])  # type: ignore[list-item]
+    seen = preview(path, channel="DAPI", choices=Choices(table=quick_table), device="cpu")
+    assert seen.noisy.shape == seen.denoised.shape == (20, 20)
+    assert verify(tmp_path)[0].problems

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -22,11 +21,12 @@ from autodip_zarr.run.scheduling.dispatch import SILENCE_S
 from autodip_zarr.run.scheduling.machine import settle_device
 from autodip_zarr.run.scheduling.schedule import CallConditions, drive
 from autodip_zarr.run.scheduling.serial import drive_here
+from autodip_zarr.run.sources.named import Sources
 from autodip_zarr.stores.access.uris import is_remote, local_path
 
 
 def denoise(
-    sources: Sequence[str],
+    sources: Sources,
     choices: Choices,
     machine: Machine | None = None,
     watch: Watch = ignore,
@@ -36,7 +36,7 @@ def denoise(
 
     Parameters
     ----------
-    sources : sequence of str
+    sources : str, path, or iterable of these
         Files, folders and URIs.
     choices : Choices
         What is to be done; needs ``output`` or ``write_back``.

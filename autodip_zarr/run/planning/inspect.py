@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from autodip_zarr.domain import Acquisition, ChannelPlan, Header, ImageRef, MetadataText, Skipped
@@ -12,6 +12,7 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import read_regular
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.planner import Planner
+from autodip_zarr.run.sources.named import Sources, named_sources
 from autodip_zarr.run.sources.overrides import UnderstoodImage, image_path
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices, is_chosen_place
 from autodip_zarr.run.sources.survey import Survey
@@ -54,7 +55,7 @@ class Inspector:
 
     Parameters
     ----------
-    sources : sequence of str
+    sources : str, path, or iterable of these
         Anything that can be denoised, and bare OME-XML files (``.xml``).
     choices : Choices
         Selection and corrections.
@@ -65,8 +66,8 @@ class Inspector:
         If the choices make no sense.
     """
 
-    def __init__(self, sources: Sequence[str], choices: Choices | None = None) -> None:
-        self._sources = sources
+    def __init__(self, sources: Sources, choices: Choices | None = None) -> None:
+        self._sources = sources = named_sources(sources)
         self._choices = choices or Choices()
         self._planner = Planner.prepare(self._choices)
         self._headers = [source for source in sources if source.lower().endswith(".xml")]
@@ -138,12 +139,12 @@ class Inspector:
                 self._tour.leave_out()
 
 
-def _inspect_sources(sources: Sequence[str], choices: Choices | None = None) -> Inspection:
+def inspect_sources(sources: Sources, choices: Choices | None = None) -> Inspection:
     """Read the metadata of files, folders, URIs, and bare OME-XML files.
 
     Parameters
     ----------
-    sources : sequence of str
+    sources : str, path, or iterable of these
         Anything that can be denoised, and ``.xml`` files.
     choices : Choices, optional
         Selection and corrections.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.planning.totals import Count
 from autodip_zarr.run.results.orphans import orphaned_results
 from autodip_zarr.run.results.reuse import decide
+from autodip_zarr.run.sources.named import Sources, named_sources
 from autodip_zarr.run.sources.prefetch import prefetch
 from autodip_zarr.run.sources.survey import Survey
 from autodip_zarr.stores import absolute, is_empty, kept_attributes, read_attributes
@@ -49,9 +50,9 @@ class Planning:
     """
 
     def __init__(
-        self, sources: Sequence[str], choices: Choices, device: str = "auto", method: Method = PRIOR
+        self, sources: Sources, choices: Choices, device: str = "auto", method: Method = PRIOR
     ) -> None:
-        self.sources = sources
+        self.sources = sources = named_sources(sources)
         """Files, folders and URIs that were named."""
         self._choices = choices
         self._planner = Planner.prepare(choices, device, method)
@@ -114,14 +115,16 @@ def _existing(item: ImagePlan | Skipped, *, repair: bool) -> Mapping[str, Any] |
         return error
 
 
-def make_plan(sources: Sequence[str], choices: Choices, device: str = "auto", method: Method = PRIOR) -> Plan:
+def make_plan(
+    sources: Sources, choices: Choices | None = None, device: str = "auto", method: Method = PRIOR
+) -> Plan:
     """Decide what to do with all images of the sources, reading no pixel.
 
     Parameters
     ----------
-    sources : sequence of str
+    sources : str, path, or iterable of these
         Files, folders and URIs.
-    choices : Choices
+    choices : Choices, optional
         What is to be done.
     device : str
         ``cpu``, ``cuda`` or ``auto``.
@@ -139,7 +142,7 @@ def make_plan(sources: Sequence[str], choices: Choices, device: str = "auto", me
     OptionError, TableError
         If the choices make no sense; a source that cannot be read is skipped instead.
     """
-    planning = Planning(sources, choices, device, method)
+    planning = Planning(sources, choices or Choices(), device, method)
     images, skipped = PlannedImages(), []
     for item in planning:
         if isinstance(item, ImagePlan):

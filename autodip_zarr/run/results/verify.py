@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,15 +62,15 @@ class Finding:
         return self.status == "whole"
 
 
-def verify_target(target: str) -> list[Finding]:
+def verify_target(target: str | os.PathLike[str]) -> list[Finding]:
     """Check a result, or all results below a folder.
 
     Parameters
     ----------
-    target : str
+    target : str or path
         Image group, store or folder.
     """
-    items = list(walk_results([target]))
+    items = list(walk_results([os.fspath(target)]))
     return [*_containers(items), *(_verify(item) for item in items)]
 
 

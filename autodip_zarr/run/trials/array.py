@@ -15,6 +15,8 @@ from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.planner import Planner
 
 if TYPE_CHECKING:
+    from dask.array import Array as DaskArray
+    from typing_extensions import TypeIs
     from xarray import DataArray
 
 
@@ -40,39 +42,51 @@ def denoise_array(
 ) -> DataArray: ...
 
 
+@overload
 def denoise_array(
-    noisy: NDArray[Any] | DataArray,
+    noisy: DaskArray,
     *,
     microscope: str | None = None,
     specimen: str | None = None,
     choices: Choices | None = None,
     device: str = "auto",
-) -> NDArray[np.float32] | DataArray:
+) -> DaskArray: ...
+
+
+def denoise_array(
+    noisy: NDArray[Any] | DataArray | DaskArray,
+    *,
+    microscope: str | None = None,
+    specimen: str | None = None,
+    choices: Choices | None = None,
+    device: str = "auto",
+) -> NDArray[np.float32] | DataArray | DaskArray:
     """Denoise a plane or a stack of planes of one channel.
 
     Parameters
     ----------
-    noisy : ndarray or xarray.DataArray
+    noisy : ndarray, xarray.DataArray or dask.array.Array
         (..., Y, X) of any integer or float type, in detector counts; of a DataArray the dimensions ``y`` and
         ``x`` are the plane, wherever they stand. Each plane is fitted on its own, or with
-        ``choices.sequence`` on from the one before, in the order in which the array holds them.
+        ``choices.sequence`` on from the one before, in the order in which the array holds them. A dask array
+        is denoised when it is computed, plane by plane wherever its scheduler runs.
     microscope, specimen : str, optional
         What took it and what it shows, for example ``"confocal"`` and ``"nucleus"``; decides the
-        configuration. Without them the global one is used.
+        configuration. Without them those of `choices` count, and without these the global one is used.
     choices : Choices, optional
-        Everything else: preset, metric, table, tiles, seed.
+        Everything else: preset, metric, table, tiles, seed, recipe, the tier that is required, the most cost.
     device : str, optional
         ``cpu``, ``cuda`` or ``auto``.
 
     Returns
     -------
-    ndarray or xarray.DataArray
+    ndarray, xarray.DataArray or dask.array.Array
         Float32, in detector counts, of the shape of what was given; a DataArray with its coordinates.
 
     Raises
     ------
     OptionError
-        If a term is unknown, or the array has no plane.
+        If a term is unknown, the array has no plane, or the choices do not let it be denoised.
     FitError
         If a fit diverges twice.
 
@@ -84,26 +98,53 @@ def denoise_array(
     >>> denoise_array(flat, microscope="widefield", specimen="nucleus").max()
     np.float32(100.0)
     """
-    chosen = replace(choices or Choices(), microscope=microscope, specimen=specimen)
+    chosen = choices or Choices()
+    microscope, specimen = microscope or chosen.microscope, specimen or chosen.specimen
+    chosen = replace(chosen, microscope=microscope, specimen=specimen)
     if isinstance(noisy, np.ndarray):
         return _denoised(noisy, chosen, device)
+    if _is_dask(noisy):
+        lazy: DaskArray = _lazily(noisy, chosen, device)
+        return lazy
     if not {"y", "x"} <= set(noisy.dims):
         raise OptionError("noisy", f"the dimensions {noisy.dims}", "y and x among them")
     planes = noisy.transpose(..., "y", "x")
     return planes.copy(data=_denoised(planes.to_numpy(), chosen, device)).transpose(*noisy.dims)
 
 
-def _denoised(noisy: NDArray[Any], chosen: Choices, device: str) -> NDArray[np.float32]:
+def _is_dask(noisy: object) -> TypeIs[DaskArray]:
+    return type(noisy).__module__.partition(".")[0] == "dask"
+
+
+def _lazily(noisy: Any, chosen: Choices, device: str) -> Any:  # noqa: ANN401 - dask has no types
+    """Return a dask array that is denoised plane by plane when it is computed, a chain of planes at once."""
+    planes = -1 if chosen.sequence != "none" else 1
+    whole = noisy.rechunk((*[planes] * (noisy.ndim - 2), -1, -1))
+
+    def block(values: NDArray[Any], block_info: Any = None) -> NDArray[np.float32]:  # noqa: ANN401
+        starts = [start for start, _ in block_info[0]["array-location"][:-2]]
+        first = int(np.ravel_multi_index(starts, noisy.shape[:-2])) if starts else 0
+        return _denoised(values, chosen, device, first)
+
+    return whole.map_blocks(block, dtype=np.float32)
+
+
+def _denoised(noisy: NDArray[Any], chosen: Choices, device: str, first: int = 0) -> NDArray[np.float32]:
+    """Denoise planes of which the first one is the plane of that number of its array."""
     if noisy.ndim < 2 or noisy.size == 0 or noisy.dtype.kind not in "uif":
         found = f"an array of shape {noisy.shape} and type {noisy.dtype}"
         raise OptionError("noisy", found, "integers or floats with at least the axes Y and X")
     planner = Planner.prepare(chosen, device)
     unknown = ChannelMetadata(0, None, microscope=None, contrast=None, specimen=None, organism=None)
-    match = planner.match(unknown)
-    job = FitJob(match.config, planner.recipe, planner.device)
+    known = planner.knowledge.order(unknown)
     planes = list(noisy.reshape(-1, *noisy.shape[-2:]))
+    planned = planner.plan_channel(known, len(planes), (noisy.shape[-2], noisy.shape[-1]))
+    if planned.match is None:
+        raise OptionError("choices", f"{planned.reason}", "choices that let the array be denoised")
+    job = FitJob(planned.match.config, planner.recipe, planner.device)
     denoised = []
-    for result in planner.method.denoise(planes, job, [(0, 0, 0, index) for index in range(len(planes))]):
+    places = [(0, 0, 0, first + index) for index in range(len(planes))]
+    for result in planner.method.denoise(planes, job, places):
         if isinstance(result, FitError):
             raise result
         denoised.append(result.plane)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -52,6 +53,46 @@ class Preview:
     """Planes of the channel in the image."""
 
 
+def preview(
+    source: str | os.PathLike[str],
+    *,
+    channel: str | int = 0,
+    crop: str | None = None,
+    choices: Choices | None = None,
+    device: str = "auto",
+) -> Preview:
+    """Denoise one plane, or a crop of it, to see what would come of an image.
+
+    Parameters
+    ----------
+    source : str or path
+        File, folder or URI; of several images the first.
+    channel : str or int, optional
+        Name or index.
+    crop : str, optional
+        ``Y,X,HEIGHT,WIDTH`` in pixels.
+    choices : Choices, optional
+        How; ``t`` and ``z`` choose the plane, the middle depth without them.
+    device : str
+        ``cpu``, ``cuda`` or ``auto``.
+
+    Returns
+    -------
+    Preview
+        The plane before and after, (Y, X), with what is known of it and what it took.
+
+    Raises
+    ------
+    SourceError, OptionError, FitError
+        If there is no such plane, or it cannot be read or fitted.
+    """
+    chosen = choices or Choices()
+    if chosen.recipe is None:  # whoever asks for a channel wants to see it
+        chosen = replace(chosen, any_contrast=True)
+    where = PlaneChoice(str(channel), chosen.t, chosen.z, crop)
+    return preview_plane(os.fspath(source), where, chosen, device)
+
+
 def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str = "auto") -> Preview:
     """Denoise one plane or crop of the first image of a source that lies in the chosen wells and fields.
 
@@ -89,11 +130,16 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     rows, columns = parse_crop(where.crop, (header.size("y"), header.size("x")))
     ref = header.ref
     noisy = read_planes(header, channel.index, [(t, z)])[0][rows, columns]
-    match = planner.match(channel)
-    job = FitJob(match.config, planner.recipe, planner.device)
+    planned = planner.plan_channel(channel, 1, (noisy.shape[0], noisy.shape[1]))
+    if planned.match is None:
+        name = channel.name or channel.index
+        raise OptionError(
+            f"channel {name}", f"{planned.reason}", "a channel that the options let be denoised"
+        )
+    job = FitJob(planned.match.config, planner.recipe, planner.device)
     result = denoise_plane(noisy, job, (ref.series or 0, t, channel.index, z))
     planes = header.size("t") * header.size("z")
-    return Preview(noisy, result.plane, channel, match, result.seconds, planes)
+    return Preview(noisy, result.plane, channel, planned.match, result.seconds, planes)
 
 
 def _first(survey: Survey) -> list[UnderstoodImage | Skipped]:
