@@ -21,6 +21,7 @@ from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.inspect import InspectedImage, Inspector
 from tests.metadata.scoring import (
     FIELDS,
+    MADE,
     Judged,
     corpus_headers,
     judge_corpus,
@@ -105,6 +106,8 @@ def print_tables() -> None:
 def main() -> None:
     """Print coverage and speed."""
     print_scores("corpus", list(judge_corpus()))
+    for folder in sorted(MADE.iterdir()):
+        print_scores(f"made by others: {folder.name}", list(judge_real(folder)))
     if len(sys.argv) > 1:
         print_scores("reference", list(judge_reference(Path(sys.argv[1]))))
         print_scores("real headers", list(judge_real(Path(sys.argv[1]) / "headers")))

@@ -44,6 +44,8 @@ def run_shell(line: str, folder: Path, table: str) -> None:
     if words[0] != "autodip-zarr":
         check_other(words)
         return
+    *words, to = words if words[-2] == ">" else (*words, None)
+    words = words[:-1] if to else words
     if words[1] in FITTING and "--recipe" not in words:  # a recipe has its own configurations
         words += ["--table", table]
     done = subprocess.run(
@@ -55,6 +57,8 @@ def run_shell(line: str, folder: Path, table: str) -> None:
         env=OFFLINE,
     )
     assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+    if to is not None:
+        (folder / to).write_text(done.stdout, encoding="utf-8")
 
 
 def check_other(words: list[str]) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from autodip_zarr.cli.config_file import ConfiguredCommand
 from autodip_zarr.run.choices import Choices
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -163,11 +164,12 @@ def choices(arguments: dict[str, Any]) -> Choices:
         from autodip_zarr.run.results.recorded_recipe import RECORDED, refuse_beside  # noqa: PLC0415
 
         source = click.get_current_context().get_parameter_source
-        refuse_beside([name for name in sorted(RECORDED) if source(name) is ParameterSource.COMMANDLINE])
+        given = {ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP}
+        refuse_beside([name for name in sorted(RECORDED) if source(name) in given])
     return Choices(**{name: value for name, value in arguments.items() if name in names})
 
 
-class OverwritingCommand(click.Command):
+class OverwritingCommand(ConfiguredCommand):
     """Lets ``--overwrite`` stand alone before a source, which would otherwise be taken for its value."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

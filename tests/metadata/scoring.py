@@ -16,6 +16,8 @@ from autodip_zarr.run.planning.inspect import InspectedImage, Inspector
 from .values import header
 
 CORPUS = Path(__file__).with_name("corpus")
+MADE = CORPUS.with_name("made")
+"""Headers of people who had not seen the reader."""
 TRUTH = CORPUS / "truth.toml"
 REFERENCE = CORPUS / "reference.toml"
 FIELDS = ("microscope", "contrast", "specimen", "organism")

@@ -12,6 +12,7 @@ from autodip_zarr.metadata import load_vocabulary, read_acquisition
 from .scoring import (
     CORPUS,
     FIELDS,
+    MADE,
     corpus_headers,
     judge_corpus,
     judge_real,
@@ -83,18 +84,19 @@ def test_words_that_the_schema_does_not_know_are_a_warning() -> None:
     assert any("does not follow the OME schema" in warning for warning in acquisition.warnings)
 
 
-MADE = {  # what was reached on headers of people who had not seen the reader, once they were worked through
+LEAST = {  # what was reached on headers of people who had not seen the reader, once they were worked through
     "archive": {"microscope": (0.99, 0.99), "contrast": (0.99, 0.99), "specimen": (0.96, 0.94)},
     "archive2": {"microscope": (0.99, 0.95), "contrast": (0.99, 0.99), "specimen": (0.97, 0.94)},
+    "mixed": {"microscope": (0.95, 0.83), "contrast": (0.99, 0.93), "specimen": (0.93, 0.70)},
     "vendor": {"microscope": (0.86, 0.80), "contrast": (0.99, 0.94), "specimen": (0.96, 0.94)},
 }
 
 
-@pytest.mark.parametrize("name", MADE)
+@pytest.mark.parametrize("name", LEAST)
 def test_headers_that_others_made(name: str) -> None:
-    judged = list(judge_real(CORPUS.with_name("made") / name))
+    judged = list(judge_real(MADE / name))
     assert len({one.header for one in judged}) >= 40
-    for field, (precision, recall) in MADE[name].items():
+    for field, (precision, recall) in LEAST[name].items():
         found = score(judged, field)
         assert found.precision >= precision, mistakes(judged, field)
         assert found.recall >= recall, mistakes(judged, field)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from autodip_zarr.cli.config_file import config_options
 from autodip_zarr.cli.exits import EXIT_INCOMPLETE, EXIT_USAGE, exit_code_of
 from autodip_zarr.cli.options import (
     OverwritingCommand,
@@ -57,6 +58,7 @@ from autodip_zarr.run.choices import Machine
     "--log-json", is_flag=True, help="Write what happens as JSON, one object a line, on standard error."
 )
 @json_option
+@config_options
 def denoise(
     sources: Sequence[str],
     *,

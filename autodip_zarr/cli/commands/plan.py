@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from autodip_zarr.cli.config_file import config_options
 from autodip_zarr.cli.exits import exit_code
 from autodip_zarr.cli.options import (
     OverwritingCommand,
@@ -27,6 +28,7 @@ from autodip_zarr.cli.printing import print_part, say_warnings, show
 @destination_options
 @device_option
 @json_option
+@config_options
 def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
     """Print what would be done, without reading a pixel."""
     from autodip_zarr.report.plans import plan_json, plan_lines  # noqa: PLC0415

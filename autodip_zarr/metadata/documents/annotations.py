@@ -17,6 +17,9 @@ _LINE = re.compile(r"^[ \t\-*]*(\w[\w /#]{2,40}?)[ \t]*[:=][ \t]*(\S.{0,200}?)[ 
 _MAX_REMARK = 20_000
 _SAID_OF_ALL = frozenset({"microscope", "model", "organism", "cell_line"})
 """Fields of which a line of a description (``Modality: Widefield Fluorescence``) speaks for all channels."""
+_OF_NUMBER = re.compile(
+    r"^(?:channel|chan|ch|kanal|canal)[ _#]*(\d{1,3})(?!\w)(?:\s*\([^)]*\))?[\s:/|-]*(.*)$", re.IGNORECASE
+)
 _METHODS = re.compile(r"[;,/|+&\n]|\band\b", re.IGNORECASE)
 
 
@@ -101,7 +104,12 @@ def _is_transmitted(value: str, vocabulary: Vocabulary) -> bool:
 
 
 def _of_named_channel(key_value: KeyValue, channel: ChannelNames) -> KeyValue:
-    """Take the name of a channel out of a key that holds one (``Red/Label``)."""
+    """Take number or name of a channel out of a key that holds one (``Channel 2 - dye``, ``Red/Label``)."""
+    numbered = _OF_NUMBER.match(key_value.key)
+    if numbered and not key_value.of_channel:
+        key = numbered.group(2).strip() or "channels"
+        index = max(int(numbered.group(1)) - 1, 0)
+        return replace(key_value, key=key, of_channel=True, trust=int(Trust.CURATED), channel=index)
     for separator in ("/", "|"):
         name, found, key = key_value.key.partition(separator)
         for index, names in enumerate(channel.names if found else ()):
@@ -124,6 +132,9 @@ def _method_clues(key_value: KeyValue, trust: int, vocabulary: Vocabulary) -> It
         yield Clue(
             "contrast", method, key_value.source, contrast_trust, reading, quiet=True, is_shared=is_shared
         )
+    model = min(int(key_value.trust), int(Trust.MODEL))
+    if vocabulary.search_names("models", key_value.value):
+        yield Clue("microscope", key_value.value, key_value.source, model, "model")
 
 
 def _methods(value: str, vocabulary: Vocabulary) -> tuple[str, ...]:

@@ -340,7 +340,10 @@ def _of_image(
     document: OmeDocument, node: ImageNode
 ) -> tuple[tuple[KeyValue, ...], tuple[tuple[str, str], ...]]:
     """Return key_values and remarks of an image, its well and its plate, which all its channels share."""
-    places = (node.image, *((node.pixels,) if node.pixels else ()), *_well(document, node))
+    wells = _well(document, node)
+    names = (node.image.get("ID") or "", *(one.get("ID") or "" for one in wells[:1]))
+    studies = (one for name in names for one in document.studies.get(name, ()))
+    places = (node.image, *((node.pixels,) if node.pixels else ()), *wells, *studies)
     key_values = (
         key_value for place in places for key_value in _key_values(document, place, of_channel=False)
     )

@@ -97,6 +97,8 @@ class OmeDocument:
     """Map annotations that nothing refers to: they are about the file."""
     wells: dict[str, tuple[Located, ...]]
     """Plate, well and well sample in which an image lies, by the image's ``ID``."""
+    studies: dict[str, tuple[Located, ...]]
+    """Dataset, project and screen that an image, or its plate, belongs to, by the ``ID`` of either."""
 
 
 @lru_cache(maxsize=_CACHED_TEXTS)
@@ -121,6 +123,7 @@ def open_ome_xml(text: MetadataText) -> OmeDocument:
         by_id=dict(_identified(root)),
         loose=tuple(_loose(root)),
         wells=dict(_wells(root)),
+        studies=_studies(root),
     )
 
 
@@ -169,6 +172,24 @@ def _wells(root: Located) -> Iterator[tuple[str, tuple[Located, ...]]]:
             for sample in well.find("WellSample"):
                 for reference in sample.find("ImageRef"):
                     yield reference.get("ID") or "", (slim, well, sample)
+
+
+def _studies(root: Located) -> dict[str, tuple[Located, ...]]:
+    """Return datasets, projects and screens by what they refer to: images and plates."""
+    found: dict[str, tuple[Located, ...]] = {}
+    projects = {
+        reference.get("ID") or "": project
+        for project in root.find("Project")
+        for reference in project.find("DatasetRef")
+    }
+    for dataset in root.find("Dataset"):
+        project = projects.get(dataset.get("ID") or "")
+        for reference in dataset.find("ImageRef"):
+            found[reference.get("ID") or ""] = (dataset, project) if project else (dataset,)
+    for screen in root.find("Screen"):
+        for reference in screen.find("PlateRef"):
+            found[reference.get("ID") or ""] = (screen,)
+    return found
 
 
 def _without(element: Element, name: str) -> Element:

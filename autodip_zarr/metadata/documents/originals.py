@@ -28,7 +28,7 @@ _OF_THE_STAND = ("model", "organism", "cell_line")
 """Fields that are not numbered by channel."""
 _IN_CHANNEL = re.compile(r"channel|track|detector", re.IGNORECASE)
 _OF_HARDWARE = re.compile(r"hardware|device|output|port\b", re.IGNORECASE)
-_OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b|^w(\d{1,2})\b", re.IGNORECASE)
+_OF_CHANNEL = re.compile(r"\bchannel[ _#]*(\d{1,9})\b|^w(\d{1,2})\b|\bw(\d{1,2})$", re.IGNORECASE)
 _FROM_ZERO = re.compile(r"\bchannel[ _]0\b", re.IGNORECASE)
 _CHANNEL_NUMBERS = frozenset({"ch", "channel", "channelid", "channelno", "channelnumber"})
 """Attributes of vendors that say which channel an element, and all in it, is about."""
@@ -177,7 +177,7 @@ def _original(key: str, value: str, source: str, first: int) -> Original:
     if numbered:
         key, channel = numbered.group(1), int(numbered.group(2)) - 1
     elif of_channel:
-        number = int(of_channel.group(1) or of_channel.group(2))
+        number = int(next(one for one in of_channel.groups() if one))
         key, channel = key.replace(of_channel.group(0), " ").strip(), number - first
     last = re.split(r"[|\]/]", key.strip().rstrip("|]/"))[-1].strip(" -") or key
     channel = channel if channel is None or channel >= 0 else None

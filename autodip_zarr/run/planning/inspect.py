@@ -85,7 +85,7 @@ class Inspector:
                 inspected = self._inspected(ref, image_path(ref), item.acquisition, warnings)
                 yield replace(inspected, header=item.header)
             else:
-                self._tour.leave_out()
+                self._tour.leave_out(item.acquisition)
         yield from self._tour.nothing_left(self._sources)
 
     def warnings(self) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ class Inspector:
                 ref = ImageRef("ome-tiff", source, "", series, index, source)
                 yield self._inspected(ref, source, acquisition, ())
             else:
-                self._tour.leave_out()
+                self._tour.leave_out(acquisition)
 
 
 def inspect_sources(sources: Sources, choices: Choices | None = None) -> Inspection:

@@ -235,7 +235,8 @@ class Planner:
         for item in survey:
             planned = self._plan_understood(item) if isinstance(item, UnderstoodImage) else item
             if planned is None:
-                survey.leave_out()
+                if isinstance(item, UnderstoodImage):
+                    survey.leave_out(item.acquisition)
                 continue
             if isinstance(planned, ImagePlan) and planned.target is not None:
                 source = planned.header.ref.source

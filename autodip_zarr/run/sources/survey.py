@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import chain
+from itertools import chain, islice
 
-from autodip_zarr.domain import FieldOfPlate, Header, ImageRef, Skipped
+from autodip_zarr.domain import Acquisition, FieldOfPlate, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError
 from autodip_zarr.run.choices import SelectionChoices
 from autodip_zarr.run.sources.overrides import Knowledge, UnderstoodImage
 from autodip_zarr.run.sources.prefetch import prefetch
 from autodip_zarr.run.sources.selection import is_chosen_place
 from autodip_zarr.stores import read_header, walk
+
+_MOST_NAMES = 20
+"""Names of channels that a message holds."""
 
 
 class Survey:
@@ -37,6 +40,7 @@ class Survey:
         self._choices = choices
         self._knowledge = knowledge
         self._lines: set[int] = set()
+        self._names: dict[str, None] = {}
         self._inside = 0
         self._outside = 0
 
@@ -72,10 +76,12 @@ class Survey:
         self._lines |= lines
         self._inside += 1
 
-    def leave_out(self) -> None:
+    def leave_out(self, acquisition: Acquisition) -> None:
         """Count the image that was yielded last as one outside the selection."""
         self._inside -= 1
         self._outside += 1
+        if len(self._names) < _MOST_NAMES:
+            self._names |= dict.fromkeys(str(one.name or one.index) for one in acquisition.channels)
 
     def nothing_left(self, sources: Sequence[str]) -> tuple[Skipped, ...]:
         """Return the record of sources without any image in the selection, once the survey is over."""
@@ -85,6 +91,8 @@ class Survey:
         given = ((f"--{name}", getattr(self._choices, name)) for name in options)
         said = " ".join(chain.from_iterable(pair for pair in given if pair[1] is not None))
         reason = f"none of the {self._outside} images lies within {said}"
+        if self._choices.channels is not None and self._names:
+            reason += f"; their channels are {', '.join(islice(self._names, _MOST_NAMES))}"
         return (Skipped(", ".join(sources), reason, is_error=True),)
 
     def warnings(self) -> tuple[str, ...]:

@@ -51,6 +51,8 @@ class Preview:
     """Wall time of the fit, on one worker."""
     planes: int
     """Planes of the channel in the image."""
+    whole_px: int
+    """Pixels of a whole plane, of which the crop is a part."""
 
 
 def preview(
@@ -138,8 +140,8 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
         )
     job = FitJob(planned.match.config, planner.recipe, planner.device)
     result = denoise_plane(noisy, job, (ref.series or 0, t, channel.index, z))
-    planes = header.size("t") * header.size("z")
-    return Preview(noisy, result.plane, channel, planned.match, result.seconds, planes)
+    planes, whole_px = header.size("t") * header.size("z"), header.size("y") * header.size("x")
+    return Preview(noisy, result.plane, channel, planned.match, result.seconds, planes, whole_px)
 
 
 def _first(survey: Survey) -> list[UnderstoodImage | Skipped]:
