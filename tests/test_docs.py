@@ -44,8 +44,8 @@ def run_shell(line: str, folder: Path, table: str) -> None:
     if words[0] != "autodip-zarr":
         check_other(words)
         return
-    *words, to = words if words[-2] == ">" else (*words, None)
-    words = words[:-1] if to else words
+    to = words[-1] if words[-2] == ">" else None
+    words = words[:-2] if to else words
     if words[1] in FITTING and "--recipe" not in words:  # a recipe has its own configurations
         words += ["--table", table]
     done = subprocess.run(
