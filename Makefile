@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test check bench soak docs clean
+.PHONY: demo test check bench soak platforms docs clean
 
 demo: $(READY)
 	$(BIN)/autodip-zarr demo --output demo-output
@@ -29,6 +29,10 @@ soak: $(READY)
 	$(BIN)/python -m pytest -q -n 2 --ignore=tests/run/test_slow_workers.py
 	$(BIN)/python -m pytest -q -s tests/run/test_slow_workers.py
 	$(BIN)/python tests/versions/legs.py
+
+platforms: $(READY)
+	$(BIN)/python tests/platforms/fetch.py
+	$(BIN)/python -m pytest -q -rs tests/platforms
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

@@ -7,6 +7,7 @@ import click
 from autodip_zarr.cli.commands.demo import demo
 from autodip_zarr.cli.commands.denoise import denoise
 from autodip_zarr.cli.commands.evaluate import evaluate
+from autodip_zarr.cli.commands.export import export
 from autodip_zarr.cli.commands.inspect import inspect
 from autodip_zarr.cli.commands.plan import plan
 from autodip_zarr.cli.commands.preview import preview
@@ -15,7 +16,7 @@ from autodip_zarr.cli.commands.report import report
 from autodip_zarr.cli.commands.verify import verify
 from autodip_zarr.cli.exits import Group
 
-_COMMANDS = (demo, denoise, evaluate, inspect, plan, preview, remove, report, verify)
+_COMMANDS = (demo, denoise, evaluate, export, inspect, plan, preview, remove, report, verify)
 
 
 @click.group(

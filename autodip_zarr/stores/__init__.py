@@ -60,6 +60,9 @@ from autodip_zarr.stores.result.record import (
     write_record,
 )
 from autodip_zarr.stores.result.repair import renew_layout, renew_lower_levels, renew_missing, restore
+from autodip_zarr.stores.tiff.export import DIGEST_PLACE, export_pyramid, exported_digest, pixels_digest
+from autodip_zarr.stores.tiff.files import read_ome_xml_text
+from autodip_zarr.stores.tiff.ome_header import exported_header
 from autodip_zarr.stores.tiff.write import write_ome_tiff
 from autodip_zarr.stores.walk import walk, walk_results
 from autodip_zarr.stores.zarr.enclosing import enclosing_store, lies_in
@@ -76,6 +79,7 @@ from autodip_zarr.stores.zarr.files import (
 from autodip_zarr.stores.zarr.layout import plan_layout
 
 __all__ = [
+    "DIGEST_PLACE",
     "RECORD_FIELDS",
     "STATUS_COPIED",
     "STATUS_DENOISED",
@@ -95,6 +99,9 @@ __all__ = [
     "delete_file",
     "enclosing_store",
     "encode_png",
+    "export_pyramid",
+    "exported_digest",
+    "exported_header",
     "finish_target",
     "has_checksums",
     "holds_more_than_lock",
@@ -103,6 +110,7 @@ __all__ = [
     "kept_attributes",
     "lies_in",
     "own_attributes",
+    "pixels_digest",
     "plan_layout",
     "public_uri",
     "read_attributes",
@@ -112,6 +120,7 @@ __all__ = [
     "read_file",
     "read_header",
     "read_image",
+    "read_ome_xml_text",
     "read_planes",
     "read_plate",
     "read_record",

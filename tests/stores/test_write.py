@@ -202,7 +202,7 @@ def test_windows_are_finite_whatever_the_pixels(tmp_path: Path) -> None:
     finish_target(spec, {"status": "partial"})
     text = (tmp_path / "x.zarr" / "zarr.json").read_text()
     assert "NaN" not in text
-    assert "type" not in ome["multiscales"][0]
+    assert ome["multiscales"][0]["type"] == "mean"
 
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False, width=64)

@@ -22,12 +22,11 @@ def multiscales(spec: TargetSpec) -> Json:
             )
         datasets.append({"path": level.path, "coordinateTransformations": steps})
     image: Json = {"name": spec.name, "axes": [_axis(axis) for axis in spec.axes], "datasets": datasets}
-    if len(spec.levels) > 1:
-        image["type"] = "mean"
-        image["metadata"] = {
-            "description": "each pixel is the mean of the pixels that it covers on the level above",
-            "method": "autodip_zarr.stores.finish_target",
-        }
+    image["type"] = "mean"
+    image["metadata"] = {
+        "description": "each pixel is the mean of the pixels that it covers on the level above",
+        "method": "autodip_zarr.stores.finish_target",
+    }
     return image if spec.zarr_format == 3 else {"version": "0.4", **image}
 
 

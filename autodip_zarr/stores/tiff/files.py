@@ -117,6 +117,18 @@ def read_tiff_source(uri: str, fingerprint: Fingerprint | None = None) -> TiffSo
     return first if isinstance(first, TiffSource) else _from_header(uri, first)
 
 
+def read_ome_xml_text(uri: str) -> str | None:
+    """Return the OME-XML of a TIFF file, ``None`` where it has none.
+
+    Raises
+    ------
+    SourceError
+        The file is missing, cannot be read or is no TIFF file.
+    """
+    first = _first_page(uri, tiff_fingerprint(uri))
+    return first if isinstance(first, str) else None
+
+
 def tiff_fingerprint(uri: str) -> Fingerprint | None:
     """Return the state of a file, ``None`` where there is none."""
     place, name = tiff_place(uri)

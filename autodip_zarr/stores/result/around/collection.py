@@ -244,7 +244,16 @@ def _plate(layout: PlateLayout, chosen: Mapping[str, Sequence[Json]]) -> Json:
             if key not in well and name in known:  # before version 0.4 the path alone told
                 well[key] = known.index(name)
     most = max((len(images) for images in chosen.values()), default=0)
-    return {**layout.plate, "wells": kept, "field_count": max(most, 1)}
+    plate = {"name": "plate", **layout.plate, "wells": kept, "field_count": max(most, 1)}
+    acquisitions = plate.get("acquisitions")
+    if isinstance(acquisitions, list):  # what the strict schema wants besides the id
+        plate["acquisitions"] = [
+            {"name": str(one.get("id")), "maximumfieldcount": max(most, 1), **one}
+            if isinstance(one, dict)
+            else one
+            for one in acquisitions
+        ]
+    return plate
 
 
 def _names(entries: object) -> list[object]:

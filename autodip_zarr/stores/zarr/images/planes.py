@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
@@ -50,6 +52,62 @@ def read_zarr_planes(header: Header, c: int, positions: Positions) -> NDArray[An
                 raise unreadable_plane(name_plane(header, c, run[0]), error) from error
             start += len(run)
     return stack
+
+
+Rows = Callable[[int, int, int, slice], NDArray[Any]]
+"""Reads rows (Y, X) of a plane, given by time point, channel and depth."""
+
+
+@contextmanager
+def opened_levels(header: Header) -> Iterator[list[Rows]]:
+    """Open all resolution levels of an image, to read them some rows at a time.
+
+    Parameters
+    ----------
+    header : Header
+        The image.
+
+    Yields
+    ------
+    list of callable
+        One a level: ``read(t, c, z, rows)`` gives (Y, X) in the pixel type of the source.
+
+    Raises
+    ------
+    PixelError
+        An array cannot be opened; the functions raise it where a chunk cannot be read.
+    """
+    from autodip_zarr.stores.zarr.guarded_store import GuardedStore  # noqa: PLC0415 - imports zarr
+
+    names = [axis.name for axis in header.axes]
+    with open_place(header.ref.uri).zarr_store(read_only=True) as store:
+        readers: list[Rows] = []
+        for level in header.levels:
+            guarded = GuardedStore(store)
+            try:
+                array = _open_array(guarded, join(header.ref.group, level.path), header.zarr_format)
+                guarded.expect(array)
+            except MemoryError:
+                raise
+            except Exception as error:  # zarr and its codecs have errors of their own
+                where = f"{public_uri(header.ref.source)}: level {level.path}"
+                raise PixelError(where, f"cannot be opened: {error_message(error)}") from error
+            readers.append(_rows_of(array, header, names))
+        yield readers
+
+
+def _rows_of(array: Any, header: Header, names: list[str]) -> Rows:  # noqa: ANN401
+    def read(t: int, c: int, z: int, rows: slice) -> NDArray[Any]:
+        at: dict[str, int | slice] = {"t": t, "c": c, "z": z, "y": rows, "x": slice(None)}
+        try:
+            part = np.asarray(array[tuple(at.get(name, 0) for name in names)])
+        except MemoryError:
+            raise
+        except Exception as error:  # see above; a corrupt chunk is met here
+            raise unreadable_plane(name_plane(header, c, (t, z)), error) from error
+        return part if names.index("y") < names.index("x") else part.T
+
+    return read
 
 
 def _open_array(store: Any, path: str, zarr_format: Literal[2, 3] | None) -> Any:  # noqa: ANN401

@@ -1,0 +1,48 @@
+"""The command export: results as OME-TIFF."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE
+from autodip_zarr.cli.printing import say_skipped, show
+
+
+@click.command()
+@click.argument("target", metavar="TARGET")
+@click.option("--output", required=True, metavar="DIR", help="Folder for the files.")
+@click.option(
+    "--tile", "tile_px", default=512, show_default=True, metavar="PX", help="Side of a tile, e.g. 256 or 512."
+)
+@click.option("--overwrite", is_flag=True, help="Write files again that are there already.")
+@click.option(
+    "--remote-sources",
+    is_flag=True,
+    help="Read the headers of sources on servers, too; the results name them.",
+)
+def export(target: str, *, output: str, tile_px: int, overwrite: bool, remote_sources: bool) -> None:
+    """Write results as OME-TIFF: a pyramid in tiles, for OMERO, QuPath, Fiji and others.
+
+    Instrument, objective, channels and positions come from the source; an annotation says what was done. The
+    same command again goes on where it stopped.
+    """
+    from autodip_zarr.domain import Skipped  # noqa: PLC0415
+    from autodip_zarr.run.results.export import export_results  # noqa: PLC0415
+
+    skipped: list[Skipped] = []
+    failed = found = 0
+    for item in export_results(
+        target, output, tile_px=tile_px, overwrite=overwrite, remote_sources=remote_sources
+    ):
+        if isinstance(item, Skipped):
+            skipped.append(item)
+            continue
+        found += 1
+        failed += item.status == "failed"
+        show(f"{item.status}: {item.path}" + (f": {item.reason}" if item.reason else ""))
+    say_skipped(skipped)
+    if not found and skipped:
+        sys.exit(EXIT_USAGE)
+    sys.exit(EXIT_INCOMPLETE if failed or skipped else EXIT_DONE)

@@ -1,0 +1,1 @@
+"""What other programs make of results: real readers and the official schemas, fetched by `make platforms`."""
