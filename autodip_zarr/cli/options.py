@@ -74,10 +74,10 @@ method_options = _options(
     click.option("--require-tier", metavar="TIER", help="Skip channels that match below this tier."),
     click.option(
         "--preset",
-        type=click.Choice(["reference", "standard", "best"]),
+        type=click.Choice(["reference", "standard", "best", "prior"]),
         default="standard",
         show_default=True,
-        help="How the prior is fitted.",
+        help="How the prior is fitted, and whether classical filters take part.",
     ),
     fit_options,
 )
@@ -143,7 +143,9 @@ destination_options = _options(
     ),
     click.option("--dtype", metavar="TYPE", help="float32.  [default: that of the source]"),
     click.option(
-        "--uncertainty", is_flag=True, help="Write the spread over the starts, too; needs --preset best."
+        "--uncertainty",
+        is_flag=True,
+        help="Write the spread over the starts, too; not for reference.",
     ),
     click.option(
         "--overwrite",

@@ -7,7 +7,7 @@ from typing import Final
 
 from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.planes.tiles import cover
-from autodip_zarr.dip.settled import SettledFit, settle, warm_steps
+from autodip_zarr.dip.settled import SettledFit, batch_tiles, settle, warm_steps
 from autodip_zarr.domain import DipConfig, Recipe
 
 ORIGINAL_DIP: Final = DipConfig(depth=5, width=128, skip=4, iterations=1800)
@@ -37,8 +37,11 @@ _BYTES_PER_WEIGHT: Final = 24
 _SCRATCH_BYTES_PER_PIXEL: Final = 8
 """Of a plane that is fitted: its scaled copy, its mask, and the sum into which the tiles are blended."""
 
-_START_BYTES_PER_PIXEL: Final = 5
-"""Of a plane that is fitted, for each start: its tiles with their halo, in float32."""
+_TILES_BYTES_PER_PIXEL: Final = 5
+"""Of a plane that is fitted: its tiles with their halo, in float32; as much for the deviation of starts."""
+
+_MIXTURE_BYTES_PER_PIXEL: Final = 200
+"""Of a tile whose result is mixed: its noise, and each filter's result and what is left by it."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,7 @@ def estimate(config: DipConfig, recipe: Recipe, size: tuple[int, int], device: s
         seconds_per_cost=_ORIGINAL_SECONDS[kind],
         other_seconds=config.iterations * fit.starts * step,
         network_bytes=0 if kind == "cuda" else _network_bytes(fit, covering.tile),
-        plane_bytes=pixels * (_SCRATCH_BYTES_PER_PIXEL + _START_BYTES_PER_PIXEL * fit.starts),
+        plane_bytes=_plane_bytes(fit, pixels, height * width, batch_tiles(fit.starts, device)),
         side_by_side=kind == "cuda",
     )
 
@@ -171,6 +174,12 @@ def _next_steps(fit: SettledFit, recipe: Recipe) -> int:
     if warm is None:
         return fit.steps
     return (2 if warm.both_ways else 1) * warm_steps(fit.steps, warm)
+
+
+def _plane_bytes(fit: SettledFit, pixels: int, tile_pixels: int, tiles: int) -> int:
+    plane = pixels * (_SCRATCH_BYTES_PER_PIXEL + _TILES_BYTES_PER_PIXEL * (2 if fit.starts > 1 else 1))
+    kept = 4 * (fit.looks + 1) * fit.starts * tiles
+    return plane + tile_pixels * (kept + (_MIXTURE_BYTES_PER_PIXEL if fit.looks else 0))
 
 
 def _network_bytes(fit: SettledFit, tile: tuple[int, int]) -> int:

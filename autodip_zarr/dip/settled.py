@@ -15,6 +15,10 @@ _CALIBRATED_SIDE_PX: Final = 512
 AUTO_TIMES: Final = 2
 """How many times the transferred count a fit that is stopped by itself may take."""
 
+_LOOKS: Final = 16
+"""Stops among which a mixed result chooses."""
+
+_MOST_FITS: Final = 64
 _MOST_TIMES: Final = 4
 _LEAST_COUNT_SIDE: Final = 1 / 8
 _LEAST_NOISE_SIDE: Final = 1 / 2
@@ -52,6 +56,10 @@ class SettledFit:
     """Whether the network is arranged for speed, which changes rounding."""
     deterministic: bool
     """Whether a card may use only kernels that give the same bits in every run."""
+    looks: int = 0
+    """Averages that are kept along the fit, at equal distances."""
+    optics: bool = False
+    """Whether the network is seen through a blur, each tile through its own."""
 
     @property
     def most_steps(self) -> int:
@@ -105,6 +113,8 @@ def as_transferred(config: DipConfig, recipe: Recipe) -> SettledFit:
         threads=recipe.threads,
         fused=recipe.fused,
         deterministic=recipe.deterministic,
+        looks=_LOOKS if recipe.mixed else 0,
+        optics=recipe.optics > 0,
     )
 
 
@@ -138,6 +148,19 @@ def starts_for(config: DipConfig, recipe: Recipe) -> int:
     return recipe.starts * (recipe.ascending_times if config.width == "asc" and _is_narrow(config) else 1)
 
 
+def batch_tiles(starts: int, device: str) -> int:
+    """Return how many tiles are fitted before what is kept along their fits is dropped.
+
+    Parameters
+    ----------
+    starts : int
+        Fits of each.
+    device : str
+        On a card many are fitted side by side; what is kept of them lies in the memory of the host.
+    """
+    return max(1, (_MOST_FITS if device.startswith("cuda") else 1) // starts)
+
+
 def _steps(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
     """Return the number of Adam steps for one field.
 
@@ -150,6 +173,8 @@ def _steps(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
     The measurements behind all of this are in docs/explanation/how-settings-were-found.md.
     """
     raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
+    if recipe.most_iterations:
+        raised = min(raised, recipe.most_iterations)
     if _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe)):
         return raised
     is_short = config.iterations < recipe.perturb_from

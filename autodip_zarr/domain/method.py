@@ -85,7 +85,7 @@ class Recipe:
     """Everything besides the configuration that may change a pixel; hashed into the provenance."""
 
     preset: str
-    """``reference``, ``standard`` or ``best``."""
+    """``reference``, ``standard``, ``best`` or ``prior``."""
     averaging: float | None
     """Decay per iteration of the exponential average of the outputs; ``None`` takes the last output."""
     perturbation: float
@@ -132,3 +132,13 @@ class Recipe:
     """Photons added under the root that makes noise alike at all intensities; 0 takes no root."""
     ascending_times: int = 1
     """How many times as many starts a network gets that ascends from few channels: each invents others."""
+    mixed: bool = False
+    """Whether the plane itself decides, by its estimated error, which stop is taken; needs two starts."""
+    filters: bool = False
+    """Whether the result of a mixed fit takes shares of classical filters, too: ``dip.planes.mixture``."""
+    probe: float = 0.0
+    """Noise that starts are given besides, one the opposite of the other's, relative to the plane's own."""
+    optics: float = 0.0
+    """Width of the blur that the network is seen through, relative to the best blur; 0 for none."""
+    most_iterations: int = 0
+    """Number of iterations to which longer counts are lowered; 0 for none."""

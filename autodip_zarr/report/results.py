@@ -44,12 +44,15 @@ _NUMBERS: Final = {
     "missing_pixels": ("missing pixels", 1),
     "restarts": ("restarts", 2),
     "overshoot": ("overshoot", 2),
+    "stop": ("stop", 0),
+    "prior_share": ("share of the prior", 2),
 }
 _MEANING: Final = (
     "Means over the denoised planes. Noise is estimated from the finest details, in detector counts; the "
     "residual is what was taken away, by its standard deviation. Its correlation between neighbouring pixels "
     "is near 0 for white noise, and higher where noise is correlated or structure was taken away. Overshoot "
-    "above 1 tells of noise that came back at the end of the fit."
+    "above 1 tells of noise that came back at the end of the fit. The stop is the iteration after which "
+    "the fit was taken; the share of the prior is its part in the result, the rest is of classical filters."
 )
 
 

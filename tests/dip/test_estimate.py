@@ -118,8 +118,11 @@ def test_the_memory_of_a_plane_grows_with_its_pixels_and_starts() -> None:
         estimate(config, preset_recipe(name, precision="float32"), wide, "cpu")
         for name in ("standard", "best")
     )
-    assert (one.starts, one.plane_bytes) == (1, 700 * 1300 * (8 + 5))
-    assert (three.starts, three.plane_bytes) == (3, 700 * 1300 * (8 + 3 * 5))
+    tile, looks = 512 * 512, 16 + 1
+    assert (one.starts, one.plane_bytes) == (2, 700 * 1300 * (8 + 2 * 5) + tile * (200 + 4 * looks * 2))
+    assert (three.starts, three.plane_bytes) == (6, 700 * 1300 * (8 + 2 * 5) + tile * (200 + 4 * looks * 6))
+    pure = estimate(config, preset_recipe("reference", precision="float32"), wide, "cpu")
+    assert (pure.starts, pure.plane_bytes) == (1, 700 * 1300 * (8 + 5) + tile * 4)
     assert three.seconds() == pytest.approx(3 * one.seconds())
     assert one.seconds(2 * one.cost) - one.seconds() == pytest.approx(one.cost * one.seconds_per_cost)
     assert one.fitting_bytes(5) == one.plane_bytes
@@ -129,7 +132,7 @@ def test_on_a_card_planes_are_fitted_side_by_side_in_its_own_memory() -> None:
     recipe, config = preset_recipe("standard", precision="float32"), DipConfig(4, 32, 4, 1200)
     core, card = (estimate(config, recipe, FIELD, device) for device in ("cpu", "cuda:1"))
     assert card.network_bytes == 0
-    assert card.fitting_bytes(5) == 5 * core.plane_bytes
+    assert card.fitting_bytes(5) == 5 * card.plane_bytes
     assert card.cost == core.cost
     assert card.seconds() < core.seconds() / 10
 

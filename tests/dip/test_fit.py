@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.fitting import perturbation
-from autodip_zarr.dip.fitting.fit import Tile, fit_tile, prepare
+from autodip_zarr.dip.fitting.fit import BLUR_REACH_PX, Tile, blur_kernel, fit_tile, prepare, seen_through
 from autodip_zarr.dip.network import fast, norm
 from autodip_zarr.dip.network.plain import forward, initial_parameters
 from autodip_zarr.dip.presets import preset_recipe
@@ -150,3 +151,32 @@ def test_what_only_a_card_does_gives_the_same_on_a_cpu(
     found = fit_tile(Tile(noisy), as_transferred(config, recipe), 1, "cpu")
     apart = float(np.abs(found.image - expected.image).mean())  # Adam makes much of small differences
     assert 0 < apart < (0.01 if precision == "bfloat16" else 1e-3)
+
+
+@pytest.mark.parametrize("width", [0.0, 0.6, 1.2, 1.68])
+def test_a_network_is_seen_through_a_gaussian(width: float) -> None:
+    image = np.random.default_rng(0).random((20, 30)).astype(np.float32)
+    found = seen_through(blur_kernel(width), torch.from_numpy(image)[None, None])[0, 0].numpy()
+    blurred = gaussian_filter(image, width, mode="mirror", radius=BLUR_REACH_PX) if width else image
+    np.testing.assert_allclose(found, blurred, atol=1e-5)
+
+
+def test_looks_are_kept_along_the_fit_and_the_last_is_the_result() -> None:
+    noisy, _ = pair()
+    settled = as_transferred(replace(SMALL, iterations=40), preset_recipe("standard", precision="float32"))
+    found = fit_tile(Tile(noisy), replace(settled, looks=4), 1, "cpu")
+    assert [steps for steps, _ in found.looks] == [10, 20, 30, 40]
+    np.testing.assert_array_equal(found.looks[-1][1], found.image)
+    assert np.abs(found.looks[0][1] - found.image).max() > 0.01
+    assert not fit_tile(Tile(noisy), replace(settled, looks=0), 1, "cpu").looks
+
+
+def test_the_blur_of_a_tile_is_in_its_result() -> None:
+    noisy, _ = pair()
+    settled = as_transferred(SMALL, preset_recipe("standard", precision="float32"))
+    sharp, soft = (fit_tile(Tile(noisy, blur_px=width), settled, 1, "cpu").image for width in (0.0, 1.5))
+
+    def roughness(image: NDArray[np.float32]) -> float:
+        return float(np.abs(np.diff(image, 2, axis=1)).mean())
+
+    assert roughness(soft) < 0.7 * roughness(sharp)

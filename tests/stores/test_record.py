@@ -52,6 +52,8 @@ def test_the_fields_are_under_contract() -> None:
         "restarts",
         "rounding_std",
         "overshoot",
+        "stop",
+        "prior_share",
     )
     assert (STATUS_FAILED, STATUS_DENOISED, STATUS_COPIED) == (0, 1, 2)
 

@@ -36,7 +36,7 @@ from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_
     show_default=True,
     metavar="M",
     help="noisy, blur (the best one by the clean image, an upper bound), original-dip, reference, standard, "
-    "best; repeatable.",
+    "best, prior; repeatable.",
 )
 @click.option(
     "--crop",

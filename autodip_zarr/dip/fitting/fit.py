@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812 - the name that every reader of torch code knows
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -30,6 +31,10 @@ CHECK_EVERY: Final = 100
 _COLLAPSE_DB: Final = 5.0
 """Loss of PSNR to the noisy image between two looks that counts as a collapse."""
 
+BLUR_REACH_PX: Final = 6
+"""Reach of the blur that a network is seen through."""
+
+_NO_BLUR_PX: Final = 1e-2
 _INPUT_SCALE: Final = 0.1
 _DTYPES: Final = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
 _LEAST_CAPABILITY: Final = (8, 0)
@@ -45,6 +50,8 @@ class Tile:
     """(Y, X), which pixels count in the loss; ``None`` for all."""
     weights: Sequence[Tensor] | None = None
     """Parameters to begin with, of a fit of the same configuration; ``None`` draws fresh ones."""
+    blur_px: float = 0.0
+    """Standard deviation of the blur that the network is seen through; 0 for none."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +70,8 @@ class Fit:
     """Parameters after the last step; float32 on the device."""
     overshoot: float
     """How restless its outputs were at the end, over their calmest; NaN for fits too short to tell."""
+    looks: Sequence[tuple[int, NDArray[np.float32]]] = ()
+    """Steps and the average of the outputs so far, along the fit; none unless they were asked for."""
 
 
 def fit_tile(tile: Tile, settled: SettledFit, seed: int, device: str) -> Fit:
@@ -127,12 +136,15 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
     if tile.usable is not None:
         mask = torch.from_numpy(pad_tile(tile.usable, architecture)[0]).to(prior.z.device)
     prior.set_target(target, mask)
+    prior.set_blur(tile.blur_px)
     if tile.weights is not None:
         prior.load(tile.weights)
     error = target.new_zeros(())
     watch = StopWatch(fit.steps)
     restlessness = Restlessness()
     made = 0
+    when = {round(fit.most_steps * (i + 1) / fit.looks) for i in range(fit.looks)}
+    looks: list[tuple[int, Tensor]] = []
     while made < fit.most_steps and not (fit.stops_itself and watch.is_over):
         error = prior.backward()
         if made % CHECK_EVERY == 0:
@@ -142,6 +154,8 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
         made += 1
         if prior.output is not None:
             restlessness.take(prior.output)
+        if made in when and prior.average is not None:
+            looks.append((made, prior.average / prior.weight))
         yield
         if made % LOOK_EVERY == 0 and restlessness.variance is not None:
             watch.observe(made, restlessness.variance.item())
@@ -155,7 +169,8 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
     if not torch.isfinite(image).all():
         raise _diverged(last)
     weights = [parameter.detach() for parameter in prior.parameters]
-    return Fit(image.cpu().numpy()[inner], made, last, prior.collapses, weights, watch.overshoot)
+    kept = [(steps, look.cpu().numpy()[inner]) for steps, look in looks]
+    return Fit(image.cpu().numpy()[inner], made, last, prior.collapses, weights, watch.overshoot, kept)
 
 
 def _diverged(loss: float) -> FitError:
@@ -214,7 +229,8 @@ def prepare(fit: SettledFit, shape: tuple[int, int], seed: int, device: str) -> 
     noise = Noise.like(z, fit.perturbation, steps, generators) if fit.perturbation else None
     average = None if fit.averaging is None else torch.zeros(shape, device=device)
     nothing = torch.zeros(shape, device=device)
-    return Prior(fit, parameters, adam, z, noise, run, nothing, average=average)
+    blur = blur_kernel(0.0).to(device) if fit.optics else None
+    return Prior(fit, parameters, adam, z, noise, run, nothing, blur=blur, average=average)
 
 
 def set_up_card(fit: SettledFit, device: str) -> None:
@@ -250,6 +266,7 @@ class Prior:
     noise: Noise | None
     network: Callable[[Tensor, Sequence[Tensor], Architecture], Tensor]
     target: Tensor
+    blur: Tensor | None = None
     mask: Tensor | None = None
     output: Tensor | None = None
     average: Tensor | None = None
@@ -295,6 +312,17 @@ class Prior:
         """
         self.target, self.mask = target, mask
 
+    def set_blur(self, width_px: float) -> None:
+        """Say through which blur the network is seen.
+
+        Parameters
+        ----------
+        width_px : float
+            Standard deviation in pixels; 0 for none.
+        """
+        if self.blur is not None:
+            self.blur.copy_(blur_kernel(width_px))
+
     def backward(self) -> Tensor:
         """Compute the output and the gradients; return the mean squared error, without waiting for it."""
         output = self.forward()
@@ -312,7 +340,8 @@ class Prior:
     def forward(self) -> Tensor:
         """Return the output (Y, X) float32 of the network as it is, for a newly perturbed input."""
         z = self.z if self.noise is None else self.noise.add_to(self.z)
-        return self.network(z, self.parameters, self.fit.architecture)[0, 0]
+        output = self.network(z, self.parameters, self.fit.architecture)
+        return (output if self.blur is None else seen_through(self.blur, output))[0, 0]
 
     def average_in(self, output: Tensor) -> None:
         """Take an output into the exponential average; ``average / weight`` is the average so far."""
@@ -357,6 +386,21 @@ class Prior:
         average, self.weight = self.kept_average
         if self.average is not None and average is not None:
             self.average.copy_(average)
+
+
+def blur_kernel(width_px: float) -> Tensor:
+    """Return a Gaussian of 13 pixels (13,), which sums to one; of width 0, that changes nothing."""
+    x = torch.arange(-BLUR_REACH_PX, BLUR_REACH_PX + 1, dtype=torch.float32)
+    kernel = torch.exp(-(x**2) / (2 * max(width_px, _NO_BLUR_PX) ** 2))
+    return kernel / kernel.sum()
+
+
+def seen_through(kernel: Tensor, output: Tensor) -> Tensor:
+    """Blur outputs (1, 1, Y, X) along both axes, mirrored at their borders; tiny ones are continued."""
+    reach = BLUR_REACH_PX
+    is_large = min(output.shape[-2:]) > reach
+    padded = F.pad(output, (reach, reach, reach, reach), mode="reflect" if is_large else "replicate")
+    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
 
 
 def _laid_out(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Denoise planes: scale, cover by tiles, fit, blend, scale back."""
+"""Denoise planes: scale, cover by tiles, fit, mix, blend, scale back."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ from torch import Tensor
 from autodip_zarr.dip.fitting.fit import Fit, Tile
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
 from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
+from autodip_zarr.dip.planes.mixture import Noisy, best_blur_px, mix, probes
+from autodip_zarr.dip.planes.noise_sample import sample_noise
 from autodip_zarr.dip.planes.scaling import Scaled, scale, scale_and_stabilise
 from autodip_zarr.dip.planes.sequence import fit_run, runs
 from autodip_zarr.dip.planes.tiles import Cover, blend, cover, cut, tile_seed
-from autodip_zarr.dip.settled import SettledFit, settle
+from autodip_zarr.dip.settled import SettledFit, batch_tiles, settle
 from autodip_zarr.domain import Recipe, WarmStart
 from autodip_zarr.errors import FitError
 
+_NOISE: Final = -1
+"""Place of the seed of a tile's noise sample, beside those of its starts."""
+
+_MOST_BLUR_PX: Final = 2.8
 _RESTART: Final = 1
 """What is added to a seed's place for the second attempt of a fit that diverged."""
 
@@ -94,14 +100,33 @@ def _denoise_together(
     """Denoise planes of one size, the tiles of all of them side by side."""
     started = time.perf_counter()
     begun = [_Begun.of(plane, job.recipe) for plane in noisy]
-    jobs = [one.tile_jobs(job, place) for one, place in zip(begun, places, strict=True)]
-    outcomes = iter(_fit_or_restart([tile_job for of_plane in jobs for tile_job in of_plane], job))
+    tasks = (task for one, place in zip(begun, places, strict=True) for task in one.tasks(job, place))
+    done = [found for batch in _batches(tasks, job) for found in _finish_tiles(batch, job)]
     seconds = (time.perf_counter() - started) / len(noisy)
-    for one, of_plane in zip(begun, jobs, strict=True):
-        found = list(itertools.islice(outcomes, len(of_plane)))
+    outcomes = iter(done)
+    for one in begun:
+        found = list(itertools.islice(outcomes, one.tiles))
         good = [outcome for outcome in found if not isinstance(outcome, FitError)]
         errors = [outcome for outcome in found if isinstance(outcome, FitError)]
-        yield errors[0] if errors else one.finish(good, job.starts, seconds)
+        yield errors[0] if errors else one.finish(good, seconds)
+
+
+def _batches(tasks: Iterator[_TileTask], job: FitJob) -> Iterator[list[_TileTask]]:
+    """Yield tiles some at a time: what is kept along their fits is dropped before the next ones begin."""
+    while batch := list(itertools.islice(tasks, batch_tiles(job.starts, job.device))):
+        yield batch
+
+
+def _finish_tiles(tasks: Sequence[_TileTask], job: FitJob) -> list[_FittedTile | FitError]:
+    """Fit all starts of some tiles, and join them."""
+    outcomes = iter(_fit_or_restart([one for task in tasks for one in task.jobs], job))
+    found: list[_FittedTile | FitError] = []
+    for task in tasks:
+        starts = list(itertools.islice(outcomes, len(task.jobs)))
+        errors = [one for one in starts if isinstance(one, FitError)]
+        good = [one for one in starts if not isinstance(one, FitError)]
+        found.append(errors[0] if errors else task.join(good, job.recipe))
+    return found
 
 
 @dataclass(frozen=True)
@@ -122,16 +147,22 @@ def _denoise_chain(
     def fit(index: int, networks: Sequence[_Network] | None) -> tuple[DenoisedPlane, Sequence[_Network]]:
         started = time.perf_counter()
         begun = _Begun.of(noisy[index], job.recipe)
-        outcomes = _fit_on(begun.tile_jobs(job, places[index]), job, networks or (), warm)
-        plane = begun.finish(outcomes, job.starts, time.perf_counter() - started)
-        return plane, [_Network(outcome.seed, outcome.fit.weights) for outcome in outcomes]
+        before, after = iter(networks or ()), list[_Network]()
+        tiles = []
+        for batch in _batches(begun.tasks(job, places[index]), job):
+            jobs = [one for task in batch for one in task.jobs]
+            outcomes = _fit_on(jobs, job, list(itertools.islice(before, len(jobs))), warm)
+            after += [_Network(outcome.seed, outcome.fit.weights) for outcome in outcomes]
+            starts = iter(outcomes)
+            tiles += [task.join(list(itertools.islice(starts, len(task.jobs))), job.recipe) for task in batch]
+        return begun.finish(tiles, time.perf_counter() - started), after
 
     for run in runs((scale(plane, job.recipe.scaling).image for plane in noisy), warm.least_correlation):
         for found in fit_run(run, fit, both_ways=warm.both_ways):
-            yield found if isinstance(found, FitError) else _mean(found)
+            yield found if isinstance(found, FitError) else _mean_of_passes(found)
 
 
-def _mean(passes: Sequence[DenoisedPlane]) -> DenoisedPlane:
+def _mean_of_passes(passes: Sequence[DenoisedPlane]) -> DenoisedPlane:
     """Join the results of the passes over one plane."""
     if len(passes) == 1:
         return passes[0]
@@ -166,48 +197,124 @@ class _Begun:
     def is_constant(self) -> bool:
         return self.scaled.low == self.scaled.high
 
-    def tile_jobs(self, job: FitJob, place: Sequence[int]) -> list[TileJob]:
-        """Return all fits of the plane, tile by tile the starts; none where there is nothing to fit."""
+    @property
+    def tiles(self) -> int:
+        """Tiles that are fitted; none where there is nothing to fit."""
+        return 0 if self.is_constant else len(self.covering.corners)
+
+    def tasks(self, job: FitJob, place: Sequence[int]) -> Iterator[_TileTask]:
+        """Yield the tiles, each when its turn comes; none where there is nothing to fit."""
         if self.is_constant:
-            return []
+            return
         usable = self.scaled.usable
         masks = [None] * len(self.covering.corners) if usable is None else cut(usable, self.covering)
         tiles = zip(cut(self.scaled.image, self.covering), masks, self.covering.corners, strict=True)
-        return [
-            TileJob(Tile(image, mask), tile_seed(job.recipe.seed, *place, *corner, start))
-            for image, mask, corner in tiles
-            for start in range(job.starts)
-        ]
+        for image, mask, corner in tiles:
+            yield _TileTask.of(Tile(image, mask), job, (*place, *corner))
 
-    def finish(self, outcomes: Sequence[_Outcome], starts: int, seconds: float) -> DenoisedPlane:
-        """Average the starts, blend the tiles, and scale back."""
+    def finish(self, tiles: Sequence[_FittedTile], seconds: float) -> DenoisedPlane:
+        """Blend the tiles, and scale back."""
         hot, missing = self.scaled.hot_pixels, self.scaled.missing_pixels
         if self.is_constant:
             counts = self.noisy.astype(np.result_type(self.noisy.dtype, np.float32))
             if hot:
                 counts = np.where(np.isfinite(counts), self.scaled.low, counts)
             return DenoisedPlane(counts, 0, 0.0, seconds, None, hot, missing)
-        by_tile = [outcomes[first : first + starts] for first in range(0, len(outcomes), starts)]
-        image = blend(map(_mean_of_starts, by_tile), self.covering)
+        image = blend((tile.image for tile in tiles), self.covering)
         plane = self.scaled.unscale(image, self.noisy.dtype)
         if missing:
             plane = np.where(np.isfinite(self.noisy), plane, self.noisy).astype(plane.dtype)
+        deviations = [tile.deviation for tile in tiles if tile.deviation is not None]
         spread = None
-        if starts > 1:
-            spread = self.scaled.unscale_spread(
-                blend(map(_deviation_of_starts, by_tile), self.covering), image
-            )
+        if deviations:
+            spread = self.scaled.unscale_spread(blend(deviations, self.covering), image)
         return DenoisedPlane(
             plane,
-            max(outcome.fit.iterations for outcome in outcomes),
-            float(np.mean([outcome.fit.loss for outcome in outcomes])),
+            max(tile.iterations for tile in tiles),
+            float(np.mean([tile.loss for tile in tiles])),
             seconds,
             spread,
             hot,
             missing,
-            sum(outcome.fit.collapses for outcome in outcomes),
-            sum(outcome.restarts for outcome in outcomes),
-            max(outcome.fit.overshoot for outcome in outcomes),
+            sum(tile.collapses for tile in tiles),
+            sum(tile.restarts for tile in tiles),
+            max(tile.overshoot for tile in tiles),
+            float(np.mean([tile.stop for tile in tiles])),
+            float(np.mean([tile.prior_share for tile in tiles])),
+        )
+
+
+@dataclass(frozen=True)
+class _FittedTile:
+    """What became of a tile."""
+
+    image: NDArray[np.float32]
+    """(Y, X) float32, on the scale from 0 to 1."""
+    deviation: NDArray[np.float32] | None
+    """(Y, X) float32, standard deviation over the starts; ``None`` for a single one."""
+    iterations: int
+    """Adam steps of each start, at most."""
+    loss: float
+    """Mean of their last mean squared errors."""
+    collapses: int
+    """How often weights were restored."""
+    restarts: int
+    """Starts that were begun again."""
+    overshoot: float
+    """The greatest of them; NaN where the stop was chosen."""
+    stop: float
+    """Steps after which the outputs were taken."""
+    prior_share: float
+    """Share of the fit in the result; the rest is of classical filters."""
+
+
+@dataclass(frozen=True)
+class _TileTask:
+    """A tile that waits to be fitted."""
+
+    jobs: Sequence[TileJob]
+    """Its starts."""
+    noisy: Noisy | None
+    """The tile and its noise, if the result is to be mixed and the noise could be told."""
+
+    @classmethod
+    def of(cls, tile: Tile, job: FitJob, place: Sequence[int]) -> _TileTask:
+        """Make the task of a tile at a place: series, t, c, z, y, x."""
+        recipe = job.recipe
+        seeds = [tile_seed(recipe.seed, *place, start) for start in range(job.starts)]
+        sample = None
+        if recipe.mixed and job.starts > 1:
+            sample = sample_noise(tile.image, tile.usable, tile_seed(recipe.seed, *place, _NOISE))
+        if sample is None:
+            return cls([TileJob(tile, seed) for seed in seeds], None)
+        noisy = Noisy(tile.image, tile.usable, sample)
+        blur_px = recipe.optics * min(best_blur_px(noisy), _MOST_BLUR_PX) if recipe.optics else 0.0
+        images = probes(noisy, recipe.probe, job.starts)
+        tiles = [replace(tile, image=image, blur_px=blur_px) for image in images]
+        return cls([TileJob(one, seed) for one, seed in zip(tiles, seeds, strict=True)], noisy)
+
+    def join(self, starts: Sequence[_Outcome], recipe: Recipe) -> _FittedTile:
+        """Join the starts to one tile."""
+        fits = [one.fit for one in starts]
+        images, stop, overshoot = [fit.image for fit in fits], 0.0, max(fit.overshoot for fit in fits)
+        mixed = None
+        if self.noisy is not None and all(fit.looks for fit in fits):
+            looks = [[look for _, look in fit.looks] for fit in fits]
+            mixed = mix(self.noisy, looks, recipe.probe, with_filters=recipe.filters)
+            images = [fit.looks[mixed.look][1] for fit in fits]
+            stop, overshoot = fits[0].looks[mixed.look][0], float("nan")
+        share = 1.0 if mixed is None else mixed.shares.get("prior", 0.0)
+        deviation = np.stack(images).std(axis=0, dtype=np.float32) if len(images) > 1 else None
+        return _FittedTile(
+            _mean(images) if mixed is None else mixed.image,
+            None if deviation is None else deviation * np.float32(share),
+            max(fit.iterations for fit in fits),
+            float(np.mean([fit.loss for fit in fits])),
+            sum(fit.collapses for fit in fits),
+            sum(one.restarts for one in starts),
+            overshoot,
+            stop if mixed else float(max(fit.iterations for fit in fits)),
+            share,
         )
 
 
@@ -226,17 +333,11 @@ def _settled(job: FitJob, jobs: Sequence[TileJob]) -> SettledFit:
     return settle(job.config, job.recipe, shape)
 
 
-def _mean_of_starts(starts: Sequence[_Outcome]) -> NDArray[np.float32]:
-    if len(starts) == 1:
-        return starts[0].fit.image
-    mean: NDArray[np.float32] = np.stack([start.fit.image for start in starts]).mean(axis=0, dtype=np.float32)
+def _mean(images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    if len(images) == 1:
+        return images[0]
+    mean: NDArray[np.float32] = np.stack(images).mean(axis=0, dtype=np.float32)
     return mean
-
-
-def _deviation_of_starts(starts: Sequence[_Outcome]) -> NDArray[np.float32]:
-    images = np.stack([start.fit.image for start in starts])
-    deviation: NDArray[np.float32] = images.std(axis=0, dtype=np.float32)
-    return deviation
 
 
 def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | FitError]:

@@ -54,3 +54,7 @@ class DenoisedPlane:
     overshoot: float = float("nan")
     """The greatest, over the fits, of how restless the outputs were at the end; see
     ``dip.fitting.stop``."""
+    stop: float = float("nan")
+    """Adam steps after which the outputs were taken, the mean over the tiles."""
+    prior_share: float = 1.0
+    """Share of the fits in the result, the mean over the tiles; the rest is of classical filters."""

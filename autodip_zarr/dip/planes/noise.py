@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 _BLOCK_PX: Final = 8
 _BINS: Final = 20
-_LEAST_BLOCKS: Final = 4 * _BINS
+LEAST_BLOCKS: Final = 4 * _BINS
 _FLOOR: Final = 1e-3
 _NEARLY_CONSTANT: Final = 3.0
 _STRIP_ROWS: Final = 64 * _BLOCK_PX
@@ -92,9 +92,9 @@ def noise_model(image: NDArray[np.float32], usable: NDArray[np.bool_] | None) ->
     Foi, Trimeche, Katkovnik, Egiazarian, IEEE Transactions on Image Processing 17 (2008) 1737: noise models
     of this form from single images.
     """
-    statistics = np.concatenate([*_block_statistics(image, usable), np.empty((2, 0))], axis=1)
+    statistics = np.concatenate([*block_statistics(image, usable), np.empty((2, 0))], axis=1)
     mean, variance = statistics[:, np.isfinite(statistics[1])]
-    if mean.size < _LEAST_BLOCKS:
+    if mean.size < LEAST_BLOCKS:
         return None
     groups = np.array_split(np.argsort(mean, kind="stable"), _BINS)
     x = np.array([mean[group].mean() for group in groups])
@@ -102,7 +102,7 @@ def noise_model(image: NDArray[np.float32], usable: NDArray[np.bool_] | None) ->
     return _line(x, y)
 
 
-def _block_statistics(
+def block_statistics(
     image: NDArray[np.float32], usable: NDArray[np.bool_] | None
 ) -> Iterator[NDArray[np.float64]]:
     """Yield (2, blocks): mean, and variance of the details, NaN for blocks that do not count."""

@@ -274,6 +274,8 @@ def _settle(
         collapses=result.collapses,
         restarts=result.restarts,
         overshoot=result.overshoot,
+        stop=result.stop,
+        prior_share=result.prior_share,
         rounding_std=rounding_std(result.plane, task.spec.dtype),
         **describe(noisy, result.plane),
     )

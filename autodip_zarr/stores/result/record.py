@@ -41,8 +41,13 @@ RECORD_FIELDS = (
     "restarts",
     "rounding_std",
     "overshoot",
+    "stop",
+    "prior_share",
 )
 """Columns of the record; NaN where a value does not apply, and in all of them where a plane is not done."""
+
+_FIRST_FIELDS = 17
+"""Columns of the first results; what was added later reads as NaN in them."""
 
 STATUS_FAILED = 0
 """Value of ``status``: the plane could not be read or denoised."""
@@ -169,7 +174,7 @@ def read_record(uri: str) -> NDArray[np.float64]:
         with place.zarr_store(read_only=True) as store:
             array = zarr.open_array(store, path=RECORD, mode="r", zarr_format=node.zarr_format)
             check_record_shape(array.shape, place.where(RECORD))
-            return _rows(array)
+            return _widened(_rows(array))
     except (MemoryError, TargetError):
         raise
     except Exception as error:  # zarr and its codecs have errors of their own
@@ -178,7 +183,8 @@ def read_record(uri: str) -> NDArray[np.float64]:
 
 def check_record_shape(shape: Sequence[int], where: str) -> None:
     """Refuse what is no record, and one of more planes than any honest image has, unread."""
-    if len(shape) != len(_AXES) or shape[-1] != len(RECORD_FIELDS) or math.prod(shape[:-1]) > MAX_PLANES:
+    widths = (_FIRST_FIELDS, len(RECORD_FIELDS))
+    if len(shape) != len(_AXES) or shape[-1] not in widths or math.prod(shape[:-1]) > MAX_PLANES:
         found, most = f"found the shape {tuple(shape)}", f"at most {MAX_PLANES:,} planes"
         raise TargetError(where, found, f"(T, C, Z, {len(RECORD_FIELDS)}) and {most}")
 
@@ -197,7 +203,15 @@ def read_rows(spec: TargetSpec, block: Block) -> NDArray[np.float64]:
     with target_write_errors(place.where(RECORD)), place.zarr_store(read_only=True) as store:
         array = zarr.open_array(store, path=RECORD, mode="r", zarr_format=spec.zarr_format)
         rows = np.asarray(array[_span(block.t), block.c, _span(block.z)], dtype=np.float64)
-    return rows.reshape(len(block.positions), -1)
+    return _widened(rows.reshape(len(block.positions), -1))
+
+
+def _widened(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return rows with all columns, those that their result does not have NaN."""
+    missing = len(RECORD_FIELDS) - rows.shape[-1]
+    return (
+        np.pad(rows, [(0, 0)] * (rows.ndim - 1) + [(0, missing)], constant_values=np.nan) if missing else rows
+    )
 
 
 def _rows(array: Any) -> NDArray[np.float64]:  # noqa: ANN401
