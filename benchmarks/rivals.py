@@ -3,9 +3,9 @@
     python -m benchmarks.rivals FOLDER... [--methods ...] [--crop 512] [--only TEXT ...] [--record FILE]
 
 A FOLDER holds the Fluorescence Microscopy Denoising dataset (``<set>/<field>/raw_1.*`` and ``gt.*``), or
-pairs beside each other as ``<field>_<channel>_raw.tif`` and ``..._gt.tif``, as W2S is kept here: those stretch the
-contrast of each file on its own, so that everything is fitted to the clean image by a straight line first, on
-pixels that are neither 0 nor 255.
+pairs beside each other as ``<field>_<channel>_raw.tif`` and ``..._gt.tif``, as W2S is kept here: those stretch
+the contrast of each file on its own, so that everything is fitted to the clean image by a straight line first,
+on pixels that are neither 0 nor 255.
 
 Methods: ``noisy``; ``blur``, the Gaussian whose width the clean image chose, hence an upper bound; ``means``
 and ``variation``, non-local means and total variation of the stabilised plane at the strength of its noise;
@@ -102,7 +102,7 @@ def run(pair: Pair, method: str, precision: str) -> tuple[Plane, dict[str, float
     if method == "noisy":
         return pair.noisy, {}
     if method == "blur":
-        return max((blurred(pair.noisy, width) for width in WIDTHS_PX), key=pair.psnr), {}
+        return max((blur(pair.noisy, width) for width in WIDTHS_PX), key=pair.psnr), {}
     if method in FILTERS:
         scaled = scale_and_stabilise(pair.noisy, "robust", 1.0)
         sample = sample_noise(scaled.image, None, 0)
@@ -112,6 +112,11 @@ def run(pair: Pair, method: str, precision: str) -> tuple[Plane, dict[str, float
     job = FitJob(pair.config, preset_recipe(method, precision=precision), "cpu")
     found = denoise_plane(pair.noisy, job, (0, 0, 0, 0))
     return found.plane.astype(np.float64), {"stop": found.stop, "prior_share": found.prior_share}
+
+
+def blur(plane: Plane, width_px: float) -> Plane:
+    """Return a plane blurred by a Gaussian."""
+    return blurred(plane, width_px).astype(np.float64)
 
 
 def known(record: Path | None) -> set[tuple[str, str, int]]:
