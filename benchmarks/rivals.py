@@ -3,9 +3,9 @@
     python -m benchmarks.rivals FOLDER... [--methods ...] [--crop 512] [--only TEXT ...] [--record FILE]
 
 A FOLDER holds the Fluorescence Microscopy Denoising dataset (``<set>/<field>/raw_1.*`` and ``gt.*``), or
-pairs beside each other as ``<field>_<channel>_raw.tif`` and ``..._gt.tif``, as W2S is kept here: those stretch
-the contrast of each file on its own, so that everything is fitted to the clean image by a straight line first,
-on pixels that are neither 0 nor 255.
+pairs beside each other as ``<field>_<channel>_raw.tif`` and ``..._gt.tif``, as W2S is kept here: those
+stretch the contrast of each file on its own, so that everything is fitted to the clean image by a straight
+line first, on pixels that are neither 0 nor 255.
 
 Methods: ``noisy``; ``blur``, the Gaussian whose width the clean image chose, hence an upper bound; ``means``
 and ``variation``, non-local means and total variation of the stabilised plane at the strength of its noise;
