@@ -128,7 +128,7 @@ def estimate(config: DipConfig, recipe: Recipe, size: tuple[int, int], device: s
         steps=fit.steps,
         next_steps=_next_steps(fit, recipe),
         seconds_per_cost=_ORIGINAL_SECONDS[kind],
-        other_seconds=config.iterations * fit.starts * step,
+        other_seconds=fit.most_steps * fit.starts * step,
         network_bytes=0 if kind == "cuda" else _network_bytes(fit, covering.tile),
         plane_bytes=_plane_bytes(fit, pixels, height * width, batch_tiles(fit.starts, device)),
         side_by_side=kind == "cuda",

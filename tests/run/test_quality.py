@@ -37,7 +37,7 @@ def test_the_spread_over_the_starts_is_written_on_request(tmp_path: Path, run: R
 def test_one_start_has_no_spread(tmp_path: Path, run: Run) -> None:
     source = tmp_path / "x.zarr"
     write_sample_zarr(source, make_sample("x"), "0.5")
-    result = run(source, "--output", tmp_path / "out", "--uncertainty")
+    result = run(source, "--output", tmp_path / "out", "--uncertainty", "--preset", "reference")
     assert result.exit_code == 2
     assert "--preset best" in result.stderr
 

@@ -56,8 +56,8 @@ class Noisy:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """An estimate of a clean tile."""
+class Candidate:
+    """An estimate of a clean tile that may take part in the result."""
 
     name: str
     """What made it."""
@@ -118,41 +118,41 @@ def mix(
     looks = [_prior(noisy, look, probe) for look in zip(*starts, strict=False)]
     risks = [noisy.risk(one.image, one.follows) for one in looks]
     look = int(np.argmin(risks))
-    estimates = [looks[look], *(_filtered(noisy) if with_filters else ())]
-    shares = _least_risk(noisy, estimates)
+    candidates = [looks[look], *(_filtered(noisy) if with_filters else ())]
+    shares = _least_risk(noisy, candidates)
     mixed = np.zeros(noisy.image.shape)
-    for one, share in zip(estimates, shares, strict=True):
+    for one, share in zip(candidates, shares, strict=True):
         mixed += share * one.image
-    named = {one.name: float(share) for one, share in zip(estimates, shares, strict=True)}
+    named = {one.name: float(share) for one, share in zip(candidates, shares, strict=True)}
     return Mixed(
         mixed.astype(np.float32), look, {name: share for name, share in named.items() if share > _LEAST_SHARE}
     )
 
 
-def _prior(noisy: Noisy, starts: Sequence[NDArray[np.float32]], probe: float) -> Estimate:
+def _prior(noisy: Noisy, starts: Sequence[NDArray[np.float32]], probe: float) -> Candidate:
     """Join the starts at one stop; pairs with opposite probes tell how much they follow the noise."""
     pairs = list(zip(starts[::2], starts[1::2], strict=False))
     follows = [noisy.mean((one - other) * noisy.sample.noise) / (2 * probe) for one, other in pairs]
     mean: Image = np.mean(np.stack(starts), axis=0, dtype=np.float32)
-    return Estimate("prior", mean, float(np.mean(follows)))
+    return Candidate("prior", mean, float(np.mean(follows)))
 
 
-def _filtered(noisy: Noisy) -> list[Estimate]:
-    estimates = []
+def _filtered(noisy: Noisy) -> list[Candidate]:
+    candidates = []
     probed = noisy.image + np.float32(_FILTER_PROBE) * noisy.sample.noise
     for name, function in filters(float(np.sqrt(noisy.sample.variance))).items():
         image = function(noisy.image)
         change = (function(probed) - image) / _FILTER_PROBE
-        estimates.append(Estimate(name, image, noisy.mean(change * noisy.sample.noise)))
-    return estimates
+        candidates.append(Candidate(name, image, noisy.mean(change * noisy.sample.noise)))
+    return candidates
 
 
-def _least_risk(noisy: Noisy, estimates: Sequence[Estimate]) -> NDArray[np.float64]:
+def _least_risk(noisy: Noisy, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
     """Return the shares, none negative and one in all, whose weighted mean has the least estimated error."""
     from scipy.optimize import minimize  # noqa: PLC0415 - not for planning
 
-    residuals = [(one.image - noisy.image).astype(np.float64) for one in estimates]
-    count = len(estimates)
+    residuals = [(one.image - noisy.image).astype(np.float64) for one in candidates]
+    count = len(candidates)
     if count == 1:
         return np.ones(1)
     products = np.zeros((count, count))
@@ -160,7 +160,7 @@ def _least_risk(noisy: Noisy, estimates: Sequence[Estimate]) -> NDArray[np.float
         for j in range(i + 1):
             products[i, j] = products[j, i] = noisy.mean(residuals[i] * residuals[j])
     products /= noisy.sample.variance
-    follows = 2 * np.array([one.follows for one in estimates]) / noisy.sample.variance
+    follows = 2 * np.array([one.follows for one in candidates]) / noisy.sample.variance
 
     def risk(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         slope = products @ shares
