@@ -60,7 +60,7 @@ def test_the_document_of_all_methods(tmp_path: Path, quick_table: str) -> None:
     document = json.loads(out)
     assert document.keys() == {"pairs"}
     rows = document["pairs"]
-    assert [row["method"] for row in rows] == ["noisy", "blur", "reference", "standard", "best"]
+    assert [row["method"] for row in rows] == ["noisy", "blur", "reference", "standard", "best", "prior"]
     for row in rows:
         assert row.keys() == ROW
         assert row["noisy"] == str(noisy / "a.png")

@@ -68,6 +68,18 @@ def test_correlated_noise_is_found_with_its_strength_and_its_correlation() -> No
     assert np.corrcoef(drawn[:-1].ravel(), drawn[1:].ravel())[0, 1] == pytest.approx(true, abs=0.08)
 
 
+def test_noise_with_spikes_is_told_from_gaussian_noise() -> None:
+    rng = np.random.default_rng(2)
+    spikes = np.where(rng.random((SIDE, SIDE)) < 0.01, 4.0, 0.0) * 0.1
+    assert not taken(0.1 * white()).sample.has_spikes
+    assert not taken(0.1 * correlated()).sample.has_spikes
+    spiked = taken(0.1 * white() + spikes)
+    assert spiked.sample.has_spikes
+    given = probes(spiked, PROBE, 2)
+    shares = mix(spiked, [[one] for one in given], PROBE).shares
+    assert all(name == "prior" or name.startswith("blur") for name in shares)
+
+
 def test_structure_is_not_taken_for_correlated_noise() -> None:
     dense = 0.5 + 0.1 * gaussian_filter(white(7), 1.5) / gaussian_filter(white(7), 1.5).std()
     sample = sample_noise((dense + 0.05 * white()).astype(np.float32), None, 5)

@@ -18,16 +18,18 @@ _MEANS: Final = (0.8, 1.2)
 _VARIATIONS: Final = (1.0, 2.0)
 _PATCH_PX: Final = 5
 _DISTANCE_PX: Final = 9
-_MOST_SWEEPS: Final = 100
+_SWEEPS: Final = 100
 
 
-def filters(noise_std: float) -> Mapping[str, Callable[[Image], Image]]:
+def filters(noise_std: float, *, linear_only: bool = False) -> Mapping[str, Callable[[Image], Image]]:
     """Return the filters by name.
 
     Parameters
     ----------
     noise_std : float
         Standard deviation of the noise, which sets their strengths.
+    linear_only : bool
+        Whether to leave out those that take outliers of the noise for structure.
 
     References
     ----------
@@ -36,6 +38,8 @@ def filters(noise_std: float) -> Mapping[str, Callable[[Image], Image]]:
     """
     found: dict[str, Callable[[Image], Image]] = {}
     found |= {f"blur {width:g}": partial(blurred, width_px=width) for width in BLURS_PX}
+    if linear_only:
+        return found
     found |= {f"means {h:g}": partial(_means, noise_std=noise_std, share=h) for h in _MEANS}
     found |= {f"variation {w:g}": partial(_variation, weight=w * noise_std) for w in _VARIATIONS}
     return found
@@ -67,6 +71,6 @@ def _variation(image: Image, weight: float) -> Image:
     from skimage.restoration import denoise_tv_chambolle  # noqa: PLC0415
 
     found: Image = denoise_tv_chambolle(  # type: ignore[no-untyped-call]
-        image, weight=weight, max_num_iter=_MOST_SWEEPS
+        image, weight=weight, eps=0, max_num_iter=_SWEEPS
     )
     return found

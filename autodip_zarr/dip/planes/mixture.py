@@ -138,9 +138,15 @@ def _prior(noisy: Noisy, starts: Sequence[NDArray[np.float32]], probe: float) ->
 
 
 def _filtered(noisy: Noisy) -> list[Candidate]:
+    """Return what the filters make of a tile.
+
+    Where its noise has spikes, non-local means and total variation keep them, and a Gaussian probe does not
+    show that: their error would be estimated too low.
+    """
     candidates = []
     probed = noisy.image + np.float32(_FILTER_PROBE) * noisy.sample.noise
-    for name, function in filters(float(np.sqrt(noisy.sample.variance))).items():
+    noise_std = float(np.sqrt(noisy.sample.variance))
+    for name, function in filters(noise_std, linear_only=noisy.sample.has_spikes).items():
         image = function(noisy.image)
         change = (function(probed) - image) / _FILTER_PROBE
         candidates.append(Candidate(name, image, noisy.mean(change * noisy.sample.noise)))

@@ -21,6 +21,9 @@ _LEAST_CORRELATION: Final = 0.25
 _LEAST_FALL: Final = 1.5
 _REACH_PX: Final = 6
 _LEAST_DIAGONAL: Final = 1e-3
+_LOCAL_PX: Final = 6.0
+_GAUSSIAN_KURTOSIS: Final = 3.0
+_MOST_KURTOSIS: Final = 0.25
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class NoiseSample:
     """Mean variance of the noise of the image."""
     correlation: float
     """Correlation of neighbouring pixels that it was given; 0 for white noise."""
+    has_spikes: bool
+    """Whether the noise of the image has more far outliers than that of the sample, which is Gaussian."""
 
 
 def sample_noise(
@@ -75,15 +80,27 @@ def sample_noise(
     at = [mean[group].mean() for group in groups]
     strength = [np.sqrt(variance[group].mean()) for group in groups]
     local = np.interp(gaussian_filter(image.astype(np.float64), _SMOOTHING_PX, mode="reflect"), at, strength)
+    has_spikes = _excess_kurtosis(image) > _MOST_KURTOSIS
     white = np.random.default_rng(seed).standard_normal(image.shape)
     correlations = _correlations(image)
     if correlations is None:
-        return NoiseSample((white * local).astype(np.float32), float(np.mean(local**2)), 0.0)
+        return NoiseSample((white * local).astype(np.float32), float(np.mean(local**2)), 0.0, has_spikes)
     near = (correlations[0, 1] + correlations[1, 0]) / 2
     diagonal = 1 - 2 * near + (correlations[1, 1] + correlations[1, -1]) / 2
     local /= np.sqrt(max(diagonal, _LEAST_DIAGONAL))
     noise = _correlate(white, correlations) * local
-    return NoiseSample(noise.astype(np.float32), float(np.mean(local**2)), float(near))
+    return NoiseSample(noise.astype(np.float32), float(np.mean(local**2)), float(near), has_spikes)
+
+
+def _excess_kurtosis(image: NDArray[np.float32]) -> float:
+    """Return how heavy the tails of the finest diagonal details are for their local strength; Gaussian 0."""
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415
+
+    diagonal = image[:-1, :-1] - image[1:, :-1] - image[:-1, 1:] + image[1:, 1:]
+    squares = diagonal.astype(np.float64) ** 2
+    local = gaussian_filter(squares, _LOCAL_PX, mode="reflect")
+    relative = squares / np.maximum(local, np.finfo(np.float32).tiny)
+    return float(np.mean(relative**2) / np.mean(relative) ** 2 - _GAUSSIAN_KURTOSIS)
 
 
 def _correlations(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
