@@ -80,27 +80,32 @@ def sample_noise(
     at = [mean[group].mean() for group in groups]
     strength = [np.sqrt(variance[group].mean()) for group in groups]
     local = np.interp(gaussian_filter(image.astype(np.float64), _SMOOTHING_PX, mode="reflect"), at, strength)
-    has_spikes = _excess_kurtosis(image) > _MOST_KURTOSIS
     white = np.random.default_rng(seed).standard_normal(image.shape)
     correlations = _correlations(image)
     if correlations is None:
-        return NoiseSample((white * local).astype(np.float32), float(np.mean(local**2)), 0.0, has_spikes)
+        return NoiseSample(
+            (white * local).astype(np.float32), float(np.mean(local**2)), 0.0, _has_spikes(image)
+        )
     near = (correlations[0, 1] + correlations[1, 0]) / 2
     diagonal = 1 - 2 * near + (correlations[1, 1] + correlations[1, -1]) / 2
     local /= np.sqrt(max(diagonal, _LEAST_DIAGONAL))
     noise = _correlate(white, correlations) * local
-    return NoiseSample(noise.astype(np.float32), float(np.mean(local**2)), float(near), has_spikes)
+    return NoiseSample(noise.astype(np.float32), float(np.mean(local**2)), float(near), has_spikes=False)
 
 
-def _excess_kurtosis(image: NDArray[np.float32]) -> float:
-    """Return how heavy the tails of the finest diagonal details are for their local strength; Gaussian 0."""
+def _has_spikes(image: NDArray[np.float32]) -> bool:
+    """Say whether the finest diagonal details have heavier tails than Gaussian noise of their local strength.
+
+    Of white noise alone: where noise is correlated those details are structure rather than noise.
+    """
     from scipy.ndimage import gaussian_filter  # noqa: PLC0415
 
     diagonal = image[:-1, :-1] - image[1:, :-1] - image[:-1, 1:] + image[1:, 1:]
     squares = diagonal.astype(np.float64) ** 2
     local = gaussian_filter(squares, _LOCAL_PX, mode="reflect")
     relative = squares / np.maximum(local, np.finfo(np.float32).tiny)
-    return float(np.mean(relative**2) / np.mean(relative) ** 2 - _GAUSSIAN_KURTOSIS)
+    kurtosis = np.mean(relative**2) / np.mean(relative) ** 2
+    return bool(kurtosis - _GAUSSIAN_KURTOSIS > _MOST_KURTOSIS)
 
 
 def _correlations(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
