@@ -122,7 +122,7 @@ def test_what_is_measured_already_is_left_alone(tmp_path: Path, capsys: pytest.C
     engine.print_limits(results, options)
     engine.print_quality(results, options)
     printed = capsys.readouterr().out
-    assert "confocal nucleus: 1 x 1200 iterations, 18.00 planes/h x6.00" in printed
+    assert "confocal nucleus: 2 x 600 iterations, 18.00 planes/h x6.00" in printed
     assert "convolution 75%, norm 25%" in printed
     assert printed.count("not fitted") == 2
 

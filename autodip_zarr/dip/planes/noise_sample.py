@@ -70,12 +70,12 @@ def sample_noise(
     On eight sets of FMD and 36 images of W2S the standard deviation is within 9 % of the one that clean
     partners tell, on W2S within 1 %: docs/explanation/how-settings-were-found.md.
     """
-    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - not for planning
-
     statistics = np.concatenate([*block_statistics(image, usable), np.empty((2, 0))], axis=1)
     mean, variance = statistics[:, np.isfinite(statistics[1])]
     if mean.size < LEAST_BLOCKS or not variance.any():
         return None
+    from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - not for planning, nor where torch is alone
+
     groups = np.array_split(np.argsort(mean, kind="stable"), _GROUPS)
     at = [mean[group].mean() for group in groups]
     strength = [np.sqrt(variance[group].mean()) for group in groups]
