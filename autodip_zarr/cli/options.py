@@ -86,7 +86,7 @@ stop_option = click.option(
     type=click.Choice(["transferred", "auto"]),
     default="transferred",
     show_default=True,
-    help="Make the transferred number of iterations, or half to twice as many, as the outputs tell.",
+    help="Make as many iterations as the recipe says, or half to twice as many, as the outputs tell.",
 )
 _sequence_options = _options(
     click.option(
