@@ -132,8 +132,8 @@ def test_a_mixture_is_better_than_the_best_filter_and_leaves_out_what_is_worse(
 def test_a_good_fit_is_taken_and_so_is_its_best_stop() -> None:
     noisy = taken(0.1 * white())
     clean = scene().astype(np.float32)
-    poor = clean + np.float32(0.1) * gaussian_filter(white(9), 2).astype(np.float32)
-    one, other = ([poor, clean + np.float32(0.1) * (each - clean), each] for each in probes(noisy, PROBE, 2))
+    poor = clean + np.float32(0.4) * gaussian_filter(white(9), 2).astype(np.float32)
+    one, other = ([poor, clean + np.float32(0.03) * (each - clean), each] for each in probes(noisy, PROBE, 2))
     mixed = mix(noisy, [one, other], PROBE)
     assert mixed.look == 1, "0 is poor, 2 has learnt all noise"
     assert mixed.shares["prior"] > 0.8

@@ -106,15 +106,20 @@ def test_plates_give_a_file_a_field(tmp_path: Path, here: Run) -> None:
     assert names == [f"plate_{well}_{n}.ome.tif" for well in ("A_1", "B_2") for n in range(2)]
 
 
-def test_what_is_there_and_whole_is_kept(tmp_path: Path, here: Run) -> None:
-    write_image(tmp_path / "x.zarr", noisy((1, 70, 90)), "cyx", 2)
-    here(tmp_path / "x.zarr", "--output", tmp_path / "out")
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_is_there_and_whole_is_kept(tmp_path: Path, here: Run, level: int) -> None:
+    write_pages(tmp_path / "x.ome.tif", noisy((1, 300, 280)), ome_xml([(1, 1, 1, 300, 280)]))
+    here(tmp_path / "x.ome.tif", "--output", tmp_path / "out")
     made = exported(tmp_path / "out", tmp_path / "tif")
     before = Path(made.path).read_bytes()
     again = exported(tmp_path / "out", tmp_path / "tif")
     assert again.status == "kept"
+    with tifffile.TiffFile(made.path) as tif:
+        page = tif.series[0].levels[level].pages[0]
+        assert isinstance(page, tifffile.TiffPage)
+        middle = page.dataoffsets[0] + page.databytecounts[0] // 2
     damaged = bytearray(before)
-    damaged[-2000] ^= 0x10
+    damaged[middle] ^= 0x10
     Path(made.path).write_bytes(damaged)
     assert check_exported(made.path) != []
     mended = exported(tmp_path / "out", tmp_path / "tif")

@@ -24,6 +24,9 @@ from autodip_zarr.dip.planes.filters import BLURS_PX, Image, blurred, filters
 from autodip_zarr.dip.planes.noise_sample import NoiseSample
 
 _FILTER_PROBE: Final = 0.05
+_CHOSEN_NOISE: Final = 1.15
+"""How much more a fit follows the noise than a probe shows: it chooses which of the noise it learns first."""
+
 _LEAST_SHARE: Final = 1e-3
 
 
@@ -134,7 +137,7 @@ def _prior(noisy: Noisy, starts: Sequence[NDArray[np.float32]], probe: float) ->
     pairs = list(zip(starts[::2], starts[1::2], strict=False))
     follows = [noisy.mean((one - other) * noisy.sample.noise) / (2 * probe) for one, other in pairs]
     mean: Image = np.mean(np.stack(starts), axis=0, dtype=np.float32)
-    return Candidate("prior", mean, float(np.mean(follows)))
+    return Candidate("prior", mean, _CHOSEN_NOISE * float(np.mean(follows)))
 
 
 def _filtered(noisy: Noisy) -> list[Candidate]:

@@ -19,7 +19,9 @@ _LEAST_FLAT: Final = 16
 _FLATTENING_PX: Final = 3.0
 _LEAST_CORRELATION: Final = 0.25
 _LEAST_FALL: Final = 1.5
-_REACH_PX: Final = 6
+_PADDED_PX: Final = 2 * _WINDOW_PX
+_LEAST_KEPT: Final = 0.2
+_REACH_PX: Final = 10
 _LEAST_DIAGONAL: Final = 1e-3
 _LOCAL_PX: Final = 6.0
 _GAUSSIAN_KURTOSIS: Final = 3.0
@@ -48,7 +50,7 @@ def sample_noise(
     How strong it is at each intensity comes from the finest diagonal details of blocks of 8x8 pixels, in 20
     groups of intensity. It is white, unless the power in the flattest parts of the image falls towards the
     highest frequencies, which no white noise does and no structure that a microscope resolves: then it gets
-    the correlation of those parts over up to 6 pixels, and the strength whose diagonal details are those of
+    the correlation of those parts over up to 10 pixels, and the strength whose diagonal details are those of
     the image.
 
     Parameters
@@ -109,23 +111,35 @@ def _has_spikes(image: NDArray[np.float32]) -> bool:
 
 
 def _correlations(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
-    """Return the correlation of the noise at each distance (32, 32), circular; ``None`` if it is white."""
+    """Return the correlation of the noise at each distance (64, 64), circular; ``None`` if it is white.
+
+    It is right up to `_REACH_PX`: what the taper of the windows takes from it is given back.
+    """
     power = _flat_power(image)
     if power is None:
         return None
     covariance = np.fft.ifft2(power).real
     if covariance[0, 0] <= 0:
         return None
-    correlations: NDArray[np.float64] = covariance / covariance[0, 0]
-    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(_WINDOW_PX), np.fft.fftfreq(_WINDOW_PX), indexing="ij"))
+    frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(_PADDED_PX), np.fft.fftfreq(_PADDED_PX), indexing="ij"))
     middle = power[(frequency >= 0.3) & (frequency < 0.4)].mean()
     highest = power[frequency >= 0.5].mean()
-    is_white = max(correlations[0, 1], correlations[1, 0]) < _LEAST_CORRELATION
-    return None if is_white or middle < _LEAST_FALL * highest else correlations
+    if middle < _LEAST_FALL * highest:
+        return None
+    kept = np.fft.ifft2(np.abs(np.fft.fft2(_taper(), (_PADDED_PX, _PADDED_PX))) ** 2).real
+    known = kept > _LEAST_KEPT * kept[0, 0]
+    covariance = np.divide(covariance, kept, out=np.zeros_like(kept), where=known)
+    correlations: NDArray[np.float64] = covariance / covariance[0, 0]
+    return None if max(correlations[0, 1], correlations[1, 0]) < _LEAST_CORRELATION else correlations
+
+
+def _taper() -> NDArray[np.float64]:
+    side = np.hanning(_WINDOW_PX + 2)[1:-1]
+    return np.outer(side, side)
 
 
 def _flat_power(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
-    """Return the mean power of the flattest windows of an image, (32, 32); ``None`` where there are too few.
+    """Return the mean power of the flattest windows of an image, (64, 64); ``None`` where there are too few.
 
     What is flat is told from the smoothed image, so that windows whose noise is weak by chance are not
     preferred; from each a quadratic surface is taken away.
@@ -144,9 +158,8 @@ def _flat_power(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
     surface, _ = np.linalg.qr(np.stack([np.ones_like(x), y, x, y * y, x * x, y * x], axis=1))
     flat = windows[flattest].reshape(count, -1)
     flat -= (flat @ surface) @ surface.T
-    taper = np.hanning(_WINDOW_PX + 2)[1:-1]
-    tapered = flat.reshape(count, _WINDOW_PX, _WINDOW_PX) * np.outer(taper, taper)
-    power: NDArray[np.float64] = (np.abs(np.fft.fft2(tapered)) ** 2).mean(axis=0)
+    tapered = flat.reshape(count, _WINDOW_PX, _WINDOW_PX) * _taper()
+    power: NDArray[np.float64] = (np.abs(np.fft.fft2(tapered, (_PADDED_PX, _PADDED_PX))) ** 2).mean(axis=0)
     return power
 
 

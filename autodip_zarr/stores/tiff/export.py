@@ -80,7 +80,7 @@ def export_pyramid(path: str, result: Header, ome_xml: str, tile_px: int) -> Non
                 size = _size(result, level)
                 tiles = _tiles(partial(read, *position), size, tile_px, dtype)
                 tif.write(
-                    _counted(tiles, digest) if level == 0 else tiles,
+                    _counted(tiles, digest),
                     shape=size,
                     dtype=dtype,
                     tile=(tile_px, tile_px),
@@ -102,7 +102,7 @@ def exported_digest(text: str) -> str | None:
 
 
 def pixels_digest(path: str) -> str:
-    """Return the checksum of the full-resolution pixels of an exported file, tile by tile.
+    """Return the checksum of the pixels of an exported file: tile by tile, each plane with its levels.
 
     Raises
     ------
@@ -112,10 +112,11 @@ def pixels_digest(path: str) -> str:
     digest = hashlib.sha256()
     with open_tiff(path) as tif:
         for page in tif.pages:
-            for segment, _, _ in page.segments():
-                if segment is None:
-                    raise SourceError(path, "has a tile without pixels", "all tiles")
-                digest.update(np.ascontiguousarray(segment).tobytes())
+            for level in (page, *(page.pages or ())):
+                for segment, _, _ in level.segments():
+                    if segment is None:
+                        raise SourceError(path, "has a tile without pixels", "all tiles")
+                    digest.update(np.ascontiguousarray(segment).tobytes())
     return f"sha256:{digest.hexdigest()}"
 
 
