@@ -74,10 +74,10 @@ method_options = _options(
     click.option("--require-tier", metavar="TIER", help="Skip channels that match below this tier."),
     click.option(
         "--preset",
-        type=click.Choice(["reference", "standard", "best", "prior"]),
+        type=click.Choice(["reference", "standard", "best", "prior", "fast"]),
         default="standard",
         show_default=True,
-        help="How the prior is fitted, and whether classical filters take part.",
+        help="How the prior is fitted, and whether classical filters take part; fast is filters alone.",
     ),
     fit_options,
 )

@@ -28,6 +28,9 @@ _PIXEL_SECONDS: Final = {"cpu": 3.5e-7, "cuda": 3e-9}
 _STEP_SECONDS: Final = {"cpu": 0.002, "cuda": 0.005}
 """Time that one step takes besides, however small the plane."""
 
+_FILTERS_PIXEL_SECONDS: Final = 1e-5
+"""Time that the filters of a mixed result take for one pixel of a tile, on a core, also beside a card."""
+
 _BYTES_PER_ACTIVATION: Final = {"bfloat16": 7.5, "float32": 11.5, "tf32": 11.5}
 """Of the inputs and outputs of all convolutions, with what norms, gradients and copies keep of each."""
 
@@ -49,7 +52,7 @@ class Estimate:
     """What a plane of one size costs with one configuration under one recipe on one kind of device."""
 
     cost: float
-    """Arithmetic of all tiles, starts and steps; 1.0 is the original prior on a 512x512 plane."""
+    """Arithmetic of all tiles, starts, steps, and filters; 1.0 is the original prior on a 512x512 plane."""
     starts: int
     """Fits of each tile; of several the spread is kept."""
     steps: int
@@ -121,14 +124,17 @@ def estimate(config: DipConfig, recipe: Recipe, size: tuple[int, int], device: s
     tile = relative_cost(replace(config, iterations=fit.most_steps), height * width)
     pixels = size[0] * size[1]
     kind = "cuda" if device.startswith("cuda") else "cpu"
+    tiles = len(covering.corners)
     step = pixels * _PIXEL_SECONDS[kind] + _STEP_SECONDS[kind]
+    filters = tiles * height * width * _FILTERS_PIXEL_SECONDS if fit.looks and recipe.filters else 0.0
+    filters_cost = filters / _ORIGINAL_SECONDS["cpu"]
     return Estimate(
-        cost=tile * len(covering.corners) * fit.starts,
+        cost=tile * tiles * fit.starts + filters_cost,
         starts=fit.starts,
         steps=fit.steps,
         next_steps=_next_steps(fit, recipe),
         seconds_per_cost=_ORIGINAL_SECONDS[kind],
-        other_seconds=fit.most_steps * fit.starts * step,
+        other_seconds=fit.most_steps * fit.starts * step + filters - filters_cost * _ORIGINAL_SECONDS[kind],
         network_bytes=0 if kind == "cuda" else _network_bytes(fit, covering.tile),
         plane_bytes=_plane_bytes(fit, pixels, height * width, batch_tiles(fit.starts, device)),
         side_by_side=kind == "cuda",

@@ -63,6 +63,7 @@ PRESETS: Final[Mapping[str, Recipe]] = {
     "standard": _STANDARD,
     "best": replace(_STANDARD, preset="best", starts=6),
     "prior": replace(_STANDARD, preset="prior", filters=False),
+    "fast": replace(_STANDARD, preset="fast", starts=0),
 }
 """The recipe of each preset, before the seed, the tiles and the precision of a run are filled in."""
 
@@ -73,7 +74,7 @@ def preset_recipe(name: str, *, seed: int = 0, precision: str) -> Recipe:
     Parameters
     ----------
     name : str
-        ``reference``, ``standard``, ``best`` or ``prior``.
+        ``reference``, ``standard``, ``best``, ``prior`` or ``fast``.
     seed : int
         Seed from which that of each tile is derived.
     precision : str

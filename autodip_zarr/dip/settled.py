@@ -158,7 +158,7 @@ def batch_tiles(starts: int, device: str) -> int:
     device : str
         On a card many are fitted side by side; what is kept of them lies in the memory of the host.
     """
-    return max(1, (_MOST_FITS if device.startswith("cuda") else 1) // starts)
+    return max(1, (_MOST_FITS if device.startswith("cuda") else 1) // max(1, starts))
 
 
 def _steps(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:

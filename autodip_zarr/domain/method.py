@@ -85,13 +85,13 @@ class Recipe:
     """Everything besides the configuration that may change a pixel; hashed into the provenance."""
 
     preset: str
-    """``reference``, ``standard``, ``best`` or ``prior``."""
+    """``reference``, ``standard``, ``best``, ``prior`` or ``fast``."""
     averaging: float | None
     """Decay per iteration of the exponential average of the outputs; ``None`` takes the last output."""
     perturbation: float
     """Standard deviation of the noise added to the input of a 512x512 field at each iteration; 0 for none."""
     starts: int
-    """Number of independent fits whose results are averaged."""
+    """Number of independent fits whose results are averaged; 0 fits nothing, classical filters are all."""
     learning_rate: float
     """Step size of Adam."""
     tile_px: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ from autodip_zarr.errors import FitError
 _NOISE: Final = -1
 """Place of the seed of a tile's noise sample, beside those of its starts."""
 
+_TOLD: Final = "72 pixels or more a side, with noise"
 _MOST_BLUR_PX: Final = 2.8
 _RESTART: Final = 1
 """What is added to a seed's place for the second attempt of a fit that diverged."""
@@ -124,6 +126,8 @@ def _finish_tiles(tasks: Sequence[_TileTask], job: FitJob) -> list[_FittedTile |
     for task in tasks:
         starts = list(itertools.islice(outcomes, len(task.jobs)))
         errors = [one for one in starts if isinstance(one, FitError)]
+        if not task.jobs and task.noisy is None:
+            errors = [FitError("noise", "cannot be told from this plane", _TOLD, "use --preset standard")]
         good = [one for one in starts if not isinstance(one, FitError)]
         found.append(errors[0] if errors else task.join(good, job.recipe))
     return found
@@ -283,7 +287,7 @@ class _TileTask:
         recipe = job.recipe
         seeds = [tile_seed(recipe.seed, *place, start) for start in range(job.starts)]
         sample = None
-        if recipe.mixed and job.starts > 1:
+        if recipe.mixed and job.starts != 1:
             sample = sample_noise(tile.image, tile.usable, tile_seed(recipe.seed, *place, _NOISE))
         if sample is None:
             return cls([TileJob(tile, seed) for seed in seeds], None)
@@ -295,14 +299,17 @@ class _TileTask:
 
     def join(self, starts: Sequence[_Outcome], recipe: Recipe) -> _FittedTile:
         """Join the starts to one tile."""
+        if not starts and self.noisy is not None:
+            return _filtered_alone(self.noisy, recipe)
         fits = [one.fit for one in starts]
         images, stop, overshoot = [fit.image for fit in fits], 0.0, max(fit.overshoot for fit in fits)
         mixed = None
         if self.noisy is not None and all(fit.looks for fit in fits):
             looks = [[look for _, look in fit.looks] for fit in fits]
             mixed = mix(self.noisy, looks, recipe.probe, with_filters=recipe.filters)
-            images = [fit.looks[mixed.look][1] for fit in fits]
-            stop, overshoot = fits[0].looks[mixed.look][0], float("nan")
+            look = mixed.look or 0
+            images = [fit.looks[look][1] for fit in fits]
+            stop, overshoot = fits[0].looks[look][0], math.nan
         share = 1.0 if mixed is None else mixed.shares.get("prior", 0.0)
         deviation = np.stack(images).std(axis=0, dtype=np.float32) if len(images) > 1 else None
         return _FittedTile(
@@ -316,6 +323,13 @@ class _TileTask:
             stop if mixed else float(max(fit.iterations for fit in fits)),
             share,
         )
+
+
+def _filtered_alone(noisy: Noisy, recipe: Recipe) -> _FittedTile:
+    """Return the mean of filters of least estimated error of a tile that is not fitted."""
+    image = mix(noisy, (), recipe.probe).image
+    distance = noisy.mean((image - noisy.image) ** 2)
+    return _FittedTile(image, None, 0, distance, 0, 0, math.nan, stop=0.0, prior_share=0.0)
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ _LEAST_CORRELATION: Final = 0.25
 _LEAST_FALL: Final = 1.5
 _PADDED_PX: Final = 2 * _WINDOW_PX
 _LEAST_KEPT: Final = 0.2
+_LEAST_FREQUENCY: Final = 1 / 18
 _REACH_PX: Final = 10
 _LEAST_DIAGONAL: Final = 1e-3
 _LOCAL_PX: Final = 6.0
@@ -118,14 +119,14 @@ def _correlations(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
     power = _flat_power(image)
     if power is None:
         return None
-    covariance = np.fft.ifft2(power).real
-    if covariance[0, 0] <= 0:
-        return None
     frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(_PADDED_PX), np.fft.fftfreq(_PADDED_PX), indexing="ij"))
     middle = power[(frequency >= 0.3) & (frequency < 0.4)].mean()
     highest = power[frequency >= 0.5].mean()
     if middle < _LEAST_FALL * highest:
         return None
+    lost = frequency < _LEAST_FREQUENCY
+    power[lost] = power[(frequency >= _LEAST_FREQUENCY) & (frequency < 1.5 * _LEAST_FREQUENCY)].mean()
+    covariance = np.fft.ifft2(power).real
     kept = np.fft.ifft2(np.abs(np.fft.fft2(_taper(), (_PADDED_PX, _PADDED_PX))) ** 2).real
     known = kept > _LEAST_KEPT * kept[0, 0]
     covariance = np.divide(covariance, kept, out=np.zeros_like(kept), where=known)

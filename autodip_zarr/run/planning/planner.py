@@ -89,8 +89,9 @@ class Planner:
             check_arithmetic(recipe, device)
         options = MatchOptions(metric=choices.metric, relations=knowledge.vocabulary.relations())
         _check(choices, options, table)
-        if choices.uncertainty and recipe.starts == 1:
-            found = f"with --preset {recipe.preset}, which fits from one start"
+        if choices.uncertainty and recipe.starts < 2:
+            count = ("no start", "one start")[recipe.starts]
+            found = f"with --preset {recipe.preset}, which fits from {count}"
             raise OptionError("--uncertainty", found, "a preset of several starts", "add --preset best")
         if choices.output is not None:
             check_output(choices.output)
@@ -290,11 +291,12 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
 def _check_fit(choices: Choices) -> None:
     if choices.both_ways and choices.sequence == "none":
         raise OptionError("--both-ways", "given without --sequence", "--sequence z or --sequence t with it")
-    if choices.sequence != "none" and choices.preset == "reference":
-        hint = "use --preset standard or best"
-        raise OptionError("--sequence", "with --preset reference", "a preset that is not the letter", hint)
-    if choices.stop == "auto" and (choices.sequence != "none" or choices.preset == "reference"):
-        found = "with --sequence" if choices.sequence != "none" else "with --preset reference"
+    cannot = {"reference", "fast"}
+    if choices.sequence != "none" and choices.preset in cannot:
+        found = f"with --preset {choices.preset}"
+        raise OptionError("--sequence", found, "a preset that may fit on", "use --preset standard or best")
+    if choices.stop == "auto" and (choices.sequence != "none" or choices.preset in cannot):
+        found = "with --sequence" if choices.sequence != "none" else f"with --preset {choices.preset}"
         raise OptionError("--stop", f"auto {found}", "the transferred number of iterations there")
 
 

@@ -159,7 +159,8 @@ def _recipe(document: Mapping[str, Any], where: str) -> tuple[Recipe, list[str]]
     ]
     recipe = _typed(Recipe, {name: value for name, value in document.items() if name in known}, where)
     counts = (recipe.starts, recipe.ascending_times, recipe.threads)
-    if not 0 <= recipe.halo_px < recipe.tile_px or min(counts) < 1:
+    has_method = recipe.starts > 0 or (recipe.starts == 0 and recipe.mixed and recipe.filters)
+    if not 0 <= recipe.halo_px < recipe.tile_px or min(counts[1:]) < 1 or not has_method:
         found = f"tile_px {recipe.tile_px}, halo_px {recipe.halo_px}; starts, times, threads {counts}"
         raise OptionError(where, found, "a halo smaller than the tile, and one or more of each")
     return recipe, warnings
