@@ -22,6 +22,7 @@ _LEAST_FALL: Final = 1.5
 _PADDED_PX: Final = 2 * _WINDOW_PX
 _LEAST_KEPT: Final = 0.2
 _LEAST_FREQUENCY: Final = 1 / 18
+_CONTINUED_FROM: Final = 2.5
 _REACH_PX: Final = 10
 _LEAST_DIAGONAL: Final = 1e-3
 _LOCAL_PX: Final = 6.0
@@ -124,14 +125,24 @@ def _correlations(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
     highest = power[frequency >= 0.5].mean()
     if middle < _LEAST_FALL * highest:
         return None
-    lost = frequency < _LEAST_FREQUENCY
-    power[lost] = power[(frequency >= _LEAST_FREQUENCY) & (frequency < 1.5 * _LEAST_FREQUENCY)].mean()
-    covariance = np.fft.ifft2(power).real
+    covariance = np.fft.ifft2(_with_slow_parts(power, frequency)).real
     kept = np.fft.ifft2(np.abs(np.fft.fft2(_taper(), (_PADDED_PX, _PADDED_PX))) ** 2).real
     known = kept > _LEAST_KEPT * kept[0, 0]
     covariance = np.divide(covariance, kept, out=np.zeros_like(kept), where=known)
     correlations: NDArray[np.float64] = covariance / covariance[0, 0]
     return None if max(correlations[0, 1], correlations[1, 0]) < _LEAST_CORRELATION else correlations
+
+
+def _with_slow_parts(power: NDArray[np.float64], frequency: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the power with what went with the surfaces, at the lowest frequencies, continued as a Gaussian.
+
+    A fit learns the slowest parts of the noise first, so that without them it would be stopped too late.
+    """
+    lost = frequency < _LEAST_FREQUENCY
+    known = ~lost & (frequency < _CONTINUED_FROM * _LEAST_FREQUENCY)
+    fall, top = np.polyfit(frequency[known] ** 2, np.log(power[known]), 1)
+    continued: NDArray[np.float64] = np.where(lost, np.exp(top + min(fall, 0.0) * frequency**2), power)
+    return continued
 
 
 def _taper() -> NDArray[np.float64]:
