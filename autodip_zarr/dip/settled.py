@@ -191,9 +191,9 @@ def _perturbation(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> 
     field, the earlier. So that the transferred count suits both, fields down to half the calibrated side get
     noise in inverse proportion to their side, and smaller ones as much as those.
 
-    An outermost level of fewer than 16 channels (``asc`` of depth 7 or more) gets none: it cannot average
-    the noise away, and learns the image far too late. Nor does a transferred count below
-    ``recipe.perturb_from``: perturbed fits draw fine lines only after many steps.
+    An outermost level of fewer than 16 channels (``asc`` of depth 7 or more) gets none unless it is seen
+    through a blur: it cannot average the noise away, and learns the image far too late. Nor does a
+    transferred count below ``recipe.perturb_from``: perturbed fits draw fine lines only after many steps.
     """
     if not _is_perturbed(config, recipe):
         return 0.0
@@ -216,7 +216,8 @@ def _is_narrow(config: DipConfig) -> bool:
 
 
 def _is_perturbed(config: DipConfig, recipe: Recipe) -> bool:
-    return bool(recipe.perturbation) and not _is_narrow(config) and config.iterations >= recipe.perturb_from
+    is_late = _is_narrow(config) and not recipe.optics
+    return bool(recipe.perturbation) and not is_late and config.iterations >= recipe.perturb_from
 
 
 def _relative_side(shape: tuple[int, int]) -> float:

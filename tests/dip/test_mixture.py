@@ -129,6 +129,28 @@ def test_a_mixture_is_better_than_the_best_filter_and_leaves_out_what_is_worse(
     assert error(mixed.image) < 1.05 * best
 
 
+def test_correlated_noise_is_told_from_what_is_kept_at_each_frequency() -> None:
+    noisy = taken(0.1 * correlated())
+    one = filters(0.1, correlated=noisy.sample.noise)["cosines"]
+    assert error(one(noisy.image)) < 0.15 * error(noisy.image)
+    assert "cosines" not in filters(0.1)
+    shares = mix(noisy, (), PROBE).shares
+    assert shares["cosines"] > 0.2
+    odd = noisy.image[:83, :101]
+    assert one(odd).shape == odd.shape
+    flat = np.full((64, 64), 3.0, np.float32)
+    np.testing.assert_allclose(one(flat), flat, rtol=1e-5)
+
+
+def test_the_slowest_parts_of_correlated_noise_are_as_strong_as_they_are() -> None:
+    wide = gaussian_filter(white(1), 1.5, mode="wrap")
+    wide *= 0.1 / wide.std()
+    sample = sample_noise((0.5 + wide).astype(np.float32), None, 5)
+    assert sample is not None
+    slow = [gaussian_filter(one, 6, mode="wrap").std() for one in (sample.noise, wide)]
+    assert slow[0] == pytest.approx(slow[1], rel=0.25)
+
+
 def test_a_good_fit_is_taken_and_so_is_its_best_stop() -> None:
     noisy = taken(0.1 * white())
     clean = scene().astype(np.float32)

@@ -23,6 +23,7 @@ STANDARD = preset_recipe("standard", precision="float32")
 RULES = replace(
     STANDARD,
     perturbation=1 / 60,
+    optics=0.0,
     perturb_from=1000,
     averaging=0.97,
     averaged_share=1 / 6,
@@ -101,6 +102,8 @@ def test_a_narrow_outermost_level_is_not_perturbed() -> None:
         0.04,
     ]
     assert settle(LONG, recipe, (512, 512)).perturbation == 0.04
+    through_blur = replace(recipe, optics=0.6)
+    assert settle(DipConfig(8, "asc", 4, 1200), through_blur, (512, 512)).perturbation == 0.04
 
 
 def test_small_fields_are_perturbed_more() -> None:

@@ -151,7 +151,9 @@ def _filtered(noisy: Noisy) -> list[Candidate]:
     candidates = []
     probed = noisy.image + np.float32(_FILTER_PROBE) * noisy.sample.noise
     noise_std = float(np.sqrt(noisy.sample.variance))
-    for name, function in filters(noise_std, linear_only=noisy.sample.has_spikes).items():
+    correlated = noisy.sample.noise if noisy.sample.correlation else None
+    taking_part = filters(noise_std, linear_only=noisy.sample.has_spikes, correlated=correlated)
+    for name, function in taking_part.items():
         image = function(noisy.image)
         change = (function(probed) - image) / _FILTER_PROBE
         candidates.append(Candidate(name, image, noisy.mean(change * noisy.sample.noise)))
