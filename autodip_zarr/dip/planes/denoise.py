@@ -28,7 +28,7 @@ from autodip_zarr.errors import FitError
 _NOISE: Final = -1
 """Place of the seed of a tile's noise sample, beside those of its starts."""
 
-_TOLD: Final = "72 pixels or more a side, with noise"
+_TOLD: Final = "some 80 pixels or more a side, with noise"
 _MOST_BLUR_PX: Final = 2.8
 _RESTART: Final = 1
 """What is added to a seed's place for the second attempt of a fit that diverged."""
