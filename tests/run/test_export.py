@@ -25,7 +25,7 @@ def here(quick_table: str) -> Run:
     """Run ``denoise --in-process``, with networks that fit in milliseconds."""
 
     def invoke(*arguments: object) -> Result:
-        fixed = ["--table", quick_table, "--in-process", "--json"]
+        fixed = ["--table", quick_table, "--in-process", "--preset", "reference", "--json"]
         return CliRunner().invoke(main, ["denoise", *map(str, arguments), *fixed], catch_exceptions=False)
 
     return invoke
