@@ -6,13 +6,16 @@ READY := $(VENV)/.ready
 
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test check bench soak platforms docs clean
+.PHONY: demo test coverage check bench soak platforms docs clean
 
 demo: $(READY)
 	$(BIN)/autodip-zarr demo --output demo-output
 
 test: $(READY)
 	$(BIN)/python -m pytest -q -m "not soak" -n 2
+
+coverage: $(READY)
+	$(BIN)/python -m pytest -q -m "not soak" -n 2 --cov --cov-report=term
 
 check: $(READY)
 	$(BIN)/ruff check .
