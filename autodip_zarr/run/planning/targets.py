@@ -209,7 +209,7 @@ def _levels(header: Header, acquisition: Acquisition) -> tuple[Level, ...]:
         Level(
             str(i),
             shape,
-            tuple(b * full / n for b, full, n in zip(base, shapes[0], shape, strict=True)),
+            tuple(b * (full / n) for b, full, n in zip(base, shapes[0], shape, strict=True)),
             None,
         )
         for i, shape in enumerate(shapes)

@@ -11,6 +11,7 @@ import numpy as np
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level, MetadataText
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.stores.tiff.arranged import arranged
 from autodip_zarr.stores.tiff.files import (
     member_uri,
     open_tiff,
@@ -42,9 +43,10 @@ def read_tiff_header(ref: ImageRef) -> Header:
     number = ref.image_index
     if not 0 <= number < len(source.images):
         raise SourceError(where, f"has {len(source.images)} images", f"an image with the number {number}")
-    image = source.images[number]
+    image = arranged(source.images[number], ref.given_axes, where)
     check_sizes(image.sizes, f"{where}: Image[{number}]/Pixels")
     warnings: list[str] = []
+    is_given = bool(source.images[number].unexplained)
     with _first_file((ref.uri, fingerprint), image, warnings) as tif:
         file, page_number, _ = image.locate(0, 0, 0)
         page = _page(tif, page_number if not warnings else 0, member_uri(ref.uri, file) if file else ref.uri)
@@ -53,7 +55,7 @@ def read_tiff_header(ref: ImageRef) -> Header:
         dtype, chunk = np.dtype(page.dtype).newbyteorder("=").name, _chunk(page)
     texts = () if source.text is None else (MetadataText(source.text_kind, source.text_source, source.text),)
     return Header(
-        ref=ref,
+        ref=ref if is_given else replace(ref, given_axes=None),
         name=image.name or None,
         axes=tuple(
             Axis(axis, AXIS_TYPES[axis], image.pixel_sizes.get(axis, (1.0, None))[1]) for axis in _AXES
@@ -66,8 +68,16 @@ def read_tiff_header(ref: ImageRef) -> Header:
         ome_version=None,
         texts=texts,
         fingerprint=_fingerprint(fingerprint, source.text),
-        warnings=tuple(warnings),
+        warnings=(*_taken_axes(image), *warnings),
     )
+
+
+def _taken_axes(image: TiffImage) -> list[str]:
+    """Return a warning where pages are taken along axes that no header names."""
+    pages = " x ".join(str(size) for _, size in image.unexplained if size > 1)
+    taken = " and ".join(axis for axis in image.leading if image.sizes[axis] > 1)
+    said = f"no header says what its {pages} pages are: they are taken along {taken}; --axes says it"
+    return [said] if pages else []
 
 
 def _agreed(image: TiffImage, page: Any, where: str) -> TiffImage:  # noqa: ANN401
@@ -140,7 +150,7 @@ def _chunk(page: Any) -> tuple[int, ...]:  # noqa: ANN401
 
 def _level(image: TiffImage, index: int, shape: tuple[int, ...], full: tuple[int, ...]) -> Level:
     size = [image.pixel_sizes.get(axis, (1.0, None))[0] for axis in _AXES]
-    scale = tuple(one * large / small for one, large, small in zip(size, full, shape, strict=True))
+    scale = tuple(one * (large / small) for one, large, small in zip(size, full, shape, strict=True))
     return Level(str(index), shape, scale, None)
 
 

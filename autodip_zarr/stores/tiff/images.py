@@ -47,6 +47,9 @@ class TiffImage:
     """Where the planes are, sorted by their first plane."""
     offset: int | None = None
     """Byte at which all planes follow one another without pages of their own (big ImageJ files)."""
+    unexplained: tuple[tuple[str, int], ...] = ()
+    """Name and size of each leading axis of the file, slowest first, where no header names all of them; the
+    name is empty for these."""
 
     def locate(self, t: int, c: int, z: int) -> tuple[str | None, int, int]:
         """Return (member file, page, sample in its pixels) of a plane.

@@ -86,7 +86,16 @@ def _plain_image(series: Any) -> TiffImage | str:  # noqa: ANN401
     runs = [PageRun(0, None, first.index, None)]
     if offset is None and len(series) > 1:
         runs = _page_runs([page.index for page in series])
-    return TiffImage(None, sizes, order, samples, {}, (), tuple(runs), offset)
+    unexplained = _unexplained(axes[:-2], shape[:-2])
+    return TiffImage(None, sizes, order, samples, {}, (), tuple(runs), offset, unexplained)
+
+
+def _unexplained(axes: str, shape: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
+    """Return the leading axes where some of more than one page are none that a header names."""
+    found = [
+        (name.lower() if name in "TCZ" else "", int(size)) for name, size in zip(axes, shape, strict=True)
+    ]
+    return tuple(found) if any(size > 1 and not name for name, size in found) else ()
 
 
 def _refused(page: Any) -> str | None:  # noqa: ANN401

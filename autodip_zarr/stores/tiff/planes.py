@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Fingerprint, Header
 from autodip_zarr.errors import PixelError, SourceError
 from autodip_zarr.stores.access.planes import Positions, name_plane, unreadable_plane
+from autodip_zarr.stores.tiff.arranged import arranged
 from autodip_zarr.stores.tiff.files import (
     member_uri,
     open_tiff,
@@ -34,7 +35,7 @@ def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[An
     try:
         fingerprint = tiff_fingerprint(uri)
         image = read_tiff_source(uri, fingerprint).images[header.ref.image_index]
-        image = _with_samples(image, uri, fingerprint)
+        image = _with_samples(arranged(image, header.ref.given_axes, uri), uri, fingerprint)
         places = [(index, *image.locate(t, c, z)) for index, (t, z) in enumerate(positions)]
     except SourceError as error:
         raise PixelError(error.where, error.found, error.expected, error.hint) from error
