@@ -15,8 +15,8 @@ from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.planes import Positions, name_plane
 from autodip_zarr.stores.access.remote.server_errors import is_unanswered
 from autodip_zarr.stores.pictures import read_image, read_picture_header
-from autodip_zarr.stores.tiff.arranged import refuse_other_axes
 from autodip_zarr.stores.tiff.header import read_tiff_header
+from autodip_zarr.stores.tiff.plain.arranged import refuse_other_axes
 from autodip_zarr.stores.tiff.planes import read_tiff_planes
 from autodip_zarr.stores.zarr.images.header import read_zarr_header
 from autodip_zarr.stores.zarr.images.planes import read_zarr_planes

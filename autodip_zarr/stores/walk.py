@@ -16,7 +16,7 @@ from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, join_uri, split_uri
 from autodip_zarr.stores.other_formats import is_picture_name, vendor_ending
-from autodip_zarr.stores.tiff.files import is_tiff_content, is_tiff_name, read_tiff_source
+from autodip_zarr.stores.tiff.files import is_nameless, is_tiff_content, is_tiff_name, read_tiff_source
 from autodip_zarr.stores.zarr.images.found_images import Found, ZarrWalk, lost_result, skipped
 from autodip_zarr.stores.zarr.images.walk import walk_zarr
 from autodip_zarr.stores.zarr.nodes import Node, group_above, join, read_node
@@ -240,6 +240,10 @@ def _file(place: Place, key: str, state: _Walk) -> Found:
         state.passed[f".{key.rpartition('.')[2].lower()}"] += 1
     elif is_tiff_name(key):
         yield from _tiff(join_uri(place.uri, key), key, state)
+    elif isinstance(place, LocalPlace) and is_nameless(key):  # four bytes, which cost nothing here
+        uri = join_uri(place.uri, key)
+        if is_tiff_content(uri):
+            yield from _tiff(uri, key, state)
     elif is_zip(key):
         try:
             archive = open_place(join_uri(place.uri, key))

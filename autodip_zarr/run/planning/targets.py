@@ -101,6 +101,8 @@ def target_root(ref: ImageRef, choices: DestinationChoices) -> str | None:
     packed = {"ome-tiff": _TIFF, "picture": _PICTURE}.get(ref.kind, _ZIP)
     if packed.search(relative):
         relative = packed.sub("", relative) + ".ome.zarr"
+    elif ref.kind == "ome-tiff":  # under another name, beside which its export as TIFF may lie
+        relative += ".ome.zarr"
     return f"{choices.output.rstrip('/')}/{relative}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,11 +20,13 @@ from autodip_zarr.stores.access.remote.filesystems import open_remote_file
 from autodip_zarr.stores.access.uris import is_remote, local_path, split_uri
 from autodip_zarr.stores.tiff.images import OmeFile, PageRun, TiffSource
 from autodip_zarr.stores.tiff.ome_xml import is_ome_xml, parse_ome
-from autodip_zarr.stores.tiff.plain import plain_source
+from autodip_zarr.stores.tiff.plain.source import plain_source
 from autodip_zarr.stores.zarr.images.texts import read_text
 
-_TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
+_TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".lsm", ".stk")
 """Names of TIFF files that may be images end so."""
+
+_SILENT = logging.NullHandler()
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BLOCK_BYTES = 1024 * 1024
@@ -35,6 +38,12 @@ _PLAIN_ONLY: dict[str, Any] = {"is_ome": False, "is_mmstack": False, "is_ndtiff"
 def is_tiff_name(name: str) -> bool:
     """Return whether a file is named like a TIFF that may be an image."""
     return name.lower().endswith(_TIFF_SUFFIXES)
+
+
+def is_nameless(name: str) -> bool:
+    """Return whether the end of the name of a file tells no format: there is none, or no letter in it."""
+    base = name.rpartition("/")[2]
+    return not any(letter.isalpha() for letter in base.rpartition(".")[2]) if "." in base else True
 
 
 def is_tiff_content(path: str) -> bool:
@@ -64,6 +73,8 @@ def open_tiff(uri: str, fingerprint: Fingerprint | None = None) -> Iterator[Any]
     """
     import tifffile  # noqa: PLC0415
 
+    # its remarks about odd files are for who asks for them by a handler, not for standard error
+    logging.getLogger("tifffile").addHandler(_SILENT)
     try:
         if is_remote(uri):
             # small blocks: pages are read here and there, not from end to end

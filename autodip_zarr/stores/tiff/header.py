@@ -11,7 +11,6 @@ import numpy as np
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level, MetadataText
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.stores.tiff.arranged import arranged
 from autodip_zarr.stores.tiff.files import (
     member_uri,
     open_tiff,
@@ -20,6 +19,7 @@ from autodip_zarr.stores.tiff.files import (
     tiff_place,
 )
 from autodip_zarr.stores.tiff.images import TiffImage
+from autodip_zarr.stores.tiff.plain.arranged import arranged
 from autodip_zarr.stores.zarr.axes import AXIS_TYPES
 from autodip_zarr.stores.zarr.limits import check_sizes
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Fingerprint, Header
 from autodip_zarr.errors import PixelError, SourceError
 from autodip_zarr.stores.access.planes import Positions, name_plane, unreadable_plane
-from autodip_zarr.stores.tiff.arranged import arranged
 from autodip_zarr.stores.tiff.files import (
     member_uri,
     open_tiff,
@@ -21,6 +20,7 @@ from autodip_zarr.stores.tiff.files import (
     tiff_place,
 )
 from autodip_zarr.stores.tiff.images import TiffImage
+from autodip_zarr.stores.tiff.plain.arranged import arranged
 
 
 def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
