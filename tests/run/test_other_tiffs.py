@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from autodip_zarr.cli import main
 from autodip_zarr.stores import read_header, read_planes
 
-from ..stores.builders import only
+from ..stores.builders import ome_xml, only, write_pages
 from ..stores.other_tiffs import Told, write_lsm, write_stk
 
 
@@ -140,6 +140,24 @@ def test_stacks_of_metamorph(
     positions = [(i, j) for i in range(shape[0]) for j in range(shape[2])]
     np.testing.assert_array_equal(read_planes(header, 0, positions), data)
     assert any("no header says" in one for one in header.warnings) == is_warned
+
+
+def test_a_bare_header_gives_one_result_with_its_names(tmp_path: Path, quick_table: str) -> None:
+    data = noisy((1, 2, 3, 40, 48))
+    (tmp_path / "in").mkdir()
+    text = ome_xml([data.shape]).replace('Name="ch0"', 'Name="DAPI"')
+    (tmp_path / "in" / "x.ome.xml").write_text(text)
+    write_pages(tmp_path / "in" / "x.tif", data.reshape(-1, 40, 48), "")
+    arguments = ["denoise", str(tmp_path / "in"), "--output", str(tmp_path / "out"), "--table", quick_table]
+    done = CliRunner().invoke(main, [*arguments, "--in-process", "--json"], catch_exceptions=False)
+    (image,) = json.loads(done.stdout)["images"]
+    assert (image["status"], Path(image["target"]).name) == ("done", "x.ome.zarr")
+    made: Any = zarr.open_group(image["target"], mode="r")
+    assert made["0"].shape == data.shape
+    assert [one["label"] for one in made.attrs["ome"]["omero"]["channels"]] == ["DAPI", "ch1"]
+    export = ["export", image["target"], "--output", str(tmp_path / "exported")]
+    ended = CliRunner().invoke(main, export, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
 
 
 def test_stacks_under_names_of_vendors_are_passed_over_in_folders(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from autodip_zarr.stores import enclosing_store, lies_in
 from autodip_zarr.stores.access.uris import is_remote, local_path
 from autodip_zarr.stores.zarr.layout import plan_layout
 
-_TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$", re.IGNORECASE)
+_TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$|(\.companion)?\.ome(\.xml)?$", re.IGNORECASE)
 _ZIP = re.compile(r"(\.ome)?(\.zarr)?(\.zip|\.ozx)$", re.IGNORECASE)
 _PICTURE = re.compile(r"\.(?:png|bmp|jpe?g)$", re.IGNORECASE)
 _SMALLEST_LEVEL_PX = 256

@@ -12,6 +12,7 @@ from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, Image
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.tiff.files import (
+    is_document_name,
     member_uri,
     open_tiff,
     read_tiff_source,
@@ -116,6 +117,8 @@ def _first_file(named: tuple[str, Fingerprint | None], image: TiffImage, warning
         return open_tiff(uri, fingerprint)
     place, _ = tiff_place(uri)
     if place.stat(file) is None:
+        if is_document_name(uri):
+            raise HeaderError(place.where(file), "is missing", f"the first file of {public_uri(uri)}")
         warnings.append(f"{place.where(file)}: is missing, and holds planes of this image")
         return open_tiff(uri)
     return open_tiff(member_uri(uri, file))
