@@ -124,6 +124,10 @@ class Header:
     """Its state when the header was read."""
     warnings: tuple[str, ...] = ()
     """What was odd but could be read."""
+    absent_planes: int = 0
+    """Planes for which the header of a TIFF names no page, samples of colour counted singly."""
+    fill_value: float | None = None
+    """Value of pixels of an OME-Zarr that were never written; ``None`` where it is not known."""
     given_um: tuple[tuple[str, float], ...] = ()
     """Axes whose physical size a person gave because the source tells none, with it in micrometers."""
 

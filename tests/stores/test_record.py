@@ -17,6 +17,7 @@ from autodip_zarr.stores import (
     RECORD_FIELDS,
     STATUS_COPIED,
     STATUS_DENOISED,
+    STATUS_EMPTY,
     STATUS_FAILED,
     Failure,
     create_target,
@@ -54,8 +55,10 @@ def test_the_fields_are_under_contract() -> None:
         "overshoot",
         "stop",
         "prior_share",
+        "saturated_share",
+        "repeated_share",
     )
-    assert (STATUS_FAILED, STATUS_DENOISED, STATUS_COPIED) == (0, 1, 2)
+    assert (STATUS_FAILED, STATUS_DENOISED, STATUS_COPIED, STATUS_EMPTY) == (0, 1, 2, 3)
 
 
 @pytest.mark.parametrize("zarr_format", FORMATS)

@@ -24,6 +24,9 @@ from autodip_zarr.stores.tiff.plain.arranged import arranged
 from autodip_zarr.stores.zarr.axes import AXIS_TYPES
 from autodip_zarr.stores.zarr.limits import check_sizes
 
+_PHOTOMETRIC_PALETTE = 3
+_PALETTE = "its pixels are numbers of colours in a palette, which may be labels and no intensities"
+
 _AXES = ("t", "c", "z", "y", "x")
 """Axes of a TIFF image, as it is presented."""
 
@@ -49,10 +52,11 @@ def read_tiff_header(ref: ImageRef) -> Header:
     warnings: list[str] = []
     is_given = bool(source.images[number].unexplained)
     with _first_file((ref.uri, fingerprint), image, warnings) as tif:
-        file, page_number, _ = image.locate(0, 0, 0)
+        file, page_number = image.first_page
         page = _page(tif, page_number if not warnings else 0, member_uri(ref.uri, file) if file else ref.uri)
         image = _agreed(image, page, f"{where}: Image[{number}]/Pixels")
         shapes = [_shape(image, page.imagelength, page.imagewidth), *_reduced(image, page)]
+        palette = [_PALETTE] if page.photometric == _PHOTOMETRIC_PALETTE else []
         dtype, chunk = np.dtype(page.dtype).newbyteorder("=").name, _chunk(page)
     texts = () if source.text is None else (MetadataText(source.text_kind, source.text_source, source.text),)
     return Header(
@@ -69,8 +73,16 @@ def read_tiff_header(ref: ImageRef) -> Header:
         ome_version=None,
         texts=texts,
         fingerprint=_fingerprint(fingerprint, source.text),
-        warnings=(*_taken_axes(image), *warnings),
+        warnings=(*_taken_axes(image), *_absent_planes(image), *palette, *warnings),
+        absent_planes=(image.planes[1] - image.planes[0]) * image.samples,
     )
+
+
+def _absent_planes(image: TiffImage) -> list[str]:
+    """Return a warning where the header names pages for some of the planes only."""
+    there, total = image.planes
+    told = f"its header names pages for {there} of {total} planes, as where an acquisition ended early"
+    return [f"{told}: the others are left empty"] if there < total else []
 
 
 def _taken_axes(image: TiffImage) -> list[str]:
@@ -112,7 +124,7 @@ def _agreed(image: TiffImage, page: Any, where: str) -> TiffImage:  # noqa: ANN4
 def _first_file(named: tuple[str, Fingerprint | None], image: TiffImage, warnings: list[str]) -> Any:  # noqa: ANN401
     """Open the file with the first plane, or the named one, whose state is known, where that is missing."""
     uri, fingerprint = named
-    file, _, _ = image.locate(0, 0, 0)
+    file, _ = image.first_page
     if file is None:
         return open_tiff(uri, fingerprint)
     place, _ = tiff_place(uri)
