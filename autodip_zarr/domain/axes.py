@@ -39,6 +39,9 @@ class PageOrder:
     leading: tuple[tuple[str, int | None], ...]
     """Name and size of each of ``t c z`` that is given, slowest first; ``None`` for a size that follows."""
 
+    is_typed: bool = True
+    """Whether it was typed for these images; that of a recorded recipe gives way to headers."""
+
     @property
     def text(self) -> str:
         """As it is typed, for example ``tz5yx``."""

@@ -166,7 +166,7 @@ def _local(place: LocalPlace, state: _Walk) -> Found:
 
 def _remote(place: Place, state: _Walk) -> Found:
     name = split_uri(public_uri(place.uri))[1]
-    if is_tiff_name(name):
+    if is_tiff_name(name) or is_document_name(name):
         yield from _tiff(place.uri, name, state)
     elif place.is_archive:
         yield from _below(place, "", ZarrWalk(place, name, results=state.results), state)
@@ -229,7 +229,9 @@ def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> 
             yield skipped(error, place.where(key))
             continue
         visible = [(name, kind) for name, kind in entries if not name.startswith(".")]
-        visible.sort(key=lambda entry: not is_document_name(entry[0]))  # before the files that they describe
+        visible.sort(
+            key=lambda entry: entry[1] or not is_document_name(entry[0])
+        )  # before the files that they describe
         remaining.extend((join(key, name), kind) for name, kind in reversed(visible))
 
 
@@ -267,7 +269,7 @@ def _file(place: Place, key: str, state: _Walk) -> Found:
         state.passed[f".{key.rpartition('.')[2].lower()}"] += 1
     elif is_document_name(key):
         yield from _document(join_uri(place.uri, key), key, state)
-    elif is_tiff_name(key) or _is_nameless_tiff(place, key):
+    elif is_tiff_name(key) or (not state.results and _is_nameless_tiff(place, key)):
         yield from _tiff(join_uri(place.uri, key), key, state)
     elif is_zip(key):
         try:

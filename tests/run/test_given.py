@@ -224,6 +224,18 @@ def test_the_recipe_of_a_result_says_it_again(tmp_path: Path, here: Run) -> None
     np.testing.assert_array_equal(made(first)["0"], made(second)["0"])
 
 
+def test_the_axes_of_a_recipe_give_way_to_headers(tmp_path: Path, here: Run) -> None:
+    (tmp_path / "in").mkdir()
+    told: dict[str, Any] = {"axes": "ZYX"}
+    tifffile.imwrite(tmp_path / "in" / "x.tif", noisy((6, 40, 48)), imagej=True, metadata=told)
+    stack(tmp_path / "in" / "y.tif", 4)
+    stack(tmp_path / "x.tif")
+    assert statuses(here(tmp_path / "x.tif", "--output", tmp_path / "out", "--axes", "tyx")) == ["done"]
+    recipe = ["--recipe", tmp_path / "out" / "x.ome.zarr"]
+    images = planned(tmp_path / "in", *recipe)["images"]
+    assert [image["shape"][:3] for image in images] == [[1, 1, 6], [4, 1, 1]]
+
+
 def test_a_file_of_options_says_it_too(tmp_path: Path) -> None:
     config = tmp_path / "run.toml"
     config.write_text('pixel-size = 0.25\naxes = "tyx"\n')

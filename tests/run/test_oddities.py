@@ -82,6 +82,20 @@ def test_planes_without_pages_are_left_empty(tmp_path: Path, first: int, here: R
     assert statuses(here(source, "--output", tmp_path / "out")) == ["unchanged"]
 
 
+def test_pages_that_the_header_does_not_name_are_no_empty_planes(tmp_path: Path, here: Run) -> None:
+    """Writers that forget how many pages follow: the others are there, and fail with the reason."""
+    text = ome_xml([(1, 1, 3, 40, 48)], "XYZCT", {0: '<TiffData IFD="0"/>'})
+    source = write_pages(tmp_path / "x.ome.tif", noisy((3, 40, 48)), text)
+    (told,) = [one for one in read_header(only(source)).warnings if "names pages" in one]
+    assert (
+        told
+        == "its header names pages for 1 of 3 planes, and the file has more of them: the others are not read"
+    )
+    done = here(source, "--output", tmp_path / "out")
+    assert statuses(done) == ["partial"]
+    assert read_record(str(tmp_path / "out" / "x.ome.zarr"))[0, 0, :, STATUS].tolist() == [1, 0, 0]
+
+
 @pytest.mark.parametrize("zarr_format", [2, 3])
 def test_chunks_that_were_never_written_are_left_empty(
     tmp_path: Path, zarr_format: ZarrFormat, here: Run

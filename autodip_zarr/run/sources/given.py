@@ -147,5 +147,5 @@ def given_again(axes: str | None, sizes: Mapping[str, float], where: str) -> Giv
     """
     if not all(axis in "yxz" and math.isfinite(size) and size > 0 for axis, size in sizes.items()):
         raise OptionError(f"{where}: pixel_size_um", f"found {sizes!r:.100}", "sizes along y, x and z")
-    order = None if axes is None else _read_axes(axes, f"{where}: axes")
+    order = None if axes is None else replace(_read_axes(axes, f"{where}: axes"), is_typed=False)
     return Given(order, tuple(sizes.items()))

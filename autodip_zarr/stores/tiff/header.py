@@ -11,6 +11,7 @@ import numpy as np
 from autodip_zarr.domain import Axis, ChannelDisplay, Fingerprint, Header, ImageRef, Level, MetadataText
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.stores.tiff.absent import has_spare_pages
 from autodip_zarr.stores.tiff.files import (
     is_document_name,
     member_uri,
@@ -58,6 +59,9 @@ def read_tiff_header(ref: ImageRef) -> Header:
         shapes = [_shape(image, page.imagelength, page.imagewidth), *_reduced(image, page)]
         palette = [_PALETTE] if page.photometric == _PHOTOMETRIC_PALETTE else []
         dtype, chunk = np.dtype(page.dtype).newbyteorder("=").name, _chunk(page)
+    there, total = image.planes
+    has_spare = there < total and has_spare_pages(source, ref.uri, fingerprint)
+    absent = _absent_planes(there, total, has_spare=has_spare)
     texts = () if source.text is None else (MetadataText(source.text_kind, source.text_source, source.text),)
     return Header(
         ref=ref if is_given else replace(ref, given_axes=None),
@@ -73,16 +77,19 @@ def read_tiff_header(ref: ImageRef) -> Header:
         ome_version=None,
         texts=texts,
         fingerprint=_fingerprint(fingerprint, source.text),
-        warnings=(*_taken_axes(image), *_absent_planes(image), *palette, *warnings),
-        absent_planes=(image.planes[1] - image.planes[0]) * image.samples,
+        warnings=(*_taken_axes(image), *absent, *palette, *warnings),
+        absent_planes=0 if has_spare else (image.planes[1] - image.planes[0]) * image.samples,
     )
 
 
-def _absent_planes(image: TiffImage) -> list[str]:
+def _absent_planes(there: int, total: int, *, has_spare: bool) -> list[str]:
     """Return a warning where the header names pages for some of the planes only."""
-    there, total = image.planes
-    told = f"its header names pages for {there} of {total} planes, as where an acquisition ended early"
-    return [f"{told}: the others are left empty"] if there < total else []
+    told = f"its header names pages for {there} of {total} planes"
+    if there == total:
+        return []
+    if has_spare:
+        return [f"{told}, and the file has more of them: the others are not read"]
+    return [f"{told}, as where an acquisition ended early: the others are left empty"]
 
 
 def _taken_axes(image: TiffImage) -> list[str]:

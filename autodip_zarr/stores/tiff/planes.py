@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from autodip_zarr.domain import Fingerprint, Header
 from autodip_zarr.errors import AbsentPlaneError, PixelError, SourceError
 from autodip_zarr.stores.access.planes import Positions, name_plane, unreadable_plane
+from autodip_zarr.stores.tiff.absent import has_spare_pages
 from autodip_zarr.stores.tiff.files import (
     member_uri,
     open_tiff,
@@ -36,10 +37,13 @@ def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[An
     uri = header.ref.uri
     try:
         fingerprint = tiff_fingerprint(uri)
-        image = read_tiff_source(uri, fingerprint).images[header.ref.image_index]
+        source = read_tiff_source(uri, fingerprint)
+        image = source.images[header.ref.image_index]
         image = _with_samples(arranged(image, header.ref.given_axes, uri), uri, fingerprint)
         places = [(index, *image.locate(t, c, z)) for index, (t, z) in enumerate(positions)]
-    except AbsentPlaneError:
+    except AbsentPlaneError as error:
+        if has_spare_pages(source, uri, fingerprint):
+            raise PixelError(error.where, error.found, error.expected) from error
         raise
     except SourceError as error:
         raise PixelError(error.where, error.found, error.expected, error.hint) from error

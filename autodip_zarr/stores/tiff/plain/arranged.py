@@ -67,7 +67,7 @@ def refuse_other_axes(order: PageOrder, told: Sequence[tuple[str, int]], where: 
     HeaderError
         It differs.
     """
-    if order.agrees(told):
+    if order.agrees(told) or not order.is_typed:
         return
     names = " ".join(f"{name}={size}" for name, size in told if size > 1) or "a single plane"
     hint = "name the files that need --axes, and the others in a command of their own"
