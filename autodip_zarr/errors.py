@@ -6,6 +6,7 @@
     +-- SourceError         a source cannot be found, opened, read or understood
     |   +-- HeaderError     its metadata is broken or hostile
     |   +-- PixelError      its pixels cannot be read
+    |       +-- AbsentPlaneError   its header says that there are none
     +-- TargetError         a result cannot be created, written or verified
     +-- TableError          a calibration table or vocabulary file is not valid
     +-- OptionError         arguments that contradict each other or make no sense
@@ -19,6 +20,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "AbsentPlaneError",
     "AutodipError",
     "FitError",
     "HeaderError",
@@ -74,6 +76,10 @@ class HeaderError(SourceError):
 
 class PixelError(SourceError):
     """The pixels of a source cannot be read."""
+
+
+class AbsentPlaneError(PixelError):
+    """A plane was never acquired, as the header of its source says."""
 
 
 class TargetError(AutodipError):

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal
 
-from autodip_zarr.domain import ChannelPlan, FieldOfPlate, ImagePlan, Treatment
+from autodip_zarr.domain import ChannelPlan, FieldOfPlate, Header, ImagePlan, Treatment
 
 Document = dict[str, Any]
 """A JSON object."""
@@ -105,12 +105,23 @@ def recipe_document(image: ImagePlan, software: Mapping[str, str]) -> Document:
         source["warnings"] = list(image.warnings)
     return {
         "source": source,
+        **_given(image.header),
         "channels": [_channel_document(channel) for channel in image.channels],
         "t": list(image.t),
         "z": list(image.z),
         **asdict(image.recipe),
         "software": dict(software),
     }
+
+
+def _given(header: Header) -> Document:
+    """Return what a person said of the image itself, as far as it was needed."""
+    document: Document = {}
+    if header.ref.given_axes is not None:
+        document["axes"] = header.ref.given_axes.text
+    if header.given_um:
+        document["pixel_size_um"] = dict(header.given_um)
+    return document
 
 
 def plate_document(plate: FieldOfPlate) -> Document:

@@ -43,6 +43,16 @@ knowledge_options = _options(
     click.option("--mapping", metavar="FILE", help="CSV of corrections by path and channel."),
     click.option("--patterns", metavar="FILE", help="TOML of what file and folder names mean; a guess."),
     click.option("--vocabulary", metavar="FILE", help="TOML of terms of your own."),
+    click.option(
+        "--pixel-size",
+        metavar="UM",
+        help="Micrometers of a pixel where the header tells none: 0.1 (y and x), 0.1x0.1x0.3 (y, x, z).",
+    ),
+    click.option(
+        "--axes",
+        metavar="ORDER",
+        help="Axes of the pages of a TIFF whose header tells none, slowest first: tyx; tz5yx for 5 depths.",
+    ),
 )
 transfer_options = _options(
     click.option(

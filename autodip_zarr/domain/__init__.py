@@ -12,7 +12,7 @@ name; a source without a ``t``, ``c`` or ``z`` axis has size 1 there. Missing is
 from __future__ import annotations
 
 from autodip_zarr.domain.acquisition import Acquisition, ChannelMetadata, Evidence, PixelSize
-from autodip_zarr.domain.axes import Axis, Level
+from autodip_zarr.domain.axes import Axis, Level, PageOrder
 from autodip_zarr.domain.method import DipConfig, Match, Recipe, TableId, WarmStart, Width
 from autodip_zarr.domain.plan import Action, ChannelPlan, Decision, GroupTotal, ImagePlan, Plan, Totals
 from autodip_zarr.domain.result import Block, TargetSpec, Treatment
@@ -51,6 +51,7 @@ __all__ = [
     "Level",
     "Match",
     "MetadataText",
+    "PageOrder",
     "PixelSize",
     "Plan",
     "Recipe",

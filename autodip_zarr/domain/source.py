@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from autodip_zarr.domain.axes import Axis, Level, size_along
+from autodip_zarr.domain.axes import Axis, Level, PageOrder, size_along
 
 Kind = Literal["ome-zarr", "ome-tiff", "picture"]
 """Format of a source image; a picture (PNG) is read by ``evaluate`` alone, never denoised as a source."""
@@ -49,6 +49,8 @@ class ImageRef:
     """Path of file or store below the source that the user named, ``/``-separated; for mirroring the tree."""
     plate: FieldOfPlate | None = None
     """Place in a plate; ``None`` outside plates."""
+    given_axes: PageOrder | None = None
+    """Axes of its pages that a person gave; ``None`` in a header where nothing of it was needed."""
 
     @property
     def source(self) -> str:
@@ -122,6 +124,12 @@ class Header:
     """Its state when the header was read."""
     warnings: tuple[str, ...] = ()
     """What was odd but could be read."""
+    absent_planes: int = 0
+    """Planes for which the header of a TIFF names no page, samples of colour counted singly."""
+    fill_value: float | None = None
+    """Value of pixels of an OME-Zarr that were never written; ``None`` where it is not known."""
+    given_um: tuple[tuple[str, float], ...] = ()
+    """Axes whose physical size a person gave because the source tells none, with it in micrometers."""
 
     def size(self, axis: str) -> int:
         """Return the full-resolution size along a named axis, 1 where there is none."""

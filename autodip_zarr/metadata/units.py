@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
-__all__ = ["length_um", "time_s", "wavelength_nm", "whole_number"]
+__all__ = ["length_um", "scaled", "time_s", "wavelength_nm", "whole_number"]
 
 LENGTH_UM = {
     "m": 1e6,
@@ -85,7 +86,20 @@ def wavelength_nm(value: str | None, unit: str | None) -> float | None:
 
 def _convert(value: str | None, unit: str, factors: dict[str, float]) -> float | None:
     number, factor = _number(value), factors.get(_unit(unit))
-    return number * factor if number is not None and factor is not None else None
+    return scaled(number, factor) if number is not None and factor is not None else None
+
+
+def scaled(number: float, factor: float) -> float:
+    """Return a number in another unit as people would write it: 35.1 nm are 0.0351 um, in the last digit.
+
+    Parameters
+    ----------
+    number : float
+        As it was written, finite.
+    factor : float
+        What one of its units is in the other one.
+    """
+    return float(Decimal(repr(float(number))) * Decimal(repr(float(factor))))
 
 
 def whole_number(text: str | None) -> int | None:

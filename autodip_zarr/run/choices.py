@@ -23,6 +23,10 @@ class KnowledgeChoices:
     """TOML file of what names of files and folders mean, under what the metadata says."""
     vocabulary: str | None = None
     """TOML file of terms beside the shipped ones."""
+    pixel_size: str | None = None
+    """Micrometers of a pixel where the header tells none: ``0.1`` along y and x, ``0.1x0.1x0.3`` also z."""
+    axes: str | None = None
+    """Axes of the pages of TIFF files whose headers tell none, slowest first: ``zyx``, ``tz5yx``."""
 
 
 @dataclass(frozen=True)

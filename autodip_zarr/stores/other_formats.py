@@ -6,8 +6,8 @@ _PICTURES = (".png", ".bmp", ".jpg", ".jpeg")
 """Pictures of one plane, which are read where a file is named."""
 
 _VENDORS = (
-    ".czi", ".zvi", ".lsm", ".nd2", ".lif", ".lof", ".xlef", ".oib", ".oif", ".oir", ".vsi", ".ims", ".sld",
-    ".sldy", ".stk", ".nd", ".dv", ".r3d", ".mvd2", ".flex", ".c01", ".dib", ".xdce", ".mrxs", ".ndpi",
+    ".czi", ".zvi", ".nd2", ".lif", ".lof", ".xlef", ".oib", ".oif", ".oir", ".vsi", ".ims", ".sld",
+    ".sldy", ".nd", ".dv", ".r3d", ".mvd2", ".flex", ".c01", ".dib", ".xdce", ".mrxs", ".ndpi",
     ".svs", ".scn", ".vms", ".bif", ".qptiff", ".msr", ".obf", ".ics", ".ids", ".spe", ".sif", ".fits",
     ".dm3", ".dm4", ".mrc", ".rec", ".h5", ".hdf5", ".n5", ".dcm", ".nii", ".nrrd", ".mha", ".pic", ".sdt",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from autodip_zarr.stores.access.planes import Positions, name_plane
 from autodip_zarr.stores.access.remote.server_errors import is_unanswered
 from autodip_zarr.stores.pictures import read_image, read_picture_header
 from autodip_zarr.stores.tiff.header import read_tiff_header
+from autodip_zarr.stores.tiff.plain.arranged import refuse_other_axes
 from autodip_zarr.stores.tiff.planes import read_tiff_planes
 from autodip_zarr.stores.zarr.images.header import read_zarr_header
 from autodip_zarr.stores.zarr.images.planes import read_zarr_planes
@@ -29,13 +31,17 @@ def read_header(ref: ImageRef) -> Header:
     Raises
     ------
     HeaderError
-        Its metadata is broken, hostile, or contradicts itself.
+        Its metadata is broken, hostile, or contradicts itself or the axes that were given.
     SourceError
         It is missing or cannot be read.
     """
-    if ref.kind == "picture":
-        return read_picture_header(ref)
-    return read_zarr_header(ref) if ref.kind == "ome-zarr" else read_tiff_header(ref)
+    if ref.kind == "ome-tiff":
+        return read_tiff_header(ref)
+    header = read_picture_header(ref) if ref.kind == "picture" else read_zarr_header(ref)
+    if ref.given_axes is not None:
+        told = [(axis.name, header.size(axis.name)) for axis in header.axes if axis.name not in "yx"]
+        refuse_other_axes(ref.given_axes, told, public_uri(ref.source))
+    return replace(header, ref=replace(ref, given_axes=None))
 
 
 def read_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:

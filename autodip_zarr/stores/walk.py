@@ -16,10 +16,22 @@ from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, join_uri, split_uri
 from autodip_zarr.stores.other_formats import is_picture_name, vendor_ending
-from autodip_zarr.stores.tiff.files import is_tiff_content, is_tiff_name, read_tiff_source
+from autodip_zarr.stores.tiff.files import (
+    MissingHeaderError,
+    describes_plain_tiff,
+    is_document_name,
+    is_nameless,
+    is_tiff_content,
+    is_tiff_name,
+    lies_beside_tiff,
+    read_tiff_source,
+)
 from autodip_zarr.stores.zarr.images.found_images import Found, ZarrWalk, lost_result, skipped
 from autodip_zarr.stores.zarr.images.walk import walk_zarr
 from autodip_zarr.stores.zarr.nodes import Node, group_above, join, read_node
+
+_NAMED = 3
+"""Files that a line names."""
 
 _NO_IMAGE = "an OME-Zarr image, plate or collection, an OME-TIFF file, or a folder of these"
 
@@ -34,6 +46,8 @@ class _Walk:
     """TIFF files that belong to a set already counted."""
     folders: set[tuple[int, int]] = field(default_factory=set)
     """Folders already seen, so that links do not lead in a circle."""
+    headerless: dict[str, list[str]] = field(default_factory=dict)
+    """TIFF files in the source at hand whose header stands in a file that is missing, by that file."""
     passed: Counter[str] = field(default_factory=Counter)
     """Files of other formats in the source at hand, by the end of their names."""
 
@@ -65,6 +79,7 @@ def _walk(sources: Sequence[str], state: _Walk) -> Found:
     for source in map(conceal, sources):
         state.folders.clear()
         state.passed.clear()
+        state.headerless.clear()
         empty = True
         for item in _source(source, state):
             empty = False
@@ -74,10 +89,21 @@ def _walk(sources: Sequence[str], state: _Walk) -> Found:
                     continue
                 seen.add(identity)
             yield item
+        for where, files in state.headerless.items():
+            empty = False
+            yield Skipped(where, _missing_header(files), is_error=True)
         if state.passed:
             yield Skipped(public_uri(source), _passed_over(state.passed))
         if empty:
             yield from _nothing(source, state)
+
+
+def _missing_header(files: Sequence[str]) -> str:
+    """Say whose header is missing, in one line for all files of a set."""
+    names = ", ".join(split_uri(one)[1] for one in files[:_NAMED])
+    rest = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    count = "a TIFF file" if len(files) == 1 else f"{len(files)} TIFF files"
+    return f"is missing; expected the file with the header of {count}: {names}{rest}"
 
 
 def _passed_over(passed: Counter[str]) -> str:
@@ -105,7 +131,7 @@ def _nothing(source: str, state: _Walk) -> Found:
         if any(isinstance(item, ImageRef) for item in _source(source, again)):
             yield Skipped(public_uri(source), "holds only results of this program")
             return
-        if is_tiff_name(source):  # its set was counted with another file
+        if is_tiff_name(source) or is_document_name(source):  # its set was counted with another file
             return
     what = "holds no result of this program" if state.results else f"holds no image; expected {_NO_IMAGE}"
     yield Skipped(public_uri(source), what, is_error=True)
@@ -125,7 +151,7 @@ def _source(source: str, state: _Walk) -> Found:
 def _local(place: LocalPlace, state: _Walk) -> Found:
     path = Path(place.uri)
     if path.is_file():
-        if is_tiff_name(path.name) or is_tiff_content(place.uri):
+        if is_tiff_name(path.name) or is_tiff_content(place.uri) or is_document_name(path.name):
             yield from _tiff(place.uri, path.name, state)
         elif is_picture_name(path.name) and not state.results:
             yield ImageRef("picture", place.uri, "", None, 0, path.name)
@@ -140,7 +166,7 @@ def _local(place: LocalPlace, state: _Walk) -> Found:
 
 def _remote(place: Place, state: _Walk) -> Found:
     name = split_uri(public_uri(place.uri))[1]
-    if is_tiff_name(name):
+    if is_tiff_name(name) or is_document_name(name):
         yield from _tiff(place.uri, name, state)
     elif place.is_archive:
         yield from _below(place, "", ZarrWalk(place, name, results=state.results), state)
@@ -203,6 +229,9 @@ def _below(place: Place, start: str, archive: ZarrWalk | None, state: _Walk) -> 
             yield skipped(error, place.where(key))
             continue
         visible = [(name, kind) for name, kind in entries if not name.startswith(".")]
+        visible.sort(
+            key=lambda entry: entry[1] or not is_document_name(entry[0])
+        )  # before the files that they describe
         remaining.extend((join(key, name), kind) for name, kind in reversed(visible))
 
 
@@ -238,7 +267,9 @@ def _file(place: Place, key: str, state: _Walk) -> Found:
         state.passed[ending] += 1
     elif is_picture_name(key) and not state.results:
         state.passed[f".{key.rpartition('.')[2].lower()}"] += 1
-    elif is_tiff_name(key):
+    elif is_document_name(key):
+        yield from _document(join_uri(place.uri, key), key, state)
+    elif is_tiff_name(key) or (not state.results and _is_nameless_tiff(place, key)):
         yield from _tiff(join_uri(place.uri, key), key, state)
     elif is_zip(key):
         try:
@@ -250,12 +281,35 @@ def _file(place: Place, key: str, state: _Walk) -> Found:
         yield from _below(archive, "", ZarrWalk(archive, key, results=state.results), state)
 
 
+def _is_nameless_tiff(place: Place, key: str) -> bool:
+    """Return whether a file whose name tells nothing is TIFF: four bytes of it, which cost nothing here."""
+    return isinstance(place, LocalPlace) and is_nameless(key) and is_tiff_content(join_uri(place.uri, key))
+
+
+def _document(uri: str, relative: str, state: _Walk) -> Found:
+    """Yield the images of TIFF files without headers which an OME-XML document beside them describes."""
+    try:
+        is_header = not state.results and describes_plain_tiff(uri)
+    except SourceError as error:
+        if not lies_beside_tiff(uri):
+            return
+        yield Skipped(
+            public_uri(uri), f"{error.found}; TIFF files beside it are read without it", at=error.where
+        )
+        return
+    if is_header:
+        yield from _tiff(uri, relative, state)
+
+
 def _tiff(uri: str, relative: str, state: _Walk) -> Found:
     """Yield the images of a TIFF file, unless its set was counted with another file."""
     if state.results or uri in state.members:
         return
     try:
         source = read_tiff_source(uri)
+    except MissingHeaderError as error:
+        state.headerless.setdefault(error.where, []).append(uri)
+        return
     except SourceError as error:
         yield skipped(error, public_uri(uri))
         return

@@ -17,12 +17,14 @@ from autodip_zarr.stores import (
     RECORD_FIELDS,
     STATUS_COPIED,
     STATUS_DENOISED,
+    STATUS_EMPTY,
     STATUS_FAILED,
     Failure,
     create_target,
     finish_target,
     read_failures,
     read_record,
+    read_rows,
     write_failures,
     write_record,
 )
@@ -54,8 +56,10 @@ def test_the_fields_are_under_contract() -> None:
         "overshoot",
         "stop",
         "prior_share",
+        "saturated_share",
+        "repeated_share",
     )
-    assert (STATUS_FAILED, STATUS_DENOISED, STATUS_COPIED) == (0, 1, 2)
+    assert (STATUS_FAILED, STATUS_DENOISED, STATUS_COPIED, STATUS_EMPTY) == (0, 1, 2, 3)
 
 
 @pytest.mark.parametrize("zarr_format", FORMATS)
@@ -74,6 +78,28 @@ def test_rows_come_back_where_they_belong(tmp_path: Path, zarr_format: ZarrForma
     for number, block in enumerate(blocks(spec)):
         for i, (t, z) in enumerate(block.positions):
             assert record[t, block.c, z, 1] == number * 100 + i
+
+
+@pytest.mark.parametrize("width", [17, 19])
+@pytest.mark.parametrize("zarr_format", FORMATS)
+def test_a_result_that_an_earlier_version_began_is_gone_on_with(
+    tmp_path: Path, zarr_format: ZarrFormat, width: int
+) -> None:
+    spec = make_spec(tmp_path / "x.zarr", zarr_format)
+    create_target(spec, {})
+    path = tmp_path / "x.zarr/autodip/record" / ("zarr.json" if zarr_format == 3 else ".zarray")
+    document = json.loads(path.read_text())
+    chunk = document["chunks"] if zarr_format == 2 else document["chunk_grid"]["configuration"]["chunk_shape"]
+    document["shape"][3] = chunk[3] = width
+    path.write_text(json.dumps(document))
+    block = Block(1, range(1, 2), range(2, 4))
+    found = rows(2, status=1, prior_share=0.5, saturated_share=0.25)
+    write_record(spec, block, found)
+    record = read_record(spec.uri)
+    assert record.shape == (2, 2, 5, len(RECORD_FIELDS))
+    np.testing.assert_array_equal(record[1, 1, 2:4, :width], found[:, :width])
+    assert np.isnan(record[1, 1, 2:4, width:]).all()
+    np.testing.assert_array_equal(read_rows(spec, block)[:, :width], found[:, :width])
 
 
 @pytest.mark.parametrize("zarr_format", FORMATS)

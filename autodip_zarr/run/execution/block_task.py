@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
 from autodip_zarr.domain import Block, DipConfig, Header, Recipe, TargetSpec
-from autodip_zarr.errors import FitError, PixelError, TargetError
+from autodip_zarr.errors import AbsentPlaneError, FitError, PixelError, TargetError
 from autodip_zarr.run.execution.fit_thread import in_fit_thread
-from autodip_zarr.run.execution.statistics import describe, rounding_std
+from autodip_zarr.run.execution.statistics import describe, repeated_share, rounding_std, saturated_share
 from autodip_zarr.run.locks.fencing import Fence
 from autodip_zarr.run.method import Denoise, fit_prior
 from autodip_zarr.run.results.integrity import is_whole
@@ -22,6 +22,7 @@ from autodip_zarr.stores import (
     RECORD_FIELDS,
     STATUS_COPIED,
     STATUS_DENOISED,
+    STATUS_EMPTY,
     STATUS_FAILED,
     converted,
     read_each_plane,
@@ -66,7 +67,7 @@ class BlockOutcome:
     denoised: int
     """Planes that were denoised."""
     copied: int
-    """Planes that were copied."""
+    """Planes that were copied, or left empty because their source holds nothing there."""
     failures: tuple[str, ...]
     """One reason for each plane that failed."""
     seconds: float
@@ -75,6 +76,8 @@ class BlockOutcome:
     """For how long it had the device to itself."""
     peak_bytes: int | None = None
     """Most memory that the worker has had resident since it started; ``None`` where Linux does not tell."""
+    empty: int = 0
+    """Planes among those copied of which the source holds nothing."""
 
 
 @dataclass(frozen=True)
@@ -155,8 +158,8 @@ def _recorded(task: BlockTask) -> BlockOutcome | None:
         return None
     if (np.isnan(status) | (status == STATUS_FAILED)).any() or not is_whole(task.spec, task.block):
         return None
-    denoised, copied = (int((status == one).sum()) for one in (STATUS_DENOISED, STATUS_COPIED))
-    return BlockOutcome(denoised, copied, (), 0.0)
+    denoised = int((status == STATUS_DENOISED).sum())
+    return BlockOutcome(denoised, status.size - denoised, (), 0.0)
 
 
 def run_lost_block(lost: LostBlock) -> BlockOutcome:
@@ -208,9 +211,11 @@ def process_block(task: BlockTask, denoise: Denoise) -> BlockOutcome:
     if rows.failures:
         write_failures(task.spec, task.block, rows.failures)
     write_record(task.spec, task.block, np.array(rows.rows), stored)
-    denoised, copied = rows.count.get(STATUS_DENOISED, 0), rows.count.get(STATUS_COPIED, 0)
-    failures = tuple(failure_lines(task.block, rows.failures))
-    return BlockOutcome(denoised, copied, failures, time.perf_counter() - started)
+    denoised, copied, empty = (
+        rows.count.get(status, 0) for status in (STATUS_DENOISED, STATUS_COPIED, STATUS_EMPTY)
+    )
+    failures, seconds = tuple(failure_lines(task.block, rows.failures)), time.perf_counter() - started
+    return BlockOutcome(denoised, copied + empty, failures, seconds, empty=empty)
 
 
 def failure_lines(block: Block, reasons: Mapping[tuple[int, int], str]) -> list[str]:
@@ -225,7 +230,19 @@ def _name(block: Block, position: tuple[int, int]) -> str:
 
 def _is_fitted(task: BlockTask, position: tuple[int, int], plane: NDArray[np.generic] | PixelError) -> bool:
     t, z = position
-    return task.config is not None and t in task.t and z in task.z and not isinstance(plane, PixelError)
+    is_chosen = task.config is not None and t in task.t and z in task.z
+    return is_chosen and not isinstance(plane, PixelError) and not _is_empty(task, plane)
+
+
+def _is_empty(task: BlockTask, plane: NDArray[np.generic]) -> bool:
+    """Return whether a plane of an OME-Zarr holds nothing but what stands for pixels never written.
+
+    Not asked where planes are fitted on from one another: there such a plane has a place in the chain.
+    """
+    value = task.header.fill_value
+    if value is None or task.recipe.sequence is not None:
+        return False
+    return bool(np.isnan(plane).all() if np.isnan(value) else (plane == value).all())
 
 
 def _denoised(
@@ -254,8 +271,16 @@ def _settle(
     Takes its result from ``results``.
     """
     if isinstance(noisy, PixelError):
-        rows.fail(position, noisy)
-        return np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype), None
+        empty = np.zeros((task.spec.size("y"), task.spec.size("x")), task.spec.dtype)
+        if isinstance(noisy, AbsentPlaneError):
+            rows.add(STATUS_EMPTY, minimum=0.0, maximum=0.0)
+        else:
+            rows.fail(position, noisy)
+        return empty, None
+    if task.config is not None and _is_empty(task, noisy):
+        numbers = describe(noisy, noisy)
+        rows.add(STATUS_EMPTY, minimum=numbers["minimum"], maximum=numbers["maximum"])
+        return noisy, None
     if not _is_fitted(task, position, noisy):
         numbers = describe(noisy, noisy)
         rows.add(STATUS_COPIED, minimum=numbers["minimum"], maximum=numbers["maximum"])
@@ -277,6 +302,8 @@ def _settle(
         stop=result.stop,
         prior_share=result.prior_share,
         rounding_std=rounding_std(result.plane, task.spec.dtype),
+        saturated_share=saturated_share(noisy),
+        repeated_share=repeated_share(noisy),
         **describe(noisy, result.plane),
     )
     return result.plane, result.spread

@@ -72,7 +72,8 @@ def finish(task: FinishTask) -> Finished:
     fence = Fence(task.spec.uri, task.lock)
     _refuse_changed(task.header)
     record = read_record(task.spec.uri)
-    failed, warnings = count_failed(record), record_warnings(record, task.spec.dtype)
+    failed = count_failed(record)
+    warnings = record_warnings(record, task.spec.dtype, task.header.absent_planes)
     if failed and "denoised" not in treatments(record):  # planned images have a channel to be denoised
         return Finished(failed, warnings, is_empty=True)
     now = datetime.now(UTC)

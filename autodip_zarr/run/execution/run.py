@@ -251,7 +251,7 @@ class Run:
 
     def _take_block(self, job: ImageJob, task: BlockTask, outcome: BlockOutcome) -> Iterable[Call]:
         job.open_blocks -= 1
-        tried = outcome.denoised + len(outcome.failures)
+        tried = outcome.denoised + outcome.empty + len(outcome.failures)
         cost = tried * job.image.channels[task.block.c].plane_cost
         self.cost_done += cost
         if task.is_recorded:  # not counted among what was left

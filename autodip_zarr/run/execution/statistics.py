@@ -11,6 +11,15 @@ from numpy.typing import NDArray
 
 _STRIP_PX: Final = 4 * 2**20
 
+_JUST_BELOW: Final = 0.9
+"""Least second largest value of a saturated plane, relative to its largest."""
+
+_SPIKE: Final = 4
+"""How many times as many pixels have the largest value of a saturated plane as the second largest."""
+
+_LEAST_BITS: Final = 8
+_UPPER_HALF: Final = 2**15
+
 Plane = NDArray[np.float64]
 
 
@@ -159,3 +168,62 @@ def _describe_strip(noisy: NDArray[np.generic], denoised: NDArray[np.generic]) -
         "residual_std": float(residual.std()),
         "residual_lag1": lag1_correlation(residual),
     }
+
+
+def saturated_share(plane: NDArray[Any]) -> float:
+    """Return the share of pixels at the end of what a detector can count.
+
+    That end is the largest value of the plane, where it is the largest number of 8 to 16 bits, or of so many
+    bits at the upper end of 16, where far more pixels have it than the value below, and where there are
+    values just below.
+
+    Parameters
+    ----------
+    plane : ndarray
+        (Y, X), in detector counts.
+
+    Returns
+    -------
+    float
+        0 where nothing is saturated; NaN for pixels that are no integers.
+    """
+    if plane.dtype.kind not in "ui":
+        return math.nan
+    top = int(plane.max())
+    if not _is_full_scale(top):
+        return 0.0
+    count = int(np.count_nonzero(plane == top))
+    below = plane[plane < top]
+    if not below.size:
+        return 0.0
+    second = int(below.max())
+    if second < _JUST_BELOW * top or count < _SPIKE * int(np.count_nonzero(below == second)):
+        return 0.0
+    return count / plane.size
+
+
+def _is_full_scale(value: int) -> bool:
+    if value >= _UPPER_HALF:  # cameras of 10 to 14 bits may stand at the upper end of 16
+        value >>= (value & -value).bit_length() - 1
+    return value.bit_length() >= _LEAST_BITS and value & (value + 1) == 0
+
+
+def repeated_share(plane: NDArray[np.generic]) -> float:
+    """Return the share of pixels that have the value of their left neighbour, background left out.
+
+    Near 1 for labels, masks and drawings; small where there is noise.
+
+    Parameters
+    ----------
+    plane : ndarray
+        (Y, X), in detector counts; its least value is its background.
+
+    Returns
+    -------
+    float
+        NaN where there is nothing but background.
+    """
+    right, left = plane[:, 1:], plane[:, :-1]
+    inside = right != plane.min()
+    count = int(np.count_nonzero(inside))
+    return int(np.count_nonzero(inside & (right == left))) / count if count else math.nan

@@ -86,6 +86,7 @@ class Planner:
             check_alone(choices)
             recorded = read_recorded(choices.recipe)
             recipe, choices = recorded.recipe, replace(choices, dtype=recorded.dtype)
+            knowledge = replace(knowledge, given=knowledge.given.completed(recorded.given))
             check_arithmetic(recipe, device)
         options = MatchOptions(metric=choices.metric, relations=knowledge.vocabulary.relations())
         _check(choices, options, table)

@@ -14,7 +14,7 @@ from autodip_zarr.stores import enclosing_store, lies_in
 from autodip_zarr.stores.access.uris import is_remote, local_path
 from autodip_zarr.stores.zarr.layout import plan_layout
 
-_TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$", re.IGNORECASE)
+_TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$|(\.companion)?\.ome(\.xml)?$", re.IGNORECASE)
 _ZIP = re.compile(r"(\.ome)?(\.zarr)?(\.zip|\.ozx)$", re.IGNORECASE)
 _PICTURE = re.compile(r"\.(?:png|bmp|jpe?g)$", re.IGNORECASE)
 _SMALLEST_LEVEL_PX = 256
@@ -101,6 +101,8 @@ def target_root(ref: ImageRef, choices: DestinationChoices) -> str | None:
     packed = {"ome-tiff": _TIFF, "picture": _PICTURE}.get(ref.kind, _ZIP)
     if packed.search(relative):
         relative = packed.sub("", relative) + ".ome.zarr"
+    elif ref.kind == "ome-tiff":  # under another name, beside which its export as TIFF may lie
+        relative += ".ome.zarr"
     return f"{choices.output.rstrip('/')}/{relative}"
 
 
@@ -209,7 +211,7 @@ def _levels(header: Header, acquisition: Acquisition) -> tuple[Level, ...]:
         Level(
             str(i),
             shape,
-            tuple(b * full / n for b, full, n in zip(base, shapes[0], shape, strict=True)),
+            tuple(b * (full / n) for b, full, n in zip(base, shapes[0], shape, strict=True)),
             None,
         )
         for i, shape in enumerate(shapes)

@@ -13,6 +13,7 @@ from autodip_zarr.errors import OptionError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices, MethodChoices
 from autodip_zarr.run.results.software import changes_pixels
+from autodip_zarr.run.sources.given import NOTHING, Given, given_again
 from autodip_zarr.stores import read_attributes, read_header, walk_results
 
 Value = TypeVar("Value")
@@ -22,7 +23,7 @@ RECORDED: Final = frozenset(
 )
 """Choices that a recorded recipe has settled already."""
 
-_BESIDE: Final = {"source", "channels", "t", "z", "software"}
+_BESIDE: Final = {"source", "axes", "pixel_size_um", "channels", "t", "z", "software"}
 """Fields of a recorded recipe that are not those of `Recipe`."""
 
 
@@ -60,6 +61,8 @@ class Recorded:
     """``float32`` where the result is, ``None`` for the pixel type of the source."""
     device: str | None
     """Torch device that it was made on, where that is known."""
+    given: Given = NOTHING
+    """What was said of the image itself beside its header."""
     warnings: tuple[str, ...] = ()
     """In what it cannot be repeated exactly, in words."""
 
@@ -111,6 +114,11 @@ def read_recorded(target: str) -> Recorded:
         z=_indices(document, "z", header, where),
         dtype="float32" if header.dtype == "float32" else None,
         device=device if isinstance(device, str) else None,
+        given=given_again(
+            _typed(str | None, document.get("axes"), f"{where}: axes"),  # type: ignore[arg-type]
+            _typed(dict[str, float], document.get("pixel_size_um", {}), f"{where}: pixel_size_um"),
+            where,
+        ),
         warnings=(*warnings, *_other_software(document, where)),
     )
 

@@ -24,6 +24,7 @@ from autodip_zarr.metadata import (
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import read_regular
 from autodip_zarr.run.choices import KnowledgeChoices
+from autodip_zarr.run.sources.given import NOTHING, Given
 from autodip_zarr.stores import read_file
 
 _SHOWN = 10
@@ -53,6 +54,8 @@ class Knowledge:
     """Corrections by path and channel."""
     orders: tuple[Evidence, ...]
     """What the command line says of all channels."""
+    given: Given = NOTHING
+    """What the command line says of the images themselves."""
 
     @classmethod
     def prepare(cls, choices: KnowledgeChoices, table: Table) -> Knowledge:
@@ -81,7 +84,7 @@ class Knowledge:
         if choices.patterns:
             where = f"--patterns {choices.patterns}"
             patterns = read_patterns(_content(choices.patterns, where), where)
-        return cls(vocabulary, patterns, mapping, _orders(choices, terms))
+        return cls(vocabulary, patterns, mapping, _orders(choices, terms), Given.read(choices))
 
     def understand(self, header: Header) -> UnderstoodImage:
         """Say what is known about the channels of an image.
@@ -98,6 +101,7 @@ class Knowledge:
         acquisition = read_acquisition(replace(header, ref=public), self.vocabulary, self.patterns)
         place = ImagePlace(_paths(public), ref.series, acquisition.plate)
         corrected, lines = self.correct(place, acquisition)
+        header = self.given.to(header, acquisition)
         return UnderstoodImage(replace(header, texts=()), corrected, lines)
 
     def correct(self, place: ImagePlace, acquisition: Acquisition) -> tuple[Acquisition, frozenset[int]]:

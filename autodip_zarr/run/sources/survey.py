@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import chain, islice
 
 from autodip_zarr.domain import Acquisition, FieldOfPlate, Header, ImageRef, Skipped
@@ -65,6 +66,8 @@ class Survey:
         for ref in walk(self._sources):
             if isinstance(ref, ImageRef) and ref.plate is not None and not self._is_chosen(ref.plate):
                 self._outside += 1
+            elif isinstance(ref, ImageRef):
+                yield replace(ref, given_axes=self._knowledge.given.axes)
             else:
                 yield ref
 

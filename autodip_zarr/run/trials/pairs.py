@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autodip_zarr.domain import Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, OptionError
@@ -88,6 +88,7 @@ def _alone(ref: ImageRef, name: str, where: str) -> Skipped:
 def _pair(noisy: ImageRef, clean: ImageRef, knowledge: Knowledge) -> Pair:
     if noisy == clean:
         raise OptionError("--clean", "is the noisy image itself", "another image of the same scene")
+    noisy, clean = (replace(one, given_axes=knowledge.given.axes) for one in (noisy, clean))
     understood, header = knowledge.understand(read_header(noisy)), read_header(clean)
     sizes, others = ({axis: one.size(axis) for axis in _AXES} for one in (understood.header, header))
     if sizes != others:

@@ -43,11 +43,13 @@ RECORD_FIELDS = (
     "overshoot",
     "stop",
     "prior_share",
+    "saturated_share",
+    "repeated_share",
 )
 """Columns of the record; NaN where a value does not apply, and in all of them where a plane is not done."""
 
-_FIRST_FIELDS = 17
-"""Columns of the first results; what was added later reads as NaN in them."""
+_EARLIER_WIDTHS = (17, 19)
+"""Numbers of columns of earlier results; what was added later reads as NaN in them."""
 
 STATUS_FAILED = 0
 """Value of ``status``: the plane could not be read or denoised."""
@@ -57,6 +59,9 @@ STATUS_DENOISED = 1
 
 STATUS_COPIED = 2
 """Value of ``status``: the plane was copied unchanged."""
+
+STATUS_EMPTY = 3
+"""Value of ``status``: the source holds nothing there, since it was never acquired; it is left empty."""
 
 _AXES = ("t", "c", "z", "field")
 
@@ -145,7 +150,8 @@ def _encoded(
         buffering = BufferingStore(store)
         array = zarr.open_array(buffering, path=RECORD, mode="r+", zarr_format=spec.zarr_format)
         region = (_span(block.t), block.c, _span(block.z))
-        array[region] = rows.reshape(len(block.t), len(block.z), -1).astype(np.float64)
+        kept = rows[:, : array.shape[-1]]  # a result that an earlier version began has fewer columns
+        array[region] = kept.reshape(len(block.t), len(block.z), -1).astype(np.float64)
     return {key: content for key, content in buffering.buffered.items() if content is not None}
 
 
@@ -183,7 +189,7 @@ def read_record(uri: str) -> NDArray[np.float64]:
 
 def check_record_shape(shape: Sequence[int], where: str) -> None:
     """Refuse what is no record, and one of more planes than any honest image has, unread."""
-    widths = (_FIRST_FIELDS, len(RECORD_FIELDS))
+    widths = (*_EARLIER_WIDTHS, len(RECORD_FIELDS))
     if len(shape) != len(_AXES) or shape[-1] not in widths or math.prod(shape[:-1]) > MAX_PLANES:
         found, most = f"found the shape {tuple(shape)}", f"at most {MAX_PLANES:,} planes"
         raise TargetError(where, found, f"(T, C, Z, {len(RECORD_FIELDS)}) and {most}")

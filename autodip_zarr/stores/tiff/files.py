@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,11 +20,19 @@ from autodip_zarr.stores.access.remote.filesystems import open_remote_file
 from autodip_zarr.stores.access.uris import is_remote, local_path, split_uri
 from autodip_zarr.stores.tiff.images import OmeFile, PageRun, TiffSource
 from autodip_zarr.stores.tiff.ome_xml import is_ome_xml, parse_ome
-from autodip_zarr.stores.tiff.plain import plain_source
+from autodip_zarr.stores.tiff.plain.source import plain_source
 from autodip_zarr.stores.zarr.images.texts import read_text
 
-_TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf")
+_TIFF_SUFFIXES = (".tif", ".tiff", ".ome.tf2", ".ome.tf8", ".ome.btf", ".lsm", ".stk")
 """Names of TIFF files that may be images end so."""
+
+_DOCUMENT_SUFFIXES = (".ome.xml", ".companion.ome", ".ome")
+"""Names of OME-XML documents beside TIFF files end so."""
+
+_LOOKED_AT = 3
+"""Members of a set that are looked for, to see whether it is there."""
+
+_SILENT = logging.NullHandler()
 
 _MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _BLOCK_BYTES = 1024 * 1024
@@ -35,6 +44,21 @@ _PLAIN_ONLY: dict[str, Any] = {"is_ome": False, "is_mmstack": False, "is_ndtiff"
 def is_tiff_name(name: str) -> bool:
     """Return whether a file is named like a TIFF that may be an image."""
     return name.lower().endswith(_TIFF_SUFFIXES)
+
+
+def is_document_name(name: str) -> bool:
+    """Return whether a file is named like an OME-XML document that may be the header of TIFF files."""
+    return name.lower().endswith(_DOCUMENT_SUFFIXES)
+
+
+class MissingHeaderError(HeaderError):
+    """The file that a TIFF names for its header is not there."""
+
+
+def is_nameless(name: str) -> bool:
+    """Return whether the end of the name of a file tells no format: there is none, or no letter in it."""
+    base = name.rpartition("/")[2]
+    return not any(letter.isalpha() for letter in base.rpartition(".")[2]) if "." in base else True
 
 
 def is_tiff_content(path: str) -> bool:
@@ -64,6 +88,8 @@ def open_tiff(uri: str, fingerprint: Fingerprint | None = None) -> Iterator[Any]
     """
     import tifffile  # noqa: PLC0415
 
+    # its remarks about odd files are for who asks for them by a handler, not for standard error
+    logging.getLogger("tifffile").addHandler(_SILENT)
     try:
         if is_remote(uri):
             # small blocks: pages are read here and there, not from end to end
@@ -113,6 +139,8 @@ def read_tiff_source(uri: str, fingerprint: Fingerprint | None = None) -> TiffSo
     SourceError
         The file is missing, cannot be read or is no TIFF file.
     """
+    if is_document_name(uri):
+        return _of_document(uri)
     first = _first_page(uri, fingerprint or tiff_fingerprint(uri))
     return first if isinstance(first, TiffSource) else _from_header(uri, first)
 
@@ -125,6 +153,8 @@ def read_ome_xml_text(uri: str) -> str | None:
     SourceError
         The file is missing, cannot be read or is no TIFF file.
     """
+    if is_document_name(uri):
+        return read_tiff_source(uri).text
     first = _first_page(uri, tiff_fingerprint(uri))
     return first if isinstance(first, str) else None
 
@@ -159,8 +189,11 @@ def _from_header(uri: str, text: str) -> TiffSource:
     source = public_uri(uri)
     header = _parsed(text, f"{source}: ImageDescription", own_name)
     if header.metadata_file is not None:
+        folder = header.metadata_file.rpartition("/")[0]
         text, source = _companion(uri, header.metadata_file)
-        header = _seen_from(text, source, own_name)
+        header = _seen_from(text, source, own_name, folder)
+        if folder and None not in {run.file for run in header.runs}:  # it names files as if they lay with it
+            header = _seen_from(text, source, own_name, "")
     elif _is_renamed(header, place):
         header = _own_file_only(text, source, own_name)
     elif original := _copied_from(header, uri):
@@ -172,13 +205,83 @@ def _from_header(uri: str, text: str) -> TiffSource:
     return TiffSource(header.images, text, source, members)
 
 
+def _of_document(uri: str) -> TiffSource:
+    """Return the images that an OME-XML document describes, which lie in the TIFF files beside it."""
+    place, own_name = tiff_place(uri)
+    where = public_uri(uri)
+    text = (read_text(place, own_name) or "").strip("\x00 \r\n\t\ufeff")
+    if not is_ome_xml(text):
+        raise HeaderError(where, "holds no OME-XML", "the header of TIFF files beside it")
+    header = _parsed(text, where, own_name)
+    if header.metadata_file is not None:
+        raise HeaderError(where, "is BinaryOnly itself", "the header of TIFF files beside it")
+    if header.unnamed:
+        header = _named(header, uri, where)
+    if any(run.file is None for run in header.runs):
+        name = _of_same_name(place, own_name, where)
+        header = _map_runs(header, lambda run: replace(run, file=name) if run.file is None else run)
+        _check_pages(header, member_uri(uri, name), where)
+    members = frozenset(member_uri(uri, name) for name in header.members)
+    return TiffSource(header.images, text, where, members)
+
+
+def _of_same_name(place: Place, own_name: str, where: str) -> str:
+    """Return the TIFF file beside a document that names none, known by its name."""
+    stem = next(own_name[: -len(end)] for end in _DOCUMENT_SUFFIXES if own_name.lower().endswith(end))
+    for end in (".tif", ".tiff", ".ome.tif", ".ome.tiff"):
+        if place.stat(stem + end) is not None:
+            return stem + end
+    raise HeaderError(where, "names no TIFF file for its planes", f"a FileName, or {stem}.tif beside it")
+
+
+def _check_pages(header: OmeFile, uri: str, where: str) -> None:
+    """Refuse a document that names no file where the one of its name has another number of pages."""
+    sizes = [(image.sizes, image.samples) for image in header.images]
+    planes = sum(size["t"] * size["z"] * size["c"] // samples for size, samples in sizes)
+    with open_tiff(uri) as tif:
+        pages = len(tif.pages)
+    if pages != planes:
+        raise HeaderError(where, f"describes {planes} planes", f"the {pages} pages of {public_uri(uri)}")
+
+
+def describes_plain_tiff(uri: str) -> bool:
+    """Return whether an OME-XML document describes TIFF files beside it which have no header of their own.
+
+    Raises
+    ------
+    SourceError
+        It is broken, or does not fit the files.
+    """
+    place, own_name = tiff_place(uri)
+    text = (read_text(place, own_name) or "").strip("\x00 \r\n\t\ufeff")
+    if not is_ome_xml(text):
+        return False
+    header = _parsed(text, public_uri(uri), own_name)
+    names = sorted(header.members)[:_LOOKED_AT]
+    if not names and not header.unnamed and header.metadata_file is None:
+        try:
+            names = [_of_same_name(place, own_name, public_uri(uri))]
+        except HeaderError:
+            return False
+    there = next((name for name in names if place.stat(name) is not None), None)
+    if there is None or is_document_name(there):
+        return False
+    is_plain = isinstance(_first_page(member_uri(uri, there), place.stat(there)), TiffSource)
+    return is_plain and len(_of_document(uri).images) > 0
+
+
+def lies_beside_tiff(uri: str) -> bool:
+    """Return whether there is a TIFF file in the folder of a file."""
+    return any(is_tiff_name(name) for name, is_folder in tiff_place(uri)[0].entries("") if not is_folder)
+
+
 def _companion(uri: str, name: str) -> tuple[str, str]:
     """Return the real header of a ``BinaryOnly`` file and where it stands."""
     place, _ = tiff_place(uri)
     where = place.where(name)
     fingerprint = place.stat(name)
     if fingerprint is None:
-        raise HeaderError(where, "is missing", f"the file with the header of {public_uri(uri)}")
+        raise MissingHeaderError(where, "is missing", f"the file with the header of {public_uri(uri)}")
     if not is_tiff_name(name):
         return (read_text(place, name) or "").strip("\x00 \r\n\t"), where
     first = _first_page(member_uri(uri, name), fingerprint)
@@ -193,10 +296,10 @@ def _parsed(text: str, where: str, own_name: str) -> OmeFile:
 
 
 @lru_cache(maxsize=8)
-def _seen_from(text: str, where: str, own_name: str) -> OmeFile:
+def _seen_from(text: str, where: str, own_name: str, folder: str) -> OmeFile:
     """Return a header that stands in another file, with the files named as `own_name` sees them."""
     header_name = split_uri(where)[1]
-    header = parse_ome(text, where, header_name)
+    header = parse_ome(text, where, header_name, folder)
     if header.metadata_file is not None:
         raise HeaderError(where, "is BinaryOnly itself", "the header that BinaryOnly points to")
     in_tiff = is_tiff_name(header_name)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autodip_zarr.domain import ChannelDisplay, TextKind
-from autodip_zarr.errors import PixelError
+from autodip_zarr.errors import AbsentPlaneError
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,29 @@ class TiffImage:
     """Where the planes are, sorted by their first plane."""
     offset: int | None = None
     """Byte at which all planes follow one another without pages of their own (big ImageJ files)."""
+    unexplained: tuple[tuple[str, int], ...] = ()
+    """Name and size of each leading axis of the file, slowest first, where no header names all of them; the
+    name is empty for these."""
+
+    @property
+    def first_page(self) -> tuple[str | None, int]:
+        """Return (member file, page) of the first plane that there is."""
+        return self.runs[0].file, self.runs[0].ifd
+
+    @property
+    def planes(self) -> tuple[int, int]:
+        """Return how many planes have pages, and how many there would be in all."""
+        total = self.sizes["t"] * self.sizes["z"] * self.sizes["c"] // self.samples
+        ends = [run.first for run in self.runs[1:]] + [total]
+        pages = (run.count or end - run.first for run, end in zip(self.runs, ends, strict=True))
+        return min(sum(pages), total), total
 
     def locate(self, t: int, c: int, z: int) -> tuple[str | None, int, int]:
         """Return (member file, page, sample in its pixels) of a plane.
 
         Raises
         ------
-        PixelError
+        AbsentPlaneError
             The header names no page for it.
         """
         position, number = {"t": t, "c": c // self.samples, "z": z}, 0
@@ -62,7 +78,7 @@ class TiffImage:
             number = number * size + position[axis]
         at = bisect.bisect_right(self.runs, number, key=lambda run: run.first) - 1
         if at < 0 or number - self.runs[at].first >= (self.runs[at].count or math.inf):
-            raise PixelError(
+            raise AbsentPlaneError(
                 f"plane t={t} c={c} z={z}", "the header names no page for it", "a TiffData element"
             )
         run = self.runs[at]

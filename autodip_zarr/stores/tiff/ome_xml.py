@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import math
+import posixpath
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
 from autodip_zarr.domain import ChannelDisplay
@@ -47,7 +48,7 @@ def is_ome_xml(text: str) -> bool:
     return _OME_ROOT.search(text[:8192]) is not None
 
 
-def parse_ome(text: str, where: str, own_name: str | None) -> OmeFile:
+def parse_ome(text: str, where: str, own_name: str | None, folder: str = "") -> OmeFile:
     """Return the images of an OME-XML header and the pages their planes lie in.
 
     Parameters
@@ -58,6 +59,8 @@ def parse_ome(text: str, where: str, own_name: str | None) -> OmeFile:
         File it stands in, for messages.
     own_name : str or None
         Base name of the TIFF file it stands in; ``None`` for a companion file.
+    folder : str
+        Folder below that of the TIFF files in which it stands, and from which it names files.
 
     Raises
     ------
@@ -68,15 +71,34 @@ def parse_ome(text: str, where: str, own_name: str | None) -> OmeFile:
     uuid = root.get("UUID")
     binary_only = next(children(root, "BinaryOnly"), None)
     if binary_only is not None:
-        name = safe_key(binary_only.get("MetadataFile"), f"{where}: BinaryOnly/@MetadataFile")
+        name = _key(binary_only.get("MetadataFile"), f"{where}: BinaryOnly/@MetadataFile", "")
         return OmeFile(uuid, name, ())
-    own = frozenset(name for name in (uuid, own_name) if name is not None)
+    own = _Own(frozenset(name for name in (uuid, own_name) if name is not None), folder)
     elements = enumerate(children(root, "Image"))
     images = tuple(_image(element, f"{where}: Image[{i}]", own) for i, element in elements)
     return OmeFile(uuid, None, images)
 
 
-def _image(element: Element, where: str, own: frozenset[str]) -> TiffImage:
+@dataclass(frozen=True)
+class _Own:
+    """How a header names files."""
+
+    names: frozenset[str]
+    """Name and identifier of the file itself."""
+    folder: str
+    """Folder from which it names others."""
+
+
+def _key(name: str | None, where: str, folder: str) -> str:
+    """Return the path of a file that a header names, from the folder of the TIFF files."""
+    if folder and name is not None and not name.startswith("/"):
+        return safe_key(posixpath.normpath(f"{folder}/{name}"), where)
+    while name is not None and name.startswith("./"):
+        name = name[2:]
+    return safe_key(name, where)
+
+
+def _image(element: Element, where: str, own: _Own) -> TiffImage:
     pixels = next(children(element, "Pixels"), None)
     if pixels is None:
         raise HeaderError(where, "has no Pixels", "one Pixels element")
@@ -111,7 +133,7 @@ def _image(element: Element, where: str, own: frozenset[str]) -> TiffImage:
     return replace(image, runs=tuple(runs))
 
 
-def _runs(pixels: Element, image: TiffImage, where: str, own: frozenset[str]) -> list[PageRun]:
+def _runs(pixels: Element, image: TiffImage, where: str, own: _Own) -> list[PageRun]:
     runs: list[PageRun] = []
     for index, data in enumerate(children(pixels, "TiffData")):
         place = f"{where}/TiffData[{index}]"
@@ -131,17 +153,18 @@ def _runs(pixels: Element, image: TiffImage, where: str, own: frozenset[str]) ->
     return runs or [PageRun(0, None, 0, None)]
 
 
-def _member(data: Element, where: str, own: frozenset[str]) -> tuple[str | None, str | None]:
+def _member(data: Element, where: str, own: _Own) -> tuple[str | None, str | None]:
     """Return name and identifier of another file, as far as they are given; none of both is this file."""
     uuid = next(children(data, "UUID"), None)
     if uuid is None:
         return None, None
     name, text = uuid.get("FileName"), (uuid.text or "").strip()
-    if not own.isdisjoint((text, name)):
+    if not own.names.isdisjoint((text, name)):
         return None, None
     if name is None:
         return None, text or None
-    return safe_key(name, f"{where}/UUID/@FileName"), None
+    key = _key(name, f"{where}/UUID/@FileName", own.folder)
+    return (None if key in own.names else key), None
 
 
 def _pixel_sizes(pixels: Element) -> dict[str, tuple[float, str | None]]:

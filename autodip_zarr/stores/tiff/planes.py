@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodip_zarr.domain import Fingerprint, Header
-from autodip_zarr.errors import PixelError, SourceError
+from autodip_zarr.errors import AbsentPlaneError, PixelError, SourceError
 from autodip_zarr.stores.access.planes import Positions, name_plane, unreadable_plane
+from autodip_zarr.stores.tiff.absent import has_spare_pages
 from autodip_zarr.stores.tiff.files import (
     member_uri,
     open_tiff,
@@ -20,6 +21,7 @@ from autodip_zarr.stores.tiff.files import (
     tiff_place,
 )
 from autodip_zarr.stores.tiff.images import TiffImage
+from autodip_zarr.stores.tiff.plain.arranged import arranged
 
 
 def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[Any]:
@@ -27,15 +29,22 @@ def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[An
 
     Raises
     ------
+    AbsentPlaneError
+        The header names no page for a plane.
     PixelError
         A file is missing, or a page cannot be read; the first plane in it is named.
     """
     uri = header.ref.uri
     try:
         fingerprint = tiff_fingerprint(uri)
-        image = read_tiff_source(uri, fingerprint).images[header.ref.image_index]
-        image = _with_samples(image, uri, fingerprint)
+        source = read_tiff_source(uri, fingerprint)
+        image = source.images[header.ref.image_index]
+        image = _with_samples(arranged(image, header.ref.given_axes, uri), uri, fingerprint)
         places = [(index, *image.locate(t, c, z)) for index, (t, z) in enumerate(positions)]
+    except AbsentPlaneError as error:
+        if has_spare_pages(source, uri, fingerprint):
+            raise PixelError(error.where, error.found, error.expected) from error
+        raise
     except SourceError as error:
         raise PixelError(error.where, error.found, error.expected, error.hint) from error
     stack = np.empty((len(positions), header.size("y"), header.size("x")), header.dtype)
@@ -57,7 +66,7 @@ def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[An
 
 def _with_samples(image: TiffImage, uri: str, own: Fingerprint | None) -> TiffImage:
     """Take over the samples of the pages, as the header reader did."""
-    file, number, _ = image.locate(0, 0, 0)
+    file, number = image.first_page
     fingerprint = own if file is None else tiff_fingerprint(member_uri(uri, file))
     if fingerprint is None:
         return image

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ import numpy as np
 from autodip_zarr.errors import HeaderError
 from autodip_zarr.stores.zarr.limits import check_chunk
 from autodip_zarr.stores.zarr.nodes import Node, as_object
+
+_LARGEST = 2**53
+"""Integers up to here are floats without rounding."""
 
 _NUMBER_TYPE = re.compile(r"[<>|=]?[buifc]\d{1,2}|bool|u?int\d{1,2}|(float|complex)\d{2,3}")
 
@@ -24,6 +28,8 @@ class ArrayInfo:
     """Numpy name of the pixel type in native byte order."""
     chunk: tuple[int, ...]
     """Unit that is read at once: the chunk inside the shard, where there are shards."""
+    fill_value: float | None
+    """Value of pixels that were never written; ``None`` where it is no plain number."""
 
 
 def array_info(node: Node, where: str) -> ArrayInfo:
@@ -53,7 +59,19 @@ def array_info(node: Node, where: str) -> ArrayInfo:
         raise HeaderError(f"{where}: chunk shape", f"found {list(chunks)}", f"{len(shape)} numbers")
     dtype = _dtype(kind, where)
     check_chunk(chunks, dtype, f"{where}: chunk shape")
-    return ArrayInfo(shape, dtype, tuple(min(c, max(s, 1)) for c, s in zip(chunks, shape, strict=True)))
+    chunks = tuple(min(c, max(s, 1)) for c, s in zip(chunks, shape, strict=True))
+    return ArrayInfo(shape, dtype, chunks, _fill_value(node.document.get("fill_value")))
+
+
+def _fill_value(value: object) -> float | None:
+    """Return what stands for pixels that were never written; zeros where nothing is said."""
+    if value is None:
+        return 0.0
+    if value == "NaN":
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+        return None
+    return float(value)
 
 
 def _sizes(value: object, where: str, least: int) -> tuple[int, ...]:

@@ -91,6 +91,7 @@ def read_zarr_header(ref: ImageRef) -> Header:
         texts=texts,
         fingerprint=_fingerprint(place, node),
         warnings=(*warnings, *more),
+        fill_value=arrays[0].fill_value,
     )
     return replace(header, channels=_channels(node.ome.get("omero"), header.size("c")))
 

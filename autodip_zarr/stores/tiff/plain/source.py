@@ -8,7 +8,8 @@ from typing import Any
 
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.tiff.images import PageRun, TiffImage, TiffSource
-from autodip_zarr.stores.tiff.told import Told, channel_displays, colour_displays, told_by_tags
+from autodip_zarr.stores.tiff.plain.lsm import lsm_source
+from autodip_zarr.stores.tiff.plain.told import Told, channel_displays, colour_displays, told_by_tags
 
 _RGB = 3
 _PHOTOMETRIC_RGB = 2
@@ -16,6 +17,8 @@ _PHOTOMETRIC_RGB = 2
 
 def plain_source(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
     """Return the images of a TIFF file without OME-XML: those in grey, and in red, green and blue."""
+    if tif.is_lsm:
+        return lsm_source(tif, uri)
     images: list[TiffImage] = []
     refusal, told = None, told_by_tags(tif)
     for series in _all_series(tif):
@@ -81,12 +84,30 @@ def _plain_image(series: Any) -> TiffImage | str:  # noqa: ANN401
     order = tuple(name for name, _ in leading) + tuple(n for n in "tcz" if n not in dict(leading))
     first = series[0]
     offset = series.dataoffset if series.is_truncated else None
-    if offset is not None and samples > 1:
-        return "a colour stack whose planes have no pages of their own"
+    if (reason := _scattered(series, samples)) is not None:
+        return reason
     runs = [PageRun(0, None, first.index, None)]
     if offset is None and len(series) > 1:
         runs = _page_runs([page.index for page in series])
-    return TiffImage(None, sizes, order, samples, {}, (), tuple(runs), offset)
+    unexplained = _unexplained(axes[:-2], shape[:-2])
+    return TiffImage(None, sizes, order, samples, {}, (), tuple(runs), offset, unexplained)
+
+
+def _scattered(series: Any, samples: int) -> str | None:  # noqa: ANN401
+    """Return why planes without pages of their own are not found, ``None`` if they are."""
+    if series.is_truncated and series.dataoffset is None:
+        return "a stack whose planes have no pages of their own and do not follow one another"
+    if series.is_truncated and samples > 1:
+        return "a colour stack whose planes have no pages of their own"
+    return None
+
+
+def _unexplained(axes: str, shape: tuple[int, ...]) -> tuple[tuple[str, int], ...]:
+    """Return the leading axes where some of more than one page are none that a header names."""
+    found = [
+        (name.lower() if name in "TCZ" else "", int(size)) for name, size in zip(axes, shape, strict=True)
+    ]
+    return tuple(found) if any(size > 1 and not name for name, size in found) else ()
 
 
 def _refused(page: Any) -> str | None:  # noqa: ANN401

@@ -34,6 +34,12 @@ _RESOLUTION_UNITS_UM = {2: 25_400.0, 3: 10_000.0}
 _PRINT_UM = 8.0
 """Sizes above this are resolutions for printers (72 to 3,000 dots an inch), not those of a microscope."""
 
+_MILLION = 1_000_000
+"""Denominator to which ImageJ rounds fractions."""
+
+_FEW_DIGITS = 5
+"""Digits of sizes as people type them."""
+
 _IMAGEJ_TAGS = (50838, 50839)
 _POSITION = re.compile(r"^(?:[czt]:\d+/\d+\s*)+(?:-\s*)?")
 _PRIMARY = ("FF0000", "00FF00", "0000FF")
@@ -151,7 +157,14 @@ def _inverse(tag: Any) -> float | None:  # noqa: ANN401
     value = tag.value if tag is not None else None
     if not isinstance(value, tuple) or len(value) != 2 or 0 in value:
         return None
-    return float(value[1] / value[0])
+    per_unit, unit = int(value[0]), int(value[1])
+    size = unit / per_unit
+    if _MILLION % unit:
+        return size
+    # ImageJ counts millionths of pixels: 0.065 became 15384615 of them
+    millionths = per_unit * (_MILLION // unit)
+    short = (float(f"{size:.{digits}g}") for digits in range(1, _FEW_DIGITS + 1))
+    return next((one for one in short if round(_MILLION / one) == millionths), size)
 
 
 def _positive(value: object) -> float | None:
