@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from autodip_zarr.run.results.verify import verify_target as verify
     from autodip_zarr.run.trials.array import denoise_array
     from autodip_zarr.run.trials.preview import preview
+    from autodip_zarr.run.trials.progress import FitProgress
 
 __all__ = [
     "AutodipError",
     "Choices",
+    "FitProgress",
     "Machine",
     "__version__",
     "denoise",
@@ -39,6 +41,7 @@ __all__ = [
 _HOMES = {
     "AutodipError": ("errors", "AutodipError"),
     "Choices": ("run.choices", "Choices"),
+    "FitProgress": ("run.trials.progress", "FitProgress"),
     "Machine": ("run.choices", "Machine"),
     "denoise": ("run.execution.denoise", "denoise"),
     "denoise_array": ("run.trials.array", "denoise_array"),

@@ -6,8 +6,8 @@ import autodip_zarr
 
 
 def test_public_names() -> None:
-    expected = ["AutodipError", "Choices", "Machine", "__version__", "denoise", "denoise_array"]
-    expected += ["inspect", "open_record", "plan", "preview", "verify"]
+    expected = ["AutodipError", "Choices", "FitProgress", "Machine", "__version__"]
+    expected += ["denoise", "denoise_array", "inspect", "open_record", "plan", "preview", "verify"]
     assert sorted(autodip_zarr.__all__) == expected
     assert dir(autodip_zarr) == expected
     for name in expected:

@@ -15,9 +15,11 @@ from rich.text import Text
 
 from autodip_zarr.provenance import public_text
 from autodip_zarr.report.streams import losing
+from autodip_zarr.report.tables import duration_text
 from autodip_zarr.report.visible import visible
 from autodip_zarr.run.execution.summary import Progress as News
 from autodip_zarr.run.execution.summary import Watch
+from autodip_zarr.run.trials.progress import FitProgress, TellProgress
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -44,6 +46,31 @@ def watching(stream: TextIO) -> Iterator[Watch]:
     finally:
         with losing(stream):
             bar.stop()
+
+
+@contextmanager
+def watching_fit(stream: TextIO) -> Iterator[TellProgress | None]:
+    """Yield a function that shows how far a fit is, on a terminal; ``None``, to show nothing, elsewhere.
+
+    Parameters
+    ----------
+    stream : text file
+        Where to show it.
+    """
+    console = Console(file=stream, soft_wrap=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("steps", total=None, left="")
+
+        def tell(now: FitProgress) -> None:
+            left = "" if now.seconds_left is None else f"{duration_text(now.seconds_left)} left"
+            with losing(stream):
+                bar.update(task, total=now.steps_total, completed=now.steps_done, left=left)
+
+        yield tell
 
 
 def _losing(stream: TextIO, watch: Watch) -> Watch:

@@ -69,7 +69,7 @@ def config_name(config: DipConfig) -> str:
     return f"{config.depth}/{config.width}/{config.skip}/{config.iterations}"
 
 
-def _duration_text(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a time in the unit that people would use: ``36 s``, ``12 min``, ``3.2 h``, ``4.5 days``."""
     if seconds < 99:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
@@ -85,12 +85,12 @@ def preview_lines(preview: Preview) -> list[str]:
     known, match = preview.channel, preview.match
     height, width = preview.noisy.shape
     whole = preview.seconds * preview.whole_px / (height * width)
-    plane = "" if preview.whole_px == height * width else f", a whole plane about {_duration_text(whole)}"
+    plane = "" if preview.whole_px == height * width else f", a whole plane about {duration_text(whole)}"
     return [
         f"channel {known.index} {known.name or ''}: {known.microscope or '?'}, {known.specimen or '?'}",
         f"matched {group_name(match.group)} at tier {match.tier}: {config_name(match.config)}",
-        f"{height} x {width} pixels took {_duration_text(preview.seconds)} on one worker{plane}; "
-        f"the {preview.planes} planes of the channel take about {_duration_text(whole * preview.planes)}",
+        f"{height} x {width} pixels took {duration_text(preview.seconds)} on one worker{plane}; "
+        f"the {preview.planes} planes of the channel take about {duration_text(whole * preview.planes)}",
     ]
 
 

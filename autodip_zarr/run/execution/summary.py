@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from autodip_zarr.domain import DipConfig, Skipped
 from autodip_zarr.run.execution.image_job import ImageResult
@@ -25,6 +26,11 @@ class Progress:
     """Something to tell, in one line; ``None`` where only the numbers changed."""
     event: Mapping[str, object] | None = None
     """What happened, for machines: ``event`` and what belongs to it, JSON; ``None`` where it is a message."""
+
+    def show_on(self, bar: Any) -> None:  # noqa: ANN401 - of any library
+        """Move a bar with the attributes ``total`` and ``n`` and a ``refresh()``, such as one of tqdm."""
+        bar.total, bar.n = self.planes_total, self.planes_done + self.planes_failed
+        bar.refresh()
 
 
 @dataclass
