@@ -14,7 +14,7 @@ from __future__ import annotations
 from autodip_zarr.domain.acquisition import Acquisition, ChannelMetadata, Evidence, PixelSize
 from autodip_zarr.domain.axes import Axis, Level
 from autodip_zarr.domain.method import DipConfig, Match, Recipe, TableId, WarmStart, Width
-from autodip_zarr.domain.plan import Action, ChannelPlan, Decision, GroupTotal, ImagePlan, Plan, Totals
+from autodip_zarr.domain.plan import Action, ChannelPlan, Decision, GroupTotal, ImagePlan, Totals
 from autodip_zarr.domain.result import Block, TargetSpec, Treatment
 from autodip_zarr.domain.source import (
     MAX_CHANNELS,
@@ -52,7 +52,6 @@ __all__ = [
     "Match",
     "MetadataText",
     "PixelSize",
-    "Plan",
     "Recipe",
     "Skipped",
     "TableId",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from autodip_zarr.domain.acquisition import ChannelMetadata
 from autodip_zarr.domain.method import Match, Recipe
 from autodip_zarr.domain.result import TargetSpec
-from autodip_zarr.domain.source import FieldOfPlate, Header, Skipped
+from autodip_zarr.domain.source import FieldOfPlate, Header
 
 
 @dataclass(frozen=True)
@@ -131,17 +131,3 @@ class Totals:
     def relative_cost(self) -> float:
         """Cost of all planes; 1.0 is one 512x512 plane with the original prior (5/128/4/1800)."""
         return sum(group.relative_cost for group in self.groups)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a run will do, known before it reads a pixel."""
-
-    images: Sequence[ImagePlan]
-    """All images, also those whose result is kept or left."""
-    skipped: tuple[Skipped, ...]
-    """Sources and channels that are not, with reasons."""
-    warnings: tuple[str, ...] = ()
-    """What a person should look at that is not about one image, in words."""
-    totals: Totals = Totals()
-    """What it all comes to."""

@@ -11,9 +11,9 @@ from autodip_zarr.domain import ImagePlan, Skipped, Totals
 from autodip_zarr.metadata import well_name
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.report.documents import planned_document, skipped_document, totals_document
-from autodip_zarr.report.tables import aligned, config_name, table_lines
+from autodip_zarr.report.tables import aligned, table_lines
 from autodip_zarr.run.planning.plan import Planning
-from autodip_zarr.run.planning.totals import group_name
+from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.results.reuse import complaint
 from autodip_zarr.run.sources.overrides import image_path

@@ -16,10 +16,10 @@ from rich.text import Text
 from autodip_zarr.provenance import public_text
 from autodip_zarr.report.streams import losing
 from autodip_zarr.report.tables import duration_text
-from autodip_zarr.report.visible import visible
 from autodip_zarr.run.execution.summary import Progress as News
 from autodip_zarr.run.execution.summary import Watch
 from autodip_zarr.run.trials.progress import FitProgress, TellProgress
+from autodip_zarr.shown.visible import visible
 
 _SECONDS_BETWEEN_LINES = 10.0
 

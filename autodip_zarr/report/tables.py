@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autodip_zarr.domain import DipConfig
-from autodip_zarr.report.documents import summary_line
-from autodip_zarr.report.visible import visible
 from autodip_zarr.run.execution.summary import Summary
-from autodip_zarr.run.planning.totals import group_name
+from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.run.trials.preview import Preview
+from autodip_zarr.shown.visible import visible
 
 _NARROWEST = 120
 _SHORT = 28
@@ -64,11 +62,6 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def config_name(config: DipConfig) -> str:
-    """Return a configuration as depth/width/skip/iterations."""
-    return f"{config.depth}/{config.width}/{config.skip}/{config.iterations}"
-
-
 def duration_text(seconds: float) -> str:
     """Return a time in the unit that people would use: ``36 s``, ``12 min``, ``3.2 h``, ``4.5 days``."""
     if seconds < 99:
@@ -96,7 +89,7 @@ def preview_lines(preview: Preview) -> list[str]:
 
 def summary_lines(summary: Summary) -> list[str]:
     """Return what became of a run: images, planes, wall time, and how long each configuration took."""
-    lines = [summary_line(summary)]
+    lines = [summary.in_one_line()]
     if summary.paces:
         minutes, seconds = divmod(round(summary.seconds), 60)
         lines.append(

@@ -29,4 +29,4 @@ def verify(target: str, *, as_json: bool) -> None:
                 show(f"  {line}")
             if finding.hint:
                 show(f"  hint: {finding.hint}")
-    sys.exit(EXIT_DONE if all(finding.is_whole for finding in findings) else EXIT_INCOMPLETE)
+    sys.exit(EXIT_DONE if findings.are_whole else EXIT_INCOMPLETE)

@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from itertools import chain
 
-from autodip_zarr.domain import Plan
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.execution.run import Run, RunSettings
@@ -14,6 +13,7 @@ from autodip_zarr.run.execution.summary import Progress, Summary, Watch, ignore
 from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.plan import make_plan
+from autodip_zarr.run.planning.plan_list import Plan
 from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials

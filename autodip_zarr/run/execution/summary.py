@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from autodip_zarr.domain import DipConfig, Skipped
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.execution.image_job import ImageResult
+from autodip_zarr.shown.tabular import Tabular
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,8 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What became of a run."""
+class Summary(Tabular):
+    """What became of a run; a row an image."""
 
     images: tuple[ImageResult, ...]
     """One an image that was planned."""
@@ -65,6 +68,39 @@ class Summary:
         """Whether every source and every plane was done."""
         failed = any(image.status in {"failed", "partial", "changed"} for image in self.images)
         return not failed and not any(skipped.is_error for skipped in self.skipped)
+
+    def in_one_line(self) -> str:
+        """Say what became of the images and planes."""
+        if self.images and all(image.status == "unchanged" for image in self.images):
+            return f"nothing to do: all {len(self.images)} results are complete"
+        counts = Counter(image.status for image in self.images)
+        shown = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
+        planes = sum(image.planes_done for image in self.images)
+        failed = sum(image.planes_failed for image in self.images)
+        return f"images: {shown}; planes denoised: {planes}, failed: {failed}"
+
+    _COLUMNS: ClassVar[Sequence[str]] = (
+        *("source", "series", "target", "status", "planes_done", "planes_failed", "seconds", "messages"),
+    )
+
+    def _rows(self) -> Iterator[Sequence[object]]:
+        for image in self.images:
+            yield (
+                public_uri(image.source),
+                image.series,
+                public_uri(image.target),
+                image.status,
+                image.planes_done,
+                image.planes_failed,
+                image.seconds,
+                image.messages,
+            )
+
+    def _headline(self) -> str:
+        return self.in_one_line()
+
+    def _warnings(self) -> Iterator[str]:
+        yield from (f"{skip.where}: {skip.reason}" for skip in self.skipped if skip.is_error)
 
 
 Watch = Callable[[Progress], None]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autodip_zarr.domain import ChannelPlan, GroupTotal, ImagePlan, Skipped, Totals
+from autodip_zarr.domain import ChannelPlan, DipConfig, GroupTotal, ImagePlan, Skipped, Totals
 
 
 class Count:
@@ -77,3 +77,8 @@ class Count:
 def group_name(group: Mapping[str, str]) -> str:
     """Return a calibration group in one word, for example ``widefield+nucleus``; ``global`` for none."""
     return "+".join(group.values()) or "global"
+
+
+def config_name(config: DipConfig) -> str:
+    """Return a configuration as depth/width/skip/iterations."""
+    return f"{config.depth}/{config.width}/{config.skip}/{config.iterations}"
