@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autodip_zarr.run.execution.summary import Summary
+from autodip_zarr.run.execution.summary import UNDONE, Summary
 from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.run.trials.preview import Preview
 from autodip_zarr.shown.visible import visible
@@ -104,4 +104,14 @@ def summary_lines(summary: Summary) -> list[str]:
             for pace in summary.paces
         ]
         lines += table_lines(("configuration", "planes", "seconds per plane"), rows)
+    return lines
+
+
+def problem_lines(summary: Summary) -> list[str]:
+    """Return what went wrong in a run: sources that could not be read, images that were not done."""
+    skipped = [skip for skip in summary.skipped if skip.is_error]
+    lines = [f"error: {skip.where}: {skip.reason}" for skip in skipped]
+    for image in summary.images:
+        if image.status in UNDONE:
+            lines += [f"error: {image.source}: {message}" for message in image.messages or (image.status,)]
     return lines

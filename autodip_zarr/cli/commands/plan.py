@@ -16,6 +16,8 @@ from autodip_zarr.cli.options import (
     destination_options,
     device_option,
     json_option,
+    loudness,
+    loudness_options,
     planning_options,
     sources_argument,
 )
@@ -28,18 +30,27 @@ from autodip_zarr.cli.printing import print_part, say_warnings, show
 @destination_options
 @device_option
 @json_option
+@loudness_options
 @config_options
 def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any) -> None:  # noqa: ANN401
     """Print what would be done, without reading a pixel."""
-    from autodip_zarr.report.plans import plan_json, plan_lines  # noqa: PLC0415
+    from autodip_zarr.report.plans import detailed_lines, plan_json, plan_lines, short_lines  # noqa: PLC0415
     from autodip_zarr.run.planning.plan import Planning  # noqa: PLC0415
     from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
 
+    loud = loudness(arguments)
     planning = Planning(sources, choices(arguments), settle_device(device))
     if as_json:
         for part in plan_json(planning):
             print_part(part)
-        say_warnings(planning.warnings())
+        if loud != "quiet":
+            say_warnings(planning.warnings())
+    elif loud == "quiet":
+        for line in short_lines(planning):
+            show(line)
+    elif loud == "verbose":
+        for line in detailed_lines(planning):
+            show(line)
     else:
         for line in plan_lines(planning, one_line_an_image=not sys.stdout.isatty()):
             show(line)

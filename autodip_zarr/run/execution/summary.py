@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from autodip_zarr.domain import DipConfig, Skipped
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.execution.image_job import ImageResult
 from autodip_zarr.shown.tabular import Tabular
+
+UNDONE: Final = frozenset({"failed", "partial", "changed"})
+"""What becomes of an image that is not done."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Summary(Tabular):
     @property
     def is_complete(self) -> bool:
         """Whether every source and every plane was done."""
-        failed = any(image.status in {"failed", "partial", "changed"} for image in self.images)
+        failed = any(image.status in UNDONE for image in self.images)
         return not failed and not any(skipped.is_error for skipped in self.skipped)
 
     def in_one_line(self) -> str:

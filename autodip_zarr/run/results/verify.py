@@ -80,6 +80,10 @@ class Findings(list[Finding], Tabular):
             yield (target, one.status, one.problems, failed, one.checked, one.hint)
 
     def _headline(self) -> str:
+        return self.in_one_line()
+
+    def in_one_line(self) -> str:
+        """Say how many results are whole."""
         whole = sum(finding.is_whole for finding in self)
         return f"{len(self)} results, {whole} of them whole"
 
@@ -182,6 +186,11 @@ def _problems(ref: ImageRef, checked: str) -> Iterator[str]:
         return
     if checked != "checksums":
         yield from _some(list(_pixel_problems(header, record)))
+
+
+def every_problem(finding: Finding) -> list[str]:
+    """Return all that is wrong with a result, every failed plane in a line of its own."""
+    return [*finding.problems, *map(str, finding.failed)]
 
 
 def shown(finding: Finding) -> list[str]:
