@@ -28,6 +28,8 @@ class ChannelPlan:
     """Cost of all its planes; 1.0 is one 512x512 plane with the original prior (5/128/4/1800)."""
     warnings: tuple[str, ...] = ()
     """What a person should look at, in words."""
+    core_seconds: float = 0.0
+    """Time of the fits of all its planes as estimated, on one core or card, in seconds."""
 
     @property
     def plane_cost(self) -> float:
@@ -126,6 +128,8 @@ class Totals:
     """Channels and images that are not to be done, by reason up to its first semicolon, commonest first."""
     errors: int = 0
     """Images and sources that cannot be done."""
+    core_seconds: float = 0.0
+    """Time of all fits as estimated, on one core or card of the machine of the estimate, in seconds."""
 
     @property
     def relative_cost(self) -> float:

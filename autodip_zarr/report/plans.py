@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import chain, islice, starmap
 from typing import Final
 
@@ -11,13 +12,16 @@ from autodip_zarr.domain import ChannelPlan, ImagePlan, Skipped, Totals
 from autodip_zarr.metadata import well_name
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.report.documents import planned_document, skipped_document, totals_document
-from autodip_zarr.report.tables import aligned, table_lines
+from autodip_zarr.report.tables import aligned, duration_text, table_lines
+from autodip_zarr.run.planning.forecast import Forecast, forecast
 from autodip_zarr.run.planning.plan import Planning
+from autodip_zarr.run.planning.speed import known_speed
 from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.results.reuse import complaint
 from autodip_zarr.run.sources.overrides import image_path
 
+_TIMES: Final = ("seconds", "least_seconds", "most_seconds")
 _ROWS_A_TABLE: Final = 500
 _HEADING: Final = ("channel", "microscope", "specimen", "matched by", "group", "depth/width/skip/steps")
 _UNIT: Final = "1 = a 512x512 plane, original prior"
@@ -39,7 +43,7 @@ def plan_json(planning: Planning) -> Iterator[str]:
     yield "\n  ]" if separator else "]"
     rest: list[tuple[str, object]] = [
         ("skipped", skipped_document(skipped)),
-        ("totals", totals_document(planning.totals())),
+        ("totals", _totals(planning)),
     ]
     if warnings := planning.warnings():
         rest.append(("warnings", list(warnings)))
@@ -48,9 +52,32 @@ def plan_json(planning: Planning) -> Iterator[str]:
     yield "\n}\n"
 
 
+_BASES: Final = {
+    "runs": "from earlier runs on this machine",
+    "measured": "from a short fit on this machine",
+    "guess": "a guess: this machine was never measured, which a run or `plan` on a terminal does",
+}
+
+
+def forecast_line(forecast: Forecast) -> str:
+    """Return how long a plan takes, in one line."""
+    unit = "core" if forecast.device == "cpu" else "card"
+    where = f"{forecast.workers} {unit}{'' if forecast.workers == 1 else 's'}"
+    least, most = duration_text(forecast.least_seconds), duration_text(forecast.most_seconds)
+    likely = duration_text(forecast.seconds)
+    return f"about {likely} on {where} ({least} to {most}; {_BASES[forecast.basis]})"
+
+
 def _indented(value: object, spaces: int) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return text.replace("\n", "\n" + " " * spaces)
+
+
+def _totals(planning: Planning) -> dict[str, object]:
+    """Return what a plan comes to, with its time as far as that is known without measuring anything."""
+    totals, device = planning.totals(), planning.device
+    time = asdict(forecast(totals, device, known_speed(device)))
+    return {**totals_document(totals), "time": {**time, **{key: round(time[key], 3) for key in _TIMES}}}
 
 
 def plan_lines(planning: Planning, *, one_line_an_image: bool = False) -> Iterator[str]:

@@ -14,6 +14,7 @@ from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.plan import make_plan
 from autodip_zarr.run.planning.plan_list import Plan
+from autodip_zarr.run.planning.speed import keep_run
 from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
@@ -96,4 +97,7 @@ def carry_out(
     order = {(i.header.ref.source, i.header.ref.series): n for n, i in enumerate(plan.images)}
     results = sorted(run.results, key=lambda result: order[result.source, result.series])
     seconds = time.monotonic() - started
+    if machine.is_local and method is PRIOR:
+        fits = run.paces.values()
+        keep_run(run.device, sum(p.fit_seconds for p in fits), sum(p.expected_seconds for p in fits))
     return Summary(tuple(results), plan.skipped, run.copied, seconds, tuple(run.paces.values()))

@@ -235,6 +235,9 @@ class Run:
             pace = self.paces.setdefault(task.config, Pace(task.config))
             pace.planes += outcome.denoised
             pace.fit_seconds += outcome.fit_seconds
+            if fit := self._fit(task):
+                cost = self.jobs[task.spec.uri].image.channels[task.block.c].plane_cost
+                pace.expected_seconds += fit.seconds(cost) * outcome.denoised
         event = {
             "event": "block",
             "source": public_uri(task.header.ref.source),

@@ -49,6 +49,8 @@ class Pace:
     """Planes denoised."""
     fit_seconds: float = 0.0
     """Time for which they had a device to themselves."""
+    expected_seconds: float = 0.0
+    """The same as it was estimated."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,11 @@ class Planning:
         repeated = recorded.warnings_on(self._planner.device) if recorded else ()
         return (*repeated, *self._tour.warnings(), *self._gone)
 
+    @property
+    def device(self) -> str:
+        """``cpu`` or a CUDA device, for which it is planned."""
+        return self._planner.device
+
     def totals(self) -> Totals:
         """Return what the images that were planned so far come to."""
         return self._count.totals()

@@ -21,6 +21,7 @@ class Count:
         self._bytes_in = 0
         self._bytes_out = 0
         self._errors = 0
+        self._core_seconds = 0.0
         self._groups: dict[str, GroupTotal] = {}
         self._tiers: dict[str, tuple[int, int]] = {}
         self._skipped: Counter[str] = Counter()
@@ -47,6 +48,7 @@ class Count:
             self._bytes_out += pixels * np.dtype(target.dtype).itemsize
         for channel in image.channels:
             if channel.match is not None:
+                self._core_seconds += channel.core_seconds
                 self._add_channel(channel, group_name(channel.match.group))
         reached = Counter(channel.match.tier for channel in image.channels if channel.match is not None)
         for tier, count in reached.items():
@@ -71,6 +73,7 @@ class Count:
             tiers=dict(sorted(self._tiers.items(), key=lambda one: (-one[0].count("+"), one[0] == "global"))),
             skipped=dict(self._skipped.most_common()),
             errors=self._errors,
+            core_seconds=self._core_seconds,
         )
 
 
