@@ -13,35 +13,64 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     __version__: str
     from autodip_zarr.errors import AutodipError
+    from autodip_zarr.report.evaluation import EvaluationReport, evaluate
+    from autodip_zarr.report.results import WrittenReport
+    from autodip_zarr.report.results import write_report as report
     from autodip_zarr.run.choices import Choices, Machine
     from autodip_zarr.run.execution.denoise import denoise
+    from autodip_zarr.run.execution.summary import Progress, Summary
+    from autodip_zarr.run.planning.inspect import Inspection
     from autodip_zarr.run.planning.inspect import inspect_sources as inspect
     from autodip_zarr.run.planning.plan import make_plan as plan
+    from autodip_zarr.run.planning.plan_list import Plan
     from autodip_zarr.run.results.record_array import open_record
+    from autodip_zarr.run.results.verify import Findings
     from autodip_zarr.run.results.verify import verify_target as verify
     from autodip_zarr.run.trials.array import denoise_array
-    from autodip_zarr.run.trials.preview import preview
+    from autodip_zarr.run.trials.preview import Preview, preview
+    from autodip_zarr.run.trials.progress import FitProgress
 
 __all__ = [
     "AutodipError",
     "Choices",
+    "EvaluationReport",
+    "Findings",
+    "FitProgress",
+    "Inspection",
     "Machine",
+    "Plan",
+    "Preview",
+    "Progress",
+    "Summary",
+    "WrittenReport",
     "__version__",
     "denoise",
     "denoise_array",
+    "evaluate",
     "inspect",
     "open_record",
     "plan",
     "preview",
+    "report",
     "verify",
 ]
 
 _HOMES = {
     "AutodipError": ("errors", "AutodipError"),
     "Choices": ("run.choices", "Choices"),
+    "EvaluationReport": ("report.evaluation", "EvaluationReport"),
+    "Findings": ("run.results.verify", "Findings"),
+    "FitProgress": ("run.trials.progress", "FitProgress"),
+    "Inspection": ("run.planning.inspect", "Inspection"),
     "Machine": ("run.choices", "Machine"),
+    "Plan": ("run.planning.plan_list", "Plan"),
+    "Preview": ("run.trials.preview", "Preview"),
+    "Progress": ("run.execution.summary", "Progress"),
+    "Summary": ("run.execution.summary", "Summary"),
+    "WrittenReport": ("report.results", "WrittenReport"),
     "denoise": ("run.execution.denoise", "denoise"),
     "denoise_array": ("run.trials.array", "denoise_array"),
+    "evaluate": ("report.evaluation", "evaluate"),
     "inspect": ("run.planning.inspect", "inspect_sources"),
     "open_record": ("run.results.record_array", "open_record"),
     "plan": ("run.planning.plan", "make_plan"),
@@ -54,6 +83,8 @@ def __getattr__(name: str) -> object:
     """Load a public name when it is first used."""
     if name == "__version__":
         return version("autodip-zarr")
+    if name == "report":  # the package itself can be called
+        return import_module(f"{__name__}.report")
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

@@ -160,7 +160,7 @@ def engine_step(job: Timing) -> tuple[int, Step]:
     more = job.iterations + 100  # than are made
     kind = NetworkKind(replace(standard(job.config, job.precision), steps=0), SHAPE, job.device)
     image = noisy_plane().numpy()
-    running: list[tuple[Slot, Generator[None, None, Fit]]] = []
+    running: list[tuple[Slot, Generator[int, None, Fit]]] = []
 
     def begin() -> None:
         slot = Slot.on(kind)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import settings
@@ -13,6 +15,9 @@ from .samples import write_slower_table
 
 settings.register_profile("shared machine", deadline=None)  # a slow moment is no fault
 settings.load_profile("shared machine")
+
+_CACHE = TemporaryDirectory(prefix="autodip-cache-")  # until all tests are over
+os.environ["XDG_CACHE_HOME"] = _CACHE.name  # what tests learn of this machine is no matter of the user
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared"

@@ -122,10 +122,7 @@ def test_what_the_how_tos_show_runs(page: Path, tmp_path: Path, quick_table: str
     write_plate(tmp_path / "archive" / "plate.zarr", 3)
     write_pairs(tmp_path / "pairs")
     write_files(page, tmp_path)
-    for language, text in blocks(page):
-        assert language == "sh"
-        for line in text.strip().splitlines():
-            run_shell(line, tmp_path, quick_table)
+    run_page(page, tmp_path, quick_table)
 
 
 def test_the_command_line_reference_is_current() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodip_zarr.report.html import figure, heading, page, pictures, table, text, warning_list
+from autodip_zarr.shown.html import figure, heading, page, pictures, table, text, warning_list
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
 
 from .pages import check_page

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 from click.core import ParameterSource
 
 from autodip_zarr.cli.config_file import ConfiguredCommand
+from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Choices
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+Loudness = Literal["quiet", "usual", "verbose"]
+"""How much a command says: errors and the last line, what people need, or every detail."""
 
 _OVERWRITE = ("never", "changed", "all")
 
@@ -29,6 +33,10 @@ def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 sources_argument = click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+loudness_options = _options(
+    click.option("--quiet", "-q", is_flag=True, help="Print errors and the last line only."),
+    click.option("--verbose", "-v", is_flag=True, help="Print every detail, in words."),
 )
 workers_option = click.option(
     "--workers",
@@ -179,6 +187,17 @@ def choices(arguments: dict[str, Any]) -> Choices:
         given = {ParameterSource.COMMANDLINE, ParameterSource.DEFAULT_MAP}
         refuse_beside([name for name in sorted(RECORDED) if source(name) in given])
     return Choices(**{name: value for name, value in arguments.items() if name in names})
+
+
+def loudness(arguments: dict[str, Any]) -> Loudness:
+    """Return how much a command is to say; refuse what contradicts itself."""
+    quiet, verbose = arguments["quiet"], arguments["verbose"]
+    if quiet and verbose:
+        raise OptionError("--quiet, --verbose", "both given", "at most one of them")
+    if arguments.get("log_json") and (quiet or verbose):
+        given = "--quiet" if quiet else "--verbose"
+        raise OptionError(given, "given with --log-json, which tells everything", "one of the two")
+    return "quiet" if quiet else "verbose" if verbose else "usual"
 
 
 class OverwritingCommand(ConfiguredCommand):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from autodip_zarr.errors import OptionError, OutputError
+from autodip_zarr.errors import OutputError
 
 _EXIT_UNREAD: Final = 141
 """What a shell gives for a program whose reader has seen enough, as in ``| head``."""
@@ -19,7 +18,7 @@ _EXIT_UNREAD: Final = 141
 def say(*lines: str) -> None:
     """Write lines for people, beside the results; where nobody can read them any more, the work goes on."""
     from autodip_zarr.report.streams import losing  # noqa: PLC0415
-    from autodip_zarr.report.visible import visible  # noqa: PLC0415
+    from autodip_zarr.shown.visible import visible  # noqa: PLC0415
 
     with losing(sys.stderr):
         for line in lines:
@@ -28,7 +27,7 @@ def say(*lines: str) -> None:
 
 def show(*lines: str) -> None:
     """Print lines that may hold what was found in files, which begins no line of its own."""
-    from autodip_zarr.report.visible import visible  # noqa: PLC0415
+    from autodip_zarr.shown.visible import visible  # noqa: PLC0415
 
     _print("".join(f"{visible(line)}\n" for line in lines))
 
@@ -75,11 +74,3 @@ def say_warnings(warnings: Sequence[str]) -> None:
     """Say what people should look at."""
     for warning in warnings:
         say(f"warning: {warning}")
-
-
-def write_named_file(option: str, path: str, text: str) -> None:
-    """Write the file that an option named; raise OptionError if it cannot be written."""
-    try:
-        Path(path).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
-    except OSError as error:
-        raise OptionError(option, f"{path} cannot be written ({error.strerror})", "a file") from error

@@ -141,6 +141,29 @@ def estimate(config: DipConfig, recipe: Recipe, size: tuple[int, int], device: s
     )
 
 
+def steps_of_planes(config: DipConfig, recipe: Recipe, size: tuple[int, int], planes: int) -> list[int]:
+    """Return the most Adam steps of each plane of a stack, over all its tiles and starts.
+
+    Planes of a sequence count as fitted on from the one before, of both passes where there are two.
+
+    Parameters
+    ----------
+    config : DipConfig
+        Configuration.
+    recipe : Recipe
+        Tiles, starts, sequence and the rest.
+    size : tuple of int
+        Size of a plane (Y, X), in pixels.
+    planes : int
+        How many there are.
+    """
+    covering = cover(size, recipe.tile_px, recipe.halo_px)
+    fit = settle(config, recipe, covering.tile)
+    fits = len(covering.corners) * fit.starts
+    following = _next_steps(fit, recipe) * fit.most_steps // max(fit.steps, 1)
+    return [fits * fit.most_steps, *[fits * following] * (planes - 1)]
+
+
 def flops_per_step(architecture: Architecture, pixels: int) -> float:
     """Return the floating-point operations of one step of a fit.
 

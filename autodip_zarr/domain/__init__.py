@@ -14,7 +14,7 @@ from __future__ import annotations
 from autodip_zarr.domain.acquisition import Acquisition, ChannelMetadata, Evidence, PixelSize
 from autodip_zarr.domain.axes import Axis, Level, PageOrder
 from autodip_zarr.domain.method import DipConfig, Match, Recipe, TableId, WarmStart, Width
-from autodip_zarr.domain.plan import Action, ChannelPlan, Decision, GroupTotal, ImagePlan, Plan, Totals
+from autodip_zarr.domain.plan import Action, ChannelPlan, Decision, GroupTotal, ImagePlan, Totals
 from autodip_zarr.domain.result import Block, TargetSpec, Treatment
 from autodip_zarr.domain.source import (
     MAX_CHANNELS,
@@ -53,7 +53,6 @@ __all__ = [
     "MetadataText",
     "PageOrder",
     "PixelSize",
-    "Plan",
     "Recipe",
     "Skipped",
     "TableId",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from autodip_zarr.domain.acquisition import ChannelMetadata
 from autodip_zarr.domain.method import Match, Recipe
 from autodip_zarr.domain.result import TargetSpec
-from autodip_zarr.domain.source import FieldOfPlate, Header, Skipped
+from autodip_zarr.domain.source import FieldOfPlate, Header
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class ChannelPlan:
     """Cost of all its planes; 1.0 is one 512x512 plane with the original prior (5/128/4/1800)."""
     warnings: tuple[str, ...] = ()
     """What a person should look at, in words."""
+    core_seconds: float = 0.0
+    """Time of the fits of all its planes as estimated, on one core or card, in seconds."""
 
     @property
     def plane_cost(self) -> float:
@@ -126,22 +128,10 @@ class Totals:
     """Channels and images that are not to be done, by reason up to its first semicolon, commonest first."""
     errors: int = 0
     """Images and sources that cannot be done."""
+    core_seconds: float = 0.0
+    """Time of all fits as estimated, on one core or card of the machine of the estimate, in seconds."""
 
     @property
     def relative_cost(self) -> float:
         """Cost of all planes; 1.0 is one 512x512 plane with the original prior (5/128/4/1800)."""
         return sum(group.relative_cost for group in self.groups)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a run will do, known before it reads a pixel."""
-
-    images: Sequence[ImagePlan]
-    """All images, also those whose result is kept or left."""
-    skipped: tuple[Skipped, ...]
-    """Sources and channels that are not, with reasons."""
-    warnings: tuple[str, ...] = ()
-    """What a person should look at that is not about one image, in words."""
-    totals: Totals = Totals()
-    """What it all comes to."""

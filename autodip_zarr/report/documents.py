@@ -204,19 +204,6 @@ def verify_document(findings: Sequence[Finding]) -> Document:
     }
 
 
-def summary_line(summary: Summary) -> str:
-    """Say in one line what became of a run."""
-    if summary.images and all(image.status == "unchanged" for image in summary.images):
-        return f"nothing to do: all {len(summary.images)} results are complete"
-    counts: dict[str, int] = {}
-    for image in summary.images:
-        counts[image.status] = counts.get(image.status, 0) + 1
-    shown = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
-    planes = sum(image.planes_done for image in summary.images)
-    failed = sum(image.planes_failed for image in summary.images)
-    return f"images: {shown}; planes denoised: {planes}, failed: {failed}"
-
-
 def run_numbers(summary: Summary) -> Document:
     """Return the numbers of a whole run, as the last line of ``--log-json`` gives them."""
     return {

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar, Final, Literal
 
 import numpy as np
 
 from autodip_zarr.domain import Skipped
+from autodip_zarr.errors import SourceError
+from autodip_zarr.metrics import Lpips
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.report.html import (
+from autodip_zarr.report.pictures import Panel, display_window, encode_panel
+from autodip_zarr.report.tables import table_lines
+from autodip_zarr.run.choices import Choices
+from autodip_zarr.run.scheduling.machine import settle_device
+from autodip_zarr.run.sources.crops import busiest_crop
+from autodip_zarr.run.sources.named import Sources, named_sources
+from autodip_zarr.run.trials.evaluate import (
+    BLUR,
+    UPPER_BOUND,
+    EvaluatedPlane,
+    Evaluation,
+    Measurement,
+    Question,
+)
+from autodip_zarr.shown.html import (
     Html,
     figure,
     heading,
@@ -22,10 +39,7 @@ from autodip_zarr.report.html import (
     table,
     warning_list,
 )
-from autodip_zarr.report.pictures import Panel, display_window, encode_panel
-from autodip_zarr.report.tables import table_lines
-from autodip_zarr.run.sources.crops import busiest_crop
-from autodip_zarr.run.trials.evaluate import BLUR, UPPER_BOUND, EvaluatedPlane, Measurement
+from autodip_zarr.shown.tabular import Tabular
 
 Document = dict[str, Any]
 
@@ -45,63 +59,73 @@ _CONVENTIONS: Final = (
 
 
 @dataclass(frozen=True)
-class _Row:
-    """The numbers of one method on one plane."""
+class EvaluatedMethod:
+    """What one method reached on one plane."""
 
-    label: str
-    """Image and plane."""
+    noisy: str
+    """Path or URI of the noisy image, without credentials."""
+    clean: str
+    """Path or URI of the clean image, without credentials."""
+    series: int | None
+    """Index of the noisy image in a file that holds several."""
+    t: int
+    """Time point."""
+    c: int
+    """Channel."""
+    z: int
+    """Depth."""
+    method: str
+    """Which one: ``noisy``, ``blur``, ``original-dip`` or a preset."""
     how: str
-    """With what the method was applied."""
-    document: Document
-    """The numbers, as ``evaluate --json`` prints them."""
+    """With what, for example ``4/32/4/1200, confocal+nucleus``."""
+    microscope: str | None
+    """Imaging modality of the channel, as understood."""
+    specimen: str | None
+    """Labelled structure of the channel, as understood."""
+    psnr: float
+    """On the scale of minimum and maximum of the noisy plane, in dB; infinite for equal planes."""
+    psnr_data_range: float
+    """With the range of the pixel type, in dB; infinite for equal planes."""
+    ssim: float
+    """Structural similarity; NaN for planes that are too small."""
+    lpips: float | None
+    """Perceptual distance, low is good; NaN for planes that are too small, ``None`` without its weights."""
+    seconds: float
+    """Wall time."""
+    is_one_of_many: bool
+    """Whether its image has more planes than this one."""
+
+    @property
+    def label(self) -> str:
+        """Image and plane for people."""
+        series = "" if self.series is None else f" [{self.series}]"
+        place = f" t={self.t} c={self.c} z={self.z}" if self.is_one_of_many else ""
+        return f"{self.noisy}{series}{place}"
 
 
-class EvaluationReport:
-    """Collects what was measured, plane by plane; keeps no pixels but the pictures of the page.
+@dataclass(frozen=True)
+class EvaluationReport(Tabular):
+    """What methods reached on pairs of noisy and clean images; a row for each method on each plane."""
 
-    Parameters
-    ----------
-    with_pictures : bool
-        Whether a page will be asked for.
-    """
-
-    def __init__(self, *, with_pictures: bool) -> None:
-        self._with_pictures = with_pictures
-        self._rows: list[_Row] = []
-        self._figures: list[Html] = []
-        self._pictured = 0
-        self._skipped: list[Skipped] = []
-        self._notes: list[str] = []
+    rows: tuple[EvaluatedMethod, ...]
+    """Plane after plane, the methods in the order asked for; those that failed are missing."""
+    skipped: tuple[Skipped, ...]
+    """What could not be done, with reasons."""
+    warnings: tuple[str, ...]
+    """What a person should look at, in words."""
+    figures: tuple[Html, ...] = field(repr=False)
+    """Pictures of the first 40 planes, as parts of a page."""
+    pictured: int
+    """Planes that have pictures."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing was measured."""
-        return not self._rows
-
-    @property
-    def skipped(self) -> Sequence[Skipped]:
-        """What could not be done."""
-        return self._skipped
-
-    def note(self, warning: str) -> None:
-        """Add something that a person should look at."""
-        self._notes.append(warning)
-
-    def skip(self, skipped: Skipped) -> None:
-        """Add what could not be done."""
-        self._skipped.append(skipped)
-
-    def add(self, plane: EvaluatedPlane) -> None:
-        """Add what methods made of a plane."""
-        for measurement in plane.measurements:
-            self._rows.append(_Row(plane.label, measurement.how, _document(plane, measurement)))
-        if self._with_pictures and self._pictured < _MOST_PICTURES:
-            self._pictured += 1
-            self._figures += _figures(plane)
+        return not self.rows
 
     def document(self) -> Document:
         """Return what was measured as ``evaluate --json`` prints it."""
-        return {"pairs": [row.document for row in self._rows]}
+        return {"pairs": [_document(row) for row in self.rows]}
 
     def lines(self) -> list[str]:
         """Return what was measured as lines of a table, with means over several planes and what it means."""
@@ -112,51 +136,201 @@ class EvaluationReport:
 
     def page(self) -> str:
         """Return a page with the numbers and with pictures side by side; it is whole in itself."""
-        skips = [f"{skip.where}: {skip.reason}" for skip in self._skipped]
-        parts = [warning_list([*self._notes, *skips])]
+        skips = [f"{skip.where}: {skip.reason}" for skip in self.skipped]
+        parts = [warning_list([*self.warnings, *skips])]
         if self._means():
             parts += [heading("Means over the planes"), table(_MEAN_COLUMNS, self._means())]
         parts += [heading("Every plane"), table(_COLUMNS, self._cells())]
         parts += [paragraph(remark, small=True) for remark in self._remarks()]
-        if self._figures:
+        if self.figures:
             parts.append(heading("Side by side"))
-            if len({row.label for row in self._rows}) > self._pictured:
-                parts.append(paragraph(f"Pictures of the first {self._pictured} planes."))
-        return page("Evaluation of denoising methods", [*parts, *self._figures])
+            if len({row.label for row in self.rows}) > self.pictured:
+                parts.append(paragraph(f"Pictures of the first {self.pictured} planes."))
+        return page("Evaluation of denoising methods", [*parts, *self.figures])
 
     def _cells(self) -> list[list[object]]:
-        return [[row.label, row.document["method"], row.how, *_numbers(row.document)] for row in self._rows]
+        return [[row.label, row.method, row.how, *_numbers(_document(row))] for row in self.rows]
 
     def _means(self) -> list[list[object]]:
         """Return a line for each method with the means over its planes; none for a single plane."""
         lines: list[list[object]] = []
-        for method in dict.fromkeys(row.document["method"] for row in self._rows):
-            documents = [row.document for row in self._rows if row.document["method"] == method]
+        for method in dict.fromkeys(row.method for row in self.rows):
+            documents = [_document(row) for row in self.rows if row.method == method]
             if len(documents) > 1:
                 means = {name: _mean(documents, name) for name in (*_MEASURES, "seconds")}
                 lines.append([method, len(documents), *_numbers(means)])
         return lines
 
     def _remarks(self) -> list[str]:
-        shows_blur = any(row.document["method"] == BLUR for row in self._rows)
+        shows_blur = any(row.method == BLUR for row in self.rows)
         return [*([f"blur: {UPPER_BOUND}."] if shows_blur else []), _CONVENTIONS]
 
+    _COLUMNS: ClassVar[Sequence[str]] = (
+        *("noisy", "clean", "series", "t", "c", "z", "method", "how", "microscope", "specimen"),
+        *(*_MEASURES, "seconds"),
+    )
 
-def _document(plane: EvaluatedPlane, measurement: Measurement) -> Document:
-    noisy, clean, known = plane.pair.noisy.header.ref, plane.pair.clean.ref, plane.channel
-    series = {} if noisy.series is None else {"series": noisy.series}
-    place = {"plane": {"t": plane.t, "c": known.index, "z": plane.z}} if plane.is_one_of_many else {}
-    scores = {name: _finite(getattr(measurement.scores, name)) for name in _MEASURES}
+    def _rows(self) -> Iterator[Sequence[object]]:
+        for row in self.rows:
+            yield [getattr(row, name) for name in self._COLUMNS]
+
+    def _headline(self) -> str:
+        planes = len({row.label for row in self.rows})
+        return f"{len(self.rows)} measurements on {planes} planes; {len(self.skipped)} skipped"
+
+    def _warnings(self) -> Iterator[str]:
+        yield from self.warnings
+        yield from (f"{skip.where}: {skip.reason}" for skip in self.skipped)
+
+
+class EvaluationInterrupted(KeyboardInterrupt):
+    """Somebody has stopped an evaluation; what was measured until then is not lost.
+
+    Parameters
+    ----------
+    measured : EvaluationReport
+        What was measured.
+    """
+
+    def __init__(self, measured: EvaluationReport) -> None:
+        super().__init__()
+        self.measured = measured
+
+
+def evaluate(  # noqa: PLR0913 - keywords
+    noisy: Sources,
+    clean: Sources,
+    *,
+    methods: Sequence[str] = ("noisy", BLUR, "standard"),
+    crop: str | None = None,
+    choices: Choices | None = None,
+    device: str = "auto",
+    lpips_range: Literal["unit", "signed"] = "unit",
+    watch: Callable[[str], None] = lambda _: None,
+) -> EvaluationReport:
+    """Measure methods on pairs of noisy and clean images: PSNR, SSIM and LPIPS.
+
+    Parameters
+    ----------
+    noisy, clean : str, path, or iterable of these
+        As many of one as of the other: images (PNG, TIFF, OME-TIFF, OME-Zarr), or folders whose images are
+        paired by name.
+    methods : sequence of str
+        Some of ``noisy``, ``blur`` (the best one by the clean image, an upper bound), ``original-dip``,
+        ``reference``, ``standard``, ``best``, ``prior``.
+    crop : str, optional
+        ``Y,X,HEIGHT,WIDTH`` of each plane in pixels, or the side of the square in which the clean one varies
+        most.
+    choices : Choices, optional
+        Seed, table, metric, tiles; what is said of all channels; which channels and planes.
+    device : str
+        ``cpu``, ``cuda`` or ``auto``.
+    lpips_range : str
+        ``unit`` gives LPIPS values of 0 to 1, as the published calibration did, ``signed`` of -1 to 1.
+    watch : callable, optional
+        Told a line about each measurement as soon as it is made.
+
+    Returns
+    -------
+    EvaluationReport
+        A row for each method on each plane, and what could not be done; ``page()`` is a page of pictures.
+
+    Raises
+    ------
+    OptionError, TableError
+        If the choices make no sense.
+    EvaluationInterrupted
+        On Ctrl-C, with what was measured until then.
+    """
+    device = settle_device(device)
+    question = Question(tuple(named_sources(noisy)), tuple(named_sources(clean)), tuple(methods), crop)
+    collected = _Collected()
+    perceptual = _perceptual(collected.warnings, watch, signed=lpips_range == "signed")
+    try:
+        for item in Evaluation(question, choices or Choices(), device, perceptual, watch):
+            collected.add(item)
+    except KeyboardInterrupt as error:  # a fit takes hours: what is measured already is not thrown away
+        raise EvaluationInterrupted(collected.report()) from error
+    return collected.report()
+
+
+def _perceptual(
+    warnings: list[str], watch: Callable[[str], None], *, signed: bool
+) -> Callable[..., float] | None:
+    """Load LPIPS, or say why there is none."""
+    try:
+        return partial(Lpips.load(), signed=signed)
+    except SourceError as error:
+        warnings.append(f"no LPIPS: {error}")
+        watch(f"warning: no LPIPS: {error}")
+        return None
+
+
+@dataclass
+class _Collected:
+    """What was measured so far; keeps no pixels but the pictures."""
+
+    rows: list[EvaluatedMethod] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    figures: list[Html] = field(default_factory=list)
+    pictured: int = 0
+
+    def add(self, item: EvaluatedPlane | Skipped) -> None:
+        """Add what methods made of a plane, or what could not be done."""
+        if isinstance(item, Skipped):
+            self.skipped.append(item)
+            return
+        self.rows += [_row(item, measurement) for measurement in item.measurements]
+        if self.pictured < _MOST_PICTURES:
+            self.pictured += 1
+            self.figures += _figures(item)
+
+    def report(self) -> EvaluationReport:
+        """Return all of it."""
+        return EvaluationReport(
+            tuple(self.rows),
+            tuple(self.skipped),
+            tuple(self.warnings),
+            tuple(self.figures),
+            self.pictured,
+        )
+
+
+def _row(plane: EvaluatedPlane, measurement: Measurement) -> EvaluatedMethod:
+    noisy, known, scores = plane.pair.noisy.header.ref, plane.channel, measurement.scores
+    return EvaluatedMethod(
+        noisy=public_uri(noisy.source),
+        clean=public_uri(plane.pair.clean.ref.source),
+        series=noisy.series,
+        t=plane.t,
+        c=known.index,
+        z=plane.z,
+        method=measurement.method,
+        how=measurement.how,
+        microscope=known.microscope,
+        specimen=known.specimen,
+        psnr=scores.psnr,
+        psnr_data_range=scores.psnr_data_range,
+        ssim=scores.ssim,
+        lpips=scores.lpips,
+        seconds=measurement.seconds,
+        is_one_of_many=plane.is_one_of_many,
+    )
+
+
+def _document(row: EvaluatedMethod) -> Document:
+    """Return a row as ``evaluate --json`` prints it."""
     return {
-        "noisy": public_uri(noisy.source),
-        "clean": public_uri(clean.source),
-        **series,
-        **place,
-        "method": measurement.method,
-        "microscope": known.microscope,
-        "specimen": known.specimen,
-        **scores,
-        "seconds": round(measurement.seconds, 3),
+        "noisy": row.noisy,
+        "clean": row.clean,
+        **({} if row.series is None else {"series": row.series}),
+        **({"plane": {"t": row.t, "c": row.c, "z": row.z}} if row.is_one_of_many else {}),
+        "method": row.method,
+        "microscope": row.microscope,
+        "specimen": row.specimen,
+        **{name: _finite(getattr(row, name)) for name in _MEASURES},
+        "seconds": round(row.seconds, 3),
     }
 
 

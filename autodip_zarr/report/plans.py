@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import chain, islice, starmap
 from typing import Final
 
-from autodip_zarr.domain import ImagePlan, Skipped, Totals
+from autodip_zarr.domain import ChannelPlan, ImagePlan, Skipped, Totals
 from autodip_zarr.metadata import well_name
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.report.documents import planned_document, skipped_document, totals_document
-from autodip_zarr.report.tables import aligned, config_name, table_lines
+from autodip_zarr.report.tables import aligned, duration_text, table_lines
+from autodip_zarr.run.planning.forecast import Forecast, forecast
 from autodip_zarr.run.planning.plan import Planning
-from autodip_zarr.run.planning.totals import group_name
+from autodip_zarr.run.planning.speed import known_speed
+from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.results.reuse import complaint
 from autodip_zarr.run.sources.overrides import image_path
 
+_TIMES: Final = ("seconds", "least_seconds", "most_seconds")
 _ROWS_A_TABLE: Final = 500
 _HEADING: Final = ("channel", "microscope", "specimen", "matched by", "group", "depth/width/skip/steps")
 _UNIT: Final = "1 = a 512x512 plane, original prior"
@@ -39,7 +43,7 @@ def plan_json(planning: Planning) -> Iterator[str]:
     yield "\n  ]" if separator else "]"
     rest: list[tuple[str, object]] = [
         ("skipped", skipped_document(skipped)),
-        ("totals", totals_document(planning.totals())),
+        ("totals", _totals(planning)),
     ]
     if warnings := planning.warnings():
         rest.append(("warnings", list(warnings)))
@@ -48,9 +52,32 @@ def plan_json(planning: Planning) -> Iterator[str]:
     yield "\n}\n"
 
 
+_BASES: Final = {
+    "runs": "from earlier runs on this machine",
+    "measured": "from a short fit on this machine",
+    "guess": "a guess: this machine was never measured, which a run or `plan` on a terminal does",
+}
+
+
+def forecast_line(forecast: Forecast) -> str:
+    """Return how long a plan takes, in one line."""
+    unit = "core" if forecast.device == "cpu" else "card"
+    where = f"{forecast.workers} {unit}{'' if forecast.workers == 1 else 's'}"
+    least, most = duration_text(forecast.least_seconds), duration_text(forecast.most_seconds)
+    likely = duration_text(forecast.seconds)
+    return f"about {likely} on {where} ({least} to {most}; {_BASES[forecast.basis]})"
+
+
 def _indented(value: object, spaces: int) -> str:
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return text.replace("\n", "\n" + " " * spaces)
+
+
+def _totals(planning: Planning) -> dict[str, object]:
+    """Return what a plan comes to, with its time as far as that is known without measuring anything."""
+    totals, device = planning.totals(), planning.device
+    time = asdict(forecast(totals, device, known_speed(device)))
+    return {**totals_document(totals), "time": {**time, **{key: round(time[key], 3) for key in _TIMES}}}
 
 
 def plan_lines(planning: Planning, *, one_line_an_image: bool = False) -> Iterator[str]:
@@ -76,6 +103,48 @@ def plan_lines(planning: Planning, *, one_line_an_image: bool = False) -> Iterat
         yield from (skipped_line(item) for item in batch if isinstance(item, Skipped) and _is_told(item))
     yield from (f"warning: {warning}" for warning in (*warned.lines(), *planning.warnings()))
     yield from _totals_lines(planning.totals())
+
+
+def short_lines(planning: Planning) -> Iterator[str]:
+    """Yield what cannot be done, and in the last line what all else comes to."""
+    for item in planning:
+        if isinstance(item, Skipped) and item.is_error:
+            yield skipped_line(item)
+    yield _sum_line(planning.totals())
+
+
+def detailed_lines(planning: Planning) -> Iterator[str]:
+    """Yield all that is known: each image with its target, each channel with why it is treated so."""
+    warned = Warned()
+    for item in planning:
+        if isinstance(item, Skipped):
+            yield skipped_line(item)
+            continue
+        target = "" if item.target is None else f" -> {public_uri(item.target.uri)}"
+        decided = "; ".join((item.decision.action, *item.decision.reasons))
+        yield f"{_name(item, with_source=True)}: {', '.join(_amount(item))}; {decided}{target}"
+        yield from (f"  {line}" for channel in item.channels for line in _channel_details(channel))
+        yield from (f"  warning: {warning}" for warning in item.warnings)
+        warned.add(item)
+        yield from _left_warning(item)
+    yield from (f"warning: {warning}" for warning in (*warned.lines(), *planning.warnings()))
+    yield from _totals_lines(planning.totals())
+
+
+def _channel_details(channel: ChannelPlan) -> Iterator[str]:
+    """Yield what is known of a channel, and why it is denoised so or not at all."""
+    known, match = channel.metadata, channel.match
+    name = f"channel {known.index} {known.name or ''}".strip()
+    terms = f"{known.microscope or '-'}, {known.specimen or '-'}"
+    if match is None:
+        yield f"{name}: {terms}; copied: {channel.reason}"
+        return
+    yield (
+        f"{name}: {terms}; matched by {_tier_text(match.tier)}: {group_name(match.group)}, "
+        f"{config_name(match.config)}; cost of a plane {_cost_text(channel.plane_cost)}"
+    )
+    yield from (f"  {clue.field}: {clue.value or '?'} from {clue.raw!r:.80}" for clue in known.evidence)
+    yield from (f"  warning: {warning}" for warning in channel.warnings)
 
 
 def _is_told(skip: Skipped) -> bool:
@@ -152,7 +221,7 @@ def _left_warning(image: ImagePlan) -> list[str]:
 def _totals_lines(totals: Totals) -> list[str]:
     """Return what a plan comes to: planes, bytes, the cost of each group, and what is skipped."""
     cost = totals.relative_cost
-    lines = [f"{totals.images} images, {totals.planes} planes, cost {_cost_text(cost)} ({_UNIT})"]
+    lines = [_sum_line(totals)]
     if totals.images:
         written = f", writes {_size_text(totals.bytes_out)}" if totals.bytes_out else ""
         lines.append(f"reads {_size_text(totals.bytes_in)}{written} (uncompressed)")
@@ -179,6 +248,11 @@ def _totals_lines(totals: Totals) -> list[str]:
     if totals.errors:
         lines.append(f"cannot be done: {totals.errors}, see the errors above")
     return lines
+
+
+def _sum_line(totals: Totals) -> str:
+    cost = _cost_text(totals.relative_cost)
+    return f"{totals.images} images, {totals.planes} planes, cost {cost} ({_UNIT})"
 
 
 def _cost_text(cost: float) -> str:

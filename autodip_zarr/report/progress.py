@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -15,15 +16,17 @@ from rich.text import Text
 
 from autodip_zarr.provenance import public_text
 from autodip_zarr.report.streams import losing
-from autodip_zarr.report.visible import visible
+from autodip_zarr.report.tables import duration_text
 from autodip_zarr.run.execution.summary import Progress as News
 from autodip_zarr.run.execution.summary import Watch
+from autodip_zarr.run.trials.progress import FitProgress, TellProgress
+from autodip_zarr.shown.visible import visible
 
 _SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextmanager
-def watching(stream: TextIO) -> Iterator[Watch]:
+def watching(stream: TextIO, *, verbose: bool = False) -> Iterator[Watch]:
     """Yield a function that shows the news of a run.
 
     Parameters
@@ -31,19 +34,46 @@ def watching(stream: TextIO) -> Iterator[Watch]:
     stream : text file
         Where to show them; a bar with planes done, rate and time left if it is a terminal, else a line
         for every message, and one every ten seconds at most for the numbers.
+    verbose : bool
+        Whether there is a line for every block, too.
     """
     console = Console(file=stream, soft_wrap=True)
     if not console.is_terminal:
-        yield _losing(stream, _LineWatch(stream))
+        yield _losing(stream, _in_words(_LineWatch(stream)) if verbose else _LineWatch(stream))
         return
     bar = _bar(console)
     with losing(stream):
         bar.start()
     try:
-        yield _losing(stream, _BarWatch(bar))
+        yield _losing(stream, _in_words(_BarWatch(bar)) if verbose else _BarWatch(bar))
     finally:
         with losing(stream):
             bar.stop()
+
+
+@contextmanager
+def watching_fit(stream: TextIO) -> Iterator[TellProgress | None]:
+    """Yield a function that shows how far a fit is, on a terminal; ``None``, to show nothing, elsewhere.
+
+    Parameters
+    ----------
+    stream : text file
+        Where to show it.
+    """
+    console = Console(file=stream, soft_wrap=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("steps"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("steps", total=None, left="")
+
+        def tell(now: FitProgress) -> None:
+            left = "" if now.seconds_left is None else f"{duration_text(now.seconds_left)} left"
+            with losing(stream):
+                bar.update(task, total=now.steps_total, completed=now.steps_done, left=left)
+
+        yield tell
 
 
 def _losing(stream: TextIO, watch: Watch) -> Watch:
@@ -54,6 +84,29 @@ def _losing(stream: TextIO, watch: Watch) -> Watch:
             watch(news)
 
     return tell
+
+
+def _in_words(watch: Watch) -> Watch:
+    """Have blocks told in words, too, of which otherwise only the numbers are."""
+
+    def tell(news: News) -> None:
+        event = news.event or {}
+        is_silent = news.message is None and event.get("event") == "block"
+        watch(replace(news, message=_block_line(event)) if is_silent else news)
+
+    return tell
+
+
+def _block_line(event: Mapping[str, Any]) -> str:
+    """Return what became of a block, in one line."""
+    places = [f"{axis} {first}:{last}" for axis in "tz" for first, last in [event[axis]]]
+    counts = [f"{event[what]} {what}" for what in ("denoised", "copied", "failed") if event[what]]
+    peak = event["peak_bytes"]
+    memory = "" if peak is None else f", {peak / 1e9:.2f} GB at most on its worker"
+    return (
+        f"{event['source']}: channel {event['c']}, {', '.join(places)}: {', '.join(counts)} planes "
+        f"in {duration_text(event['seconds'])}, fits {duration_text(event['fit_seconds'])}{memory}"
+    )
 
 
 class JsonLines:

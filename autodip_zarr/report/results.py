@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 from autodip_zarr.domain import Skipped
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.report.html import (
+from autodip_zarr.report.pictures import Panel, before_and_after, display_window, encode_panel
+from autodip_zarr.report.streams import write_named_file
+from autodip_zarr.run.results.review import (
+    ReviewedChannel,
+    ReviewedImage,
+    ReviewedPlane,
+    read_middle,
+    review_target,
+)
+from autodip_zarr.run.sources.crops import busiest_crop
+from autodip_zarr.shown.html import (
     Html,
     figure,
     heading,
@@ -18,9 +30,7 @@ from autodip_zarr.report.html import (
     table,
     warning_list,
 )
-from autodip_zarr.report.pictures import Panel, before_and_after, display_window, encode_panel
-from autodip_zarr.run.results.review import ReviewedChannel, ReviewedImage, ReviewedPlane, read_middle
-from autodip_zarr.run.sources.crops import busiest_crop
+from autodip_zarr.shown.tabular import Tabular
 
 _MOST_PICTURES: Final = 40
 """Planes of which a page shows pictures."""
@@ -56,7 +66,70 @@ _MEANING: Final = (
 )
 
 
-class ResultsReport:
+@dataclass(frozen=True)
+class WrittenReport(Tabular):
+    """A page about results that was written, and what it is about; a row a channel."""
+
+    path: str | None
+    """The page; ``None`` where there was no result to write of."""
+    images: tuple[ReviewedImage, ...]
+    """What each result says of itself."""
+    skipped: tuple[Skipped, ...]
+    """What could not be read, with reasons."""
+
+    _COLUMNS: ClassVar[Sequence[str]] = _COLUMNS
+
+    def _rows(self) -> Iterator[Sequence[object]]:
+        for image in self.images:
+            yield from _rows(image, "")
+
+    def _headline(self) -> str:
+        return f"{_summary(self.images)} Page: {self.path}"
+
+    def _warnings(self) -> Iterator[str]:
+        yield from (f"{skip.where}: {skip.reason}" for skip in self.skipped)
+        yield from (f"{warning}: {image.label}" for image in self.images for warning in image.warnings())
+
+
+def write_report(
+    target: str | os.PathLike[str], output: str | os.PathLike[str], *, remote_sources: bool = False
+) -> WrittenReport:
+    """Write a page about a result, or all results below a folder: warnings, tables, pictures.
+
+    The page is one HTML file, which works offline and needs no scripts. Without any result none is written.
+
+    Parameters
+    ----------
+    target : str or path
+        Image group, store or folder.
+    output : str or path
+        The page to write.
+    remote_sources : bool
+        Whether sources on servers are read, too, for pictures of before; the results name them.
+
+    Returns
+    -------
+    WrittenReport
+        The page, what it is about, and what could not be read.
+
+    Raises
+    ------
+    OptionError
+        The page cannot be written.
+    """
+    report = _ResultsReport(os.fspath(target), remote_sources=remote_sources)
+    for item in review_target(os.fspath(target)):
+        if isinstance(item, Skipped):
+            report.unreadable.append(item)
+        else:
+            report.add(item)
+    written = None if report.is_empty else os.fspath(output)
+    if written is not None:
+        write_named_file("--output", written, report.page())
+    return WrittenReport(written, tuple(report.images), tuple(report.unreadable))
+
+
+class _ResultsReport:
     """Collects results, and writes a page about them; keeps no pixels but the pictures.
 
     Parameters
@@ -70,7 +143,8 @@ class ResultsReport:
     def __init__(self, target: str, *, remote_sources: bool) -> None:
         self._target = public_uri(target)
         self._remote_sources = remote_sources
-        self._images: list[ReviewedImage] = []
+        self.images: list[ReviewedImage] = []
+        """What each result says of itself."""
         self._warnings: dict[str, list[str]] = {}
         self._figures: list[Html] = []
         self._pictured = 0
@@ -79,7 +153,7 @@ class ResultsReport:
 
     def add(self, image: ReviewedImage) -> None:
         """Add a result, and read a plane of each denoised channel while there is room for pictures."""
-        self._images.append(image)
+        self.images.append(image)
         for warning in dict.fromkeys(image.warnings()):
             self._warn(warning, image)
         for c in image.middle:
@@ -93,42 +167,33 @@ class ResultsReport:
     @property
     def is_empty(self) -> bool:
         """Whether there is no result."""
-        return not self._images
+        return not self.images
 
     def page(self) -> str:
         """Return the page, whole in itself."""
         every = [f"{skip.where}: {skip.reason}" for skip in self.unreadable]
         every += [_told(warning, labels) for warning, labels in self._warnings.items()]
-        root = _common_folder([image.source for image in self._images])
-        parts = [paragraph(self._summary()), warning_list(every)]
+        root = _common_folder([image.source for image in self.images])
+        parts = [paragraph(_summary(self.images)), warning_list(every)]
         parts.append(heading("Images"))
         parts += [paragraph(f"Sources are below {root}", small=True)] if root else []
-        parts.append(table(_COLUMNS, [row for image in self._images for row in _rows(image, root)]))
+        parts.append(table(_COLUMNS, [row for image in self.images for row in _rows(image, root)]))
         parts += self._failed(root)
         parts += self._numbers(root)
         if self._figures:
             parts.append(heading("Before, after, and what was taken away"))
-            channels = sum(len(image.middle) for image in self._images)
+            channels = sum(len(image.middle) for image in self.images)
             if channels > self._pictured:
                 parts.append(paragraph(f"The first {self._pictured} of {channels} denoised channels."))
-        methods = dict.fromkeys(image.method for image in self._images)
+        methods = dict.fromkeys(image.method for image in self.images)
         made = [heading("Made with"), *(paragraph(method, small=True) for method in methods)]
         return page(f"Denoised images in {self._target}", [*parts, *self._figures, *made])
-
-    def _summary(self) -> str:
-        planes = sum(channel.denoised for image in self._images for channel in image.channels)
-        failed = sum(len(image.failures) for image in self._images)
-        complete = sum(image.status == "complete" for image in self._images)
-        return (
-            f"{len(self._images)} images, {complete} of them complete; "
-            f"{planes} planes denoised, {failed} failed or not done."
-        )
 
     def _failed(self, root: str) -> Iterator[Html]:
         """Yield the failed planes with their reasons."""
         rows: list[Sequence[object]] = [
             (_short(image.label, root), failure.t, failure.c, failure.z, failure.reason)
-            for image in self._images
+            for image in self.images
             for failure in image.failures
         ]
         if not rows:
@@ -143,7 +208,7 @@ class ResultsReport:
         """Yield what the record tells of the denoised planes."""
         rows = [
             [_short(image.label, root), _channel_name(channel), *_values(channel)]
-            for image in self._images
+            for image in self.images
             for channel in image.channels
             if channel.numbers
         ]
@@ -165,6 +230,16 @@ class ResultsReport:
         if found.problem is not None:
             self._warn("the source cannot be read, there is no picture of before", image)
         return [title, where, *_figures(found)]
+
+
+def _summary(images: Sequence[ReviewedImage]) -> str:
+    planes = sum(channel.denoised for image in images for channel in image.channels)
+    failed = sum(len(image.failures) for image in images)
+    complete = sum(image.status == "complete" for image in images)
+    return (
+        f"{len(images)} images, {complete} of them complete; "
+        f"{planes} planes denoised, {failed} failed or not done."
+    )
 
 
 def _told(warning: str, labels: Sequence[str]) -> str:

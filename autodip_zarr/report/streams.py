@@ -1,11 +1,14 @@
-"""Streams that may be lost: a closed terminal, a full disk, a reader that has seen enough."""
+"""Streams that may be lost (a closed terminal, a reader that has seen enough), and files to write."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TextIO
+
+from autodip_zarr.errors import OptionError
 
 
 @contextmanager
@@ -23,3 +26,11 @@ def drop(stream: TextIO) -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
+
+
+def write_named_file(option: str, path: str, text: str) -> None:
+    """Write the file that an option named; raise OptionError if it cannot be written."""
+    try:
+        Path(path).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+    except OSError as error:
+        raise OptionError(option, f"{path} cannot be written ({error.strerror})", "a file") from error

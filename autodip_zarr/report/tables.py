@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from autodip_zarr.domain import DipConfig
-from autodip_zarr.report.documents import summary_line
-from autodip_zarr.report.visible import visible
-from autodip_zarr.run.execution.summary import Summary
-from autodip_zarr.run.planning.totals import group_name
+from autodip_zarr.run.execution.summary import UNDONE, Summary
+from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.run.trials.preview import Preview
+from autodip_zarr.shown.visible import visible
 
 _NARROWEST = 120
 _SHORT = 28
@@ -64,12 +62,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def config_name(config: DipConfig) -> str:
-    """Return a configuration as depth/width/skip/iterations."""
-    return f"{config.depth}/{config.width}/{config.skip}/{config.iterations}"
-
-
-def _duration_text(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a time in the unit that people would use: ``36 s``, ``12 min``, ``3.2 h``, ``4.5 days``."""
     if seconds < 99:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
@@ -85,18 +78,18 @@ def preview_lines(preview: Preview) -> list[str]:
     known, match = preview.channel, preview.match
     height, width = preview.noisy.shape
     whole = preview.seconds * preview.whole_px / (height * width)
-    plane = "" if preview.whole_px == height * width else f", a whole plane about {_duration_text(whole)}"
+    plane = "" if preview.whole_px == height * width else f", a whole plane about {duration_text(whole)}"
     return [
         f"channel {known.index} {known.name or ''}: {known.microscope or '?'}, {known.specimen or '?'}",
         f"matched {group_name(match.group)} at tier {match.tier}: {config_name(match.config)}",
-        f"{height} x {width} pixels took {_duration_text(preview.seconds)} on one worker{plane}; "
-        f"the {preview.planes} planes of the channel take about {_duration_text(whole * preview.planes)}",
+        f"{height} x {width} pixels took {duration_text(preview.seconds)} on one worker{plane}; "
+        f"the {preview.planes} planes of the channel take about {duration_text(whole * preview.planes)}",
     ]
 
 
 def summary_lines(summary: Summary) -> list[str]:
     """Return what became of a run: images, planes, wall time, and how long each configuration took."""
-    lines = [summary_line(summary)]
+    lines = [summary.in_one_line()]
     if summary.paces:
         minutes, seconds = divmod(round(summary.seconds), 60)
         lines.append(
@@ -111,4 +104,14 @@ def summary_lines(summary: Summary) -> list[str]:
             for pace in summary.paces
         ]
         lines += table_lines(("configuration", "planes", "seconds per plane"), rows)
+    return lines
+
+
+def problem_lines(summary: Summary) -> list[str]:
+    """Return what went wrong in a run: sources that could not be read, images that were not done."""
+    skipped = [skip for skip in summary.skipped if skip.is_error]
+    lines = [f"error: {skip.where}: {skip.reason}" for skip in skipped]
+    for image in summary.images:
+        if image.status in UNDONE:
+            lines += [f"error: {image.source}: {message}" for message in image.messages or (image.status,)]
     return lines

@@ -16,6 +16,8 @@ from autodip_zarr.cli.options import (
     destination_options,
     device_option,
     json_option,
+    loudness,
+    loudness_options,
     planning_options,
     sources_argument,
     workers_option,
@@ -58,6 +60,7 @@ from autodip_zarr.run.choices import Machine
     "--log-json", is_flag=True, help="Write what happens as JSON, one object a line, on standard error."
 )
 @json_option
+@loudness_options
 @config_options
 def denoise(
     sources: Sequence[str],
@@ -73,10 +76,11 @@ def denoise(
     """
     from autodip_zarr.report.documents import run_numbers, skipped_document, summary_document  # noqa: PLC0415
     from autodip_zarr.report.progress import JsonLines, watching  # noqa: PLC0415
-    from autodip_zarr.report.tables import summary_lines  # noqa: PLC0415
+    from autodip_zarr.report.tables import problem_lines, summary_lines  # noqa: PLC0415
     from autodip_zarr.run.execution.denoise import denoise as run  # noqa: PLC0415
     from autodip_zarr.run.scheduling.cluster_file import memory_option  # noqa: PLC0415
 
+    loud = loudness(arguments | {"log_json": log_json})
     memory = arguments["memory"]
     machine = Machine(
         device,
@@ -93,8 +97,11 @@ def denoise(
         for skipped in skipped_document(summary.skipped):
             lines.write({"event": "skipped", **skipped})
         lines.write({"event": "finished", **run_numbers(summary)})
+    elif loud == "quiet":
+        summary = run(sources, choices(arguments), machine)
+        say(*problem_lines(summary), summary.in_one_line())
     else:
-        with watching(sys.stderr) as watch:
+        with watching(sys.stderr, verbose=loud == "verbose") as watch:
             summary = run(sources, choices(arguments), machine, watch)
         say_skipped(summary.skipped)
         say(*summary_lines(summary))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import click
@@ -18,7 +17,7 @@ from autodip_zarr.cli.options import (
     planes_options,
     transfer_options,
 )
-from autodip_zarr.cli.printing import print_json, say, say_skipped, show, write_named_file
+from autodip_zarr.cli.printing import print_json, say, say_skipped, show
 
 
 @click.command()
@@ -62,48 +61,33 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
 
     Images are PNG, TIFF, OME-TIFF or OME-Zarr; those of two folders are paired by name.
     """
-    from autodip_zarr.domain import Skipped  # noqa: PLC0415
-    from autodip_zarr.report.evaluation import EvaluationReport  # noqa: PLC0415
-    from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
-    from autodip_zarr.run.trials.evaluate import Evaluation, Question  # noqa: PLC0415
+    from autodip_zarr.report.evaluation import EvaluationInterrupted  # noqa: PLC0415
+    from autodip_zarr.report.evaluation import evaluate as measure  # noqa: PLC0415
 
-    device = settle_device(device)
-    report = EvaluationReport(with_pictures=page is not None)
-    question = Question(arguments["noisy"], arguments["clean"], arguments["methods"], arguments["crop"])
-    perceptual = _perceptual(report, signed=arguments["lpips_range"] == "signed")
-    interrupted = None
+    interrupted: BaseException | None = None
+    how = {name: arguments[name] for name in ("methods", "crop", "lpips_range")}
     try:
-        for item in Evaluation(question, choices(arguments), device, perceptual, say):
-            if isinstance(item, Skipped):
-                report.skip(item)
-            else:
-                report.add(item)
-    except KeyboardInterrupt as error:  # a fit takes hours: what is measured already is not thrown away
-        interrupted = error
+        report = measure(
+            arguments["noisy"],
+            arguments["clean"],
+            choices=choices(arguments),
+            device=device,
+            watch=say,
+            **how,
+        )
+    except EvaluationInterrupted as error:
+        report, interrupted = error.measured, error.__cause__
         say("interrupted; this is what was measured so far")
     say_skipped(report.skipped)
     if page is not None:
+        from autodip_zarr.report.streams import write_named_file  # noqa: PLC0415
+
         write_named_file("--page", page, report.page())
         say(f"page: {page}")
     if as_json:
         print_json(report.document())
     elif not report.is_empty:
         show(*report.lines())
-    if interrupted is not None:
+    if isinstance(interrupted, KeyboardInterrupt):
         sys.exit(interrupted_code(interrupted))
     sys.exit(EXIT_USAGE if report.is_empty else EXIT_INCOMPLETE if report.skipped else EXIT_DONE)
-
-
-def _perceptual(report: Any, *, signed: bool) -> Callable[..., float] | None:  # noqa: ANN401
-    """Load LPIPS, or say why there is none."""
-    from functools import partial  # noqa: PLC0415
-
-    from autodip_zarr.errors import SourceError  # noqa: PLC0415
-    from autodip_zarr.metrics import Lpips  # noqa: PLC0415
-
-    try:
-        return partial(Lpips.load(), signed=signed)
-    except SourceError as error:
-        report.note(f"no LPIPS: {error}")
-        say(f"warning: no LPIPS: {error}")
-        return None

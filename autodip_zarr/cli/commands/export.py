@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from typing import Any
 
 import click
 
 from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE
+from autodip_zarr.cli.options import loudness, loudness_options
 from autodip_zarr.cli.printing import say_skipped, show
 
 
@@ -22,7 +25,8 @@ from autodip_zarr.cli.printing import say_skipped, show
     is_flag=True,
     help="Read the headers of sources on servers, too; the results name them.",
 )
-def export(target: str, *, output: str, tile_px: int, overwrite: bool, remote_sources: bool) -> None:
+@loudness_options
+def export(target: str, *, output: str, **arguments: Any) -> None:  # noqa: ANN401
     """Write results as OME-TIFF: a pyramid in tiles, for OMERO, QuPath, Fiji and others.
 
     Instrument, objective, channels and positions come from the source; an annotation says what was done. The
@@ -31,18 +35,22 @@ def export(target: str, *, output: str, tile_px: int, overwrite: bool, remote_so
     from autodip_zarr.domain import Skipped  # noqa: PLC0415
     from autodip_zarr.run.results.export import export_results  # noqa: PLC0415
 
+    loud = loudness(arguments)
+    options = {name: arguments[name] for name in ("tile_px", "overwrite", "remote_sources")}
     skipped: list[Skipped] = []
-    failed = found = 0
-    for item in export_results(
-        target, output, tile_px=tile_px, overwrite=overwrite, remote_sources=remote_sources
-    ):
+    counts = Counter[str]()
+    for item in export_results(target, output, **options):
         if isinstance(item, Skipped):
             skipped.append(item)
             continue
-        found += 1
-        failed += item.status == "failed"
-        show(f"{item.status}: {item.path}" + (f": {item.reason}" if item.reason else ""))
+        counts[item.status] += 1
+        if loud != "quiet" or item.status == "failed":
+            source = f", from {item.target}" if loud == "verbose" else ""
+            show(f"{item.status}: {item.path}{source}" + (f": {item.reason}" if item.reason else ""))
     say_skipped(skipped)
-    if not found and skipped:
+    if loud != "usual":
+        said = ", ".join(f"{counts[status]} {status}" for status in ("written", "kept", "failed"))
+        show(f"files: {said}")
+    if not counts and skipped:
         sys.exit(EXIT_USAGE)
-    sys.exit(EXIT_INCOMPLETE if failed or skipped else EXIT_DONE)
+    sys.exit(EXIT_INCOMPLETE if counts["failed"] or skipped else EXIT_DONE)

@@ -17,7 +17,7 @@ from autodip_zarr.cli.options import (
     planes_options,
     sources_argument,
 )
-from autodip_zarr.cli.printing import print_json, say, say_skipped, say_warnings, show, write_named_file
+from autodip_zarr.cli.printing import print_json, say, say_skipped, say_warnings, show
 
 
 @click.command()
@@ -55,6 +55,8 @@ def inspect(
             images.append(item)
     inspection = Inspection(tuple(images), tuple(skipped), inspector.warnings())
     if table_path is not None:
+        from autodip_zarr.report.streams import write_named_file  # noqa: PLC0415
+
         write_named_file("--table", table_path, table.text())
     if as_json:
         print_json(inspection_document(inspection))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -44,11 +45,14 @@ from autodip_zarr.cli.printing import show
 def preview(source: str, *, device: str, picture: str, **arguments: Any) -> None:  # noqa: ANN401
     """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""
     from autodip_zarr.report.pictures import before_and_after, compose  # noqa: PLC0415
+    from autodip_zarr.report.progress import watching_fit  # noqa: PLC0415
     from autodip_zarr.report.tables import preview_lines  # noqa: PLC0415
     from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
     from autodip_zarr.run.trials.preview import PlaneChoice, preview_plane  # noqa: PLC0415
 
     where = PlaneChoice(arguments["channel"], arguments["at_t"], arguments["at_z"], arguments["crop"])
-    result = preview_plane(source, where, choices({**arguments, "any_contrast": True}), settle_device(device))
+    chosen, device = choices({**arguments, "any_contrast": True}), settle_device(device)
+    with watching_fit(sys.stderr) as tell:
+        result = preview_plane(source, where, chosen, device, tell)
     compose([before_and_after(result.noisy, result.denoised)]).save(picture)
     show(*preview_lines(result), f"picture: {picture}")

@@ -7,7 +7,7 @@ import sys
 import click
 
 from autodip_zarr.cli.exits import EXIT_DONE, EXIT_INCOMPLETE, EXIT_USAGE
-from autodip_zarr.cli.printing import say_skipped, show, write_named_file
+from autodip_zarr.cli.printing import say_skipped, show
 
 
 @click.command()
@@ -23,19 +23,11 @@ def report(target: str, *, output: str, remote_sources: bool) -> None:
 
     The page is one file, works offline and needs no scripts.
     """
-    from autodip_zarr.domain import Skipped  # noqa: PLC0415
-    from autodip_zarr.report.results import ResultsReport  # noqa: PLC0415
-    from autodip_zarr.run.results.review import review_target  # noqa: PLC0415
+    from autodip_zarr.report.results import write_report  # noqa: PLC0415
 
-    results = ResultsReport(target, remote_sources=remote_sources)
-    for item in review_target(target):
-        if isinstance(item, Skipped):
-            results.unreadable.append(item)
-        else:
-            results.add(item)
-    say_skipped(results.unreadable)
-    if results.is_empty:
+    written = write_report(target, output, remote_sources=remote_sources)
+    say_skipped(written.skipped)
+    if written.path is None:
         sys.exit(EXIT_USAGE)
-    write_named_file("--output", output, results.page())
-    show(f"page: {output}")
-    sys.exit(EXIT_INCOMPLETE if results.unreadable else EXIT_DONE)
+    show(f"page: {written.path}")
+    sys.exit(EXIT_INCOMPLETE if written.skipped else EXIT_DONE)

@@ -118,11 +118,11 @@ def fit_tile(tile: Tile, settled: SettledFit, seed: int, device: str) -> Fit:
             return fit
 
 
-def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
+def steps_of(prior: Prior, tile: Tile) -> Generator[int, None, Fit]:
     """Fit a fresh prior to a tile, as a coroutine that stops wherever it would have to wait for the device.
 
-    Each stop follows work that was handed to the device. Run to its end it is one fit; several that take
-    turns keep a card busy (:mod:`autodip_zarr.dip.fitting.tile_pool`).
+    Each stop follows work that was handed to the device, and tells the steps so far. Run to its end it is one
+    fit; several that take turns keep a card busy (:mod:`autodip_zarr.dip.fitting.tile_pool`).
 
     Returns
     -------
@@ -148,7 +148,7 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
     while made < fit.most_steps and not (fit.stops_itself and watch.is_over):
         error = prior.backward()
         if made % CHECK_EVERY == 0:
-            yield
+            yield made
             prior.check(error.item())
         prior.step()
         made += 1
@@ -156,7 +156,7 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[None, None, Fit]:
             restlessness.take(prior.output)
         if made in when and prior.average is not None:
             looks.append((made, prior.average / prior.weight))
-        yield
+        yield made
         if made % LOOK_EVERY == 0 and restlessness.variance is not None:
             watch.observe(made, restlessness.variance.item())
     output = target if prior.output is None else prior.output

@@ -22,7 +22,7 @@ from typing import Final
 
 import torch
 
-from autodip_zarr.activity import ACTIVITY
+from autodip_zarr.activity import ACTIVITY, tell_steps
 from autodip_zarr.dip.fitting.fit import Fit, Prior, Tile, prepare, set_up_card, steps_of
 from autodip_zarr.dip.fitting.graphs import SWITCH, CapturedPrior, capture
 from autodip_zarr.dip.settled import SettledFit
@@ -141,7 +141,7 @@ class Slot:
             return cls(kind, None)
         return cls(kind, torch.cuda.Stream(kind.device))  # type: ignore[no-untyped-call]
 
-    def turns(self, job: TileJob, steps: int) -> Generator[None, None, Fit]:
+    def turns(self, job: TileJob, steps: int) -> Generator[int, None, Fit]:
         """Fit one tile; see :func:`autodip_zarr.dip.fitting.fit.steps_of`."""
         fit = yield from steps_of(self._prior(job.seed, steps), job.tile)
         return replace(fit, weights=[one.clone() for one in fit.weights] if job.keep_weights else ())
@@ -168,19 +168,23 @@ class _Work:
     index: int
     job: TileJob
     slot: Slot
-    turns: Generator[None, None, Fit]
+    turns: Generator[int, None, Fit]
+    made: int = 0
+    """Steps so far."""
 
     def turn(self) -> Fit | FitError | None:
         """Go on until the device would have to be waited for; ``None`` means that it is not over."""
         ACTIVITY.goes_on()
         try:
             with self.slot.turn():
-                next(self.turns)
+                made = next(self.turns)
         except StopIteration as end:
             fit: Fit = end.value
             return fit
         except FitError as error:
             return error
+        tell_steps(made - self.made)
+        self.made = made
         return None
 
 

@@ -6,7 +6,6 @@ import time
 from dataclasses import replace
 from itertools import chain
 
-from autodip_zarr.domain import Plan
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.execution.run import Run, RunSettings
@@ -14,6 +13,8 @@ from autodip_zarr.run.execution.summary import Progress, Summary, Watch, ignore
 from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.plan import make_plan
+from autodip_zarr.run.planning.plan_list import Plan
+from autodip_zarr.run.planning.speed import keep_run
 from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
@@ -96,4 +97,7 @@ def carry_out(
     order = {(i.header.ref.source, i.header.ref.series): n for n, i in enumerate(plan.images)}
     results = sorted(run.results, key=lambda result: order[result.source, result.series])
     seconds = time.monotonic() - started
+    if machine.is_local and method is PRIOR:
+        fits = run.paces.values()
+        keep_run(run.device, sum(p.fit_seconds for p in fits), sum(p.expected_seconds for p in fits))
     return Summary(tuple(results), plan.skipped, run.copied, seconds, tuple(run.paces.values()))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 
 from autodip_zarr.dip.estimate import Estimate
-from autodip_zarr.domain import DipConfig, ImagePlan, Plan
+from autodip_zarr.domain import DipConfig, ImagePlan
 from autodip_zarr.errors import AutodipError, TargetError, WorkerError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices, Machine
@@ -35,6 +35,7 @@ from autodip_zarr.run.locks.fencing import Fence
 from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import Method
 from autodip_zarr.run.planning.memory import block_bytes, least_bytes
+from autodip_zarr.run.planning.plan_list import Plan
 from autodip_zarr.run.scheduling.connect import worker_memory
 from autodip_zarr.run.scheduling.dispatch import Call
 from autodip_zarr.run.scheduling.machine import resolve_device
@@ -234,6 +235,9 @@ class Run:
             pace = self.paces.setdefault(task.config, Pace(task.config))
             pace.planes += outcome.denoised
             pace.fit_seconds += outcome.fit_seconds
+            if fit := self._fit(task):
+                cost = self.jobs[task.spec.uri].image.channels[task.block.c].plane_cost
+                pace.expected_seconds += fit.seconds(cost) * outcome.denoised
         event = {
             "event": "block",
             "source": public_uri(task.header.ref.source),

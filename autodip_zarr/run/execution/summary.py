@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar, Final
 
 from autodip_zarr.domain import DipConfig, Skipped
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.execution.image_job import ImageResult
+from autodip_zarr.shown.tabular import Tabular
+
+UNDONE: Final = frozenset({"failed", "partial", "changed"})
+"""What becomes of an image that is not done."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,11 @@ class Progress:
     event: Mapping[str, object] | None = None
     """What happened, for machines: ``event`` and what belongs to it, JSON; ``None`` where it is a message."""
 
+    def show_on(self, bar: Any) -> None:  # noqa: ANN401 - of any library
+        """Move a bar with the attributes ``total`` and ``n`` and a ``refresh()``, such as one of tqdm."""
+        bar.total, bar.n = self.planes_total, self.planes_done + self.planes_failed
+        bar.refresh()
+
 
 @dataclass
 class Pace:
@@ -37,11 +49,13 @@ class Pace:
     """Planes denoised."""
     fit_seconds: float = 0.0
     """Time for which they had a device to themselves."""
+    expected_seconds: float = 0.0
+    """The same as it was estimated."""
 
 
 @dataclass(frozen=True)
-class Summary:
-    """What became of a run."""
+class Summary(Tabular):
+    """What became of a run; a row an image."""
 
     images: tuple[ImageResult, ...]
     """One an image that was planned."""
@@ -57,8 +71,41 @@ class Summary:
     @property
     def is_complete(self) -> bool:
         """Whether every source and every plane was done."""
-        failed = any(image.status in {"failed", "partial", "changed"} for image in self.images)
+        failed = any(image.status in UNDONE for image in self.images)
         return not failed and not any(skipped.is_error for skipped in self.skipped)
+
+    def in_one_line(self) -> str:
+        """Say what became of the images and planes."""
+        if self.images and all(image.status == "unchanged" for image in self.images):
+            return f"nothing to do: all {len(self.images)} results are complete"
+        counts = Counter(image.status for image in self.images)
+        shown = ", ".join(f"{count} {status}" for status, count in sorted(counts.items())) or "none"
+        planes = sum(image.planes_done for image in self.images)
+        failed = sum(image.planes_failed for image in self.images)
+        return f"images: {shown}; planes denoised: {planes}, failed: {failed}"
+
+    _COLUMNS: ClassVar[Sequence[str]] = (
+        *("source", "series", "target", "status", "planes_done", "planes_failed", "seconds", "messages"),
+    )
+
+    def _rows(self) -> Iterator[Sequence[object]]:
+        for image in self.images:
+            yield (
+                public_uri(image.source),
+                image.series,
+                public_uri(image.target),
+                image.status,
+                image.planes_done,
+                image.planes_failed,
+                image.seconds,
+                image.messages,
+            )
+
+    def _headline(self) -> str:
+        return self.in_one_line()
+
+    def _warnings(self) -> Iterator[str]:
+        yield from (f"{skip.where}: {skip.reason}" for skip in self.skipped if skip.is_error)
 
 
 Watch = Callable[[Progress], None]

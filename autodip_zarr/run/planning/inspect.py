@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from autodip_zarr.domain import Acquisition, ChannelPlan, Header, ImageRef, MetadataText, Skipped
 from autodip_zarr.errors import AutodipError, HeaderError
-from autodip_zarr.metadata import ImagePlace, read_ome_xml
+from autodip_zarr.metadata import FIELDS, ImagePlace, read_ome_xml
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.regular_files import read_regular
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.planner import Planner
+from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.run.sources.named import Sources, named_sources
 from autodip_zarr.run.sources.overrides import UnderstoodImage, image_path
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices, is_chosen_place
 from autodip_zarr.run.sources.survey import Survey
+from autodip_zarr.shown.tabular import Tabular
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,8 @@ class InspectedImage:
 
 
 @dataclass(frozen=True)
-class Inspection:
-    """What the metadata of some sources says."""
+class Inspection(Tabular):
+    """What the metadata of some sources says; a row a channel."""
 
     images: tuple[InspectedImage, ...]
     """One an image."""
@@ -48,6 +51,36 @@ class Inspection:
     """What could not be read, with reasons."""
     warnings: tuple[str, ...] = ()
     """What a person should look at that is not about one image, in words."""
+
+    _COLUMNS: ClassVar[Sequence[str]] = (
+        *("source", "series", "channel", "name", *FIELDS),
+        *("tier", "group", "config", "reason", "conflicts"),
+    )
+
+    def _rows(self) -> Iterator[Sequence[object]]:
+        for image in self.images:
+            for channel in image.channels:
+                known, match = channel.metadata, channel.match
+                yield (
+                    image.source,
+                    image.series,
+                    known.index,
+                    known.name,
+                    *(getattr(known, field) for field in FIELDS),
+                    None if match is None else match.tier,
+                    None if match is None else group_name(match.group),
+                    None if match is None else config_name(match.config),
+                    channel.reason,
+                    known.conflicts,
+                )
+
+    def _headline(self) -> str:
+        channels = sum(len(image.channels) for image in self.images)
+        return f"{len(self.images)} images, {channels} channels; {len(self.skipped)} skipped"
+
+    def _warnings(self) -> Iterator[str]:
+        yield from self.warnings
+        yield from (f"{skip.where}: {skip.reason}" for skip in self.skipped if skip.is_error)
 
 
 class Inspector:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from autodip_zarr.domain import ImagePlan, Plan, Skipped, Totals
+from autodip_zarr.domain import ImagePlan, Skipped, Totals
 from autodip_zarr.errors import AutodipError
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.method import PRIOR, Method
-from autodip_zarr.run.planning.plan_list import PlannedImages
+from autodip_zarr.run.planning.plan_list import Plan, PlannedImages
 from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.planning.totals import Count
 from autodip_zarr.run.results.orphans import orphaned_results
@@ -98,6 +98,11 @@ class Planning:
         recorded = self._planner.recorded
         repeated = recorded.warnings_on(self._planner.device) if recorded else ()
         return (*repeated, *self._tour.warnings(), *self._gone)
+
+    @property
+    def device(self) -> str:
+        """``cpu`` or a CUDA device, for which it is planned."""
+        return self._planner.device
 
     def totals(self) -> Totals:
         """Return what the images that were planned so far come to."""

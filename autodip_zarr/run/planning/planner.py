@@ -198,6 +198,7 @@ class Planner:
             return Skipped(header.ref.source, said, is_error=self.recorded is not None)
         told = {f"channel {c.index}: {one}" for c in acquisition.channels for one in c.conflicts}
         odd = tuple(one for one in (*header.warnings, *acquisition.warnings) if one not in told)
+        channels = tuple(self._timed(channel, size) for channel in channels)
         target = None
         uri = target_uri(header.ref, self.choices)
         if uri is not None:
@@ -218,6 +219,13 @@ class Planner:
         count = chains(chosen, chain_shape(header, warm))
         plane = self._estimate(channel.match.config, (header.size("y"), header.size("x")))
         return replace(channel, relative_cost=plane.chain_cost(channel.planes, count))
+
+    def _timed(self, channel: ChannelPlan, size: tuple[int, int]) -> ChannelPlan:
+        """Add how long its fits take, as estimated."""
+        if channel.match is None:
+            return channel
+        plane = self._estimate(channel.match.config, size)
+        return replace(channel, core_seconds=channel.planes * plane.seconds(channel.plane_cost))
 
     def _block(self, header: Header, channels: Sequence[ChannelPlan]) -> tuple[int, int]:
         """Return how many time points and depths are worked on together: a chain, or about a minute."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from autodip_zarr.domain import ChannelPlan, GroupTotal, ImagePlan, Skipped, Totals
+from autodip_zarr.domain import ChannelPlan, DipConfig, GroupTotal, ImagePlan, Skipped, Totals
 
 
 class Count:
@@ -21,6 +21,7 @@ class Count:
         self._bytes_in = 0
         self._bytes_out = 0
         self._errors = 0
+        self._core_seconds = 0.0
         self._groups: dict[str, GroupTotal] = {}
         self._tiers: dict[str, tuple[int, int]] = {}
         self._skipped: Counter[str] = Counter()
@@ -47,6 +48,7 @@ class Count:
             self._bytes_out += pixels * np.dtype(target.dtype).itemsize
         for channel in image.channels:
             if channel.match is not None:
+                self._core_seconds += channel.core_seconds
                 self._add_channel(channel, group_name(channel.match.group))
         reached = Counter(channel.match.tier for channel in image.channels if channel.match is not None)
         for tier, count in reached.items():
@@ -71,9 +73,15 @@ class Count:
             tiers=dict(sorted(self._tiers.items(), key=lambda one: (-one[0].count("+"), one[0] == "global"))),
             skipped=dict(self._skipped.most_common()),
             errors=self._errors,
+            core_seconds=self._core_seconds,
         )
 
 
 def group_name(group: Mapping[str, str]) -> str:
     """Return a calibration group in one word, for example ``widefield+nucleus``; ``global`` for none."""
     return "+".join(group.values()) or "global"
+
+
+def config_name(config: DipConfig) -> str:
+    """Return a configuration as depth/width/skip/iterations."""
+    return f"{config.depth}/{config.width}/{config.skip}/{config.iterations}"

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Block, Header, ImageRef, Skipped
 from autodip_zarr.errors import AutodipError, PixelError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.results.integrity import range_problem
 from autodip_zarr.run.results.ledger import failed_planes, is_begun
 from autodip_zarr.run.sources.prefetch import side_by_side
+from autodip_zarr.shown.tabular import Tabular
 from autodip_zarr.stores import (
     Damage,
     Failure,
@@ -62,16 +64,45 @@ class Finding:
         return self.status == "whole"
 
 
-def verify_target(target: str | os.PathLike[str]) -> list[Finding]:
+class Findings(list[Finding], Tabular):
+    """What was found out about some results; a list, and a row a result."""
+
+    _COLUMNS = ("target", "status", "problems", "failed_planes", "checked", "hint")
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether nothing is wrong with any of them."""
+        return all(finding.is_whole for finding in self)
+
+    def _rows(self) -> Iterator[Sequence[object]]:
+        for one in self:
+            target, failed = public_uri(one.target), len(one.failed)
+            yield (target, one.status, one.problems, failed, one.checked, one.hint)
+
+    def _headline(self) -> str:
+        return self.in_one_line()
+
+    def in_one_line(self) -> str:
+        """Say how many results are whole."""
+        whole = sum(finding.is_whole for finding in self)
+        return f"{len(self)} results, {whole} of them whole"
+
+
+def verify_target(target: str | os.PathLike[str]) -> Findings:
     """Check a result, or all results below a folder.
 
     Parameters
     ----------
     target : str or path
         Image group, store or folder.
+
+    Returns
+    -------
+    Findings
+        A list, with one `Finding` a result, those of damaged stores of several results first.
     """
     items = list(walk_results([os.fspath(target)]))
-    return [*_containers(items), *(_verify(item) for item in items)]
+    return Findings([*_containers(items), *(_verify(item) for item in items)])
 
 
 def _containers(items: Iterable[ImageRef | Skipped]) -> Iterator[Finding]:
@@ -155,6 +186,11 @@ def _problems(ref: ImageRef, checked: str) -> Iterator[str]:
         return
     if checked != "checksums":
         yield from _some(list(_pixel_problems(header, record)))
+
+
+def every_problem(finding: Finding) -> list[str]:
+    """Return all that is wrong with a result, every failed plane in a line of its own."""
+    return [*finding.problems, *map(str, finding.failed)]
 
 
 def shown(finding: Finding) -> list[str]:

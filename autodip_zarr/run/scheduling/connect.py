@@ -21,6 +21,7 @@ from autodip_zarr.run.scheduling.clusters import (
 )
 from autodip_zarr.run.scheduling.dispatch import CALLS_PER_WORKER, SILENCE_S
 from autodip_zarr.run.scheduling.machine import resolve_device, usable_cores
+from autodip_zarr.run.scheduling.mainless import without_main
 from autodip_zarr.stores.access.credentials import keep, kept
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def connect(machine: Machine) -> Iterator[Client]:
         with silence_logging_cmgr(logging.CRITICAL), client:
             yield client
         return
-    with dask.config.set(_SETTINGS):
+    with dask.config.set(_SETTINGS), without_main():
         if machine.cluster is not None:
             with connect_cluster(read_cluster(machine.cluster)) as client:
                 yield client

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.estimate import steps_of_planes
 from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.domain import ChannelMetadata
 from autodip_zarr.errors import FitError, OptionError
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.planner import Planner
+from autodip_zarr.run.trials.progress import TellProgress, metered
 
 if TYPE_CHECKING:
     from dask.array import Array as DaskArray
@@ -28,6 +30,7 @@ def denoise_array(
     specimen: str | None = None,
     choices: Choices | None = None,
     device: str = "auto",
+    progress: TellProgress | None = None,
 ) -> NDArray[np.float32]: ...
 
 
@@ -39,6 +42,7 @@ def denoise_array(
     specimen: str | None = None,
     choices: Choices | None = None,
     device: str = "auto",
+    progress: TellProgress | None = None,
 ) -> DataArray: ...
 
 
@@ -50,16 +54,18 @@ def denoise_array(
     specimen: str | None = None,
     choices: Choices | None = None,
     device: str = "auto",
+    progress: TellProgress | None = None,
 ) -> DaskArray: ...
 
 
-def denoise_array(
+def denoise_array(  # noqa: PLR0913 - keywords
     noisy: NDArray[Any] | DataArray | DaskArray,
     *,
     microscope: str | None = None,
     specimen: str | None = None,
     choices: Choices | None = None,
     device: str = "auto",
+    progress: TellProgress | None = None,
 ) -> NDArray[np.float32] | DataArray | DaskArray:
     """Denoise a plane or a stack of planes of one channel.
 
@@ -77,6 +83,9 @@ def denoise_array(
         Everything else: preset, metric, table, tiles, seed, recipe, the tier that is required, the most cost.
     device : str, optional
         ``cpu``, ``cuda`` or ``auto``.
+    progress : callable, optional
+        Told a `FitProgress` at the beginning, at the end, and at most four times a second between, also
+        within the fit of one plane; what it raises ends the work. Not for dask arrays, which have bars.
 
     Returns
     -------
@@ -86,7 +95,8 @@ def denoise_array(
     Raises
     ------
     OptionError
-        If a term is unknown, the array has no plane, or the choices do not let it be denoised.
+        If a term is unknown, the array has no plane, the choices do not let it be denoised, or the progress
+        of a dask array is asked for.
     FitError
         If a fit diverges twice.
 
@@ -102,14 +112,16 @@ def denoise_array(
     microscope, specimen = microscope or chosen.microscope, specimen or chosen.specimen
     chosen = replace(chosen, microscope=microscope, specimen=specimen)
     if isinstance(noisy, np.ndarray):
-        return _denoised(noisy, chosen, device)
+        return _denoised(noisy, chosen, device, progress)
     if _is_dask(noisy):
+        if progress is not None:
+            raise OptionError("progress", "given with a dask array", "dask.diagnostics.ProgressBar instead")
         lazy: DaskArray = _lazily(noisy, chosen, device)
         return lazy
     if not {"y", "x"} <= set(noisy.dims):
         raise OptionError("noisy", f"the dimensions {noisy.dims}", "y and x among them")
     planes = noisy.transpose(..., "y", "x")
-    return planes.copy(data=_denoised(planes.to_numpy(), chosen, device)).transpose(*noisy.dims)
+    return planes.copy(data=_denoised(planes.to_numpy(), chosen, device, progress)).transpose(*noisy.dims)
 
 
 def _is_dask(noisy: object) -> TypeIs[DaskArray]:
@@ -124,12 +136,14 @@ def _lazily(noisy: Any, chosen: Choices, device: str) -> Any:  # noqa: ANN401 - 
     def block(values: NDArray[Any], block_info: Any = None) -> NDArray[np.float32]:  # noqa: ANN401
         starts = [start for start, _ in block_info[0]["array-location"][:-2]]
         first = int(np.ravel_multi_index(starts, noisy.shape[:-2])) if starts else 0
-        return _denoised(values, chosen, device, first)
+        return _denoised(values, chosen, device, None, first)
 
     return whole.map_blocks(block, dtype=np.float32)
 
 
-def _denoised(noisy: NDArray[Any], chosen: Choices, device: str, first: int = 0) -> NDArray[np.float32]:
+def _denoised(
+    noisy: NDArray[Any], chosen: Choices, device: str, progress: TellProgress | None, first: int = 0
+) -> NDArray[np.float32]:
     """Denoise planes of which the first one is the plane of that number of its array."""
     if noisy.ndim < 2 or noisy.size == 0 or noisy.dtype.kind not in "uif":
         found = f"an array of shape {noisy.shape} and type {noisy.dtype}"
@@ -138,14 +152,17 @@ def _denoised(noisy: NDArray[Any], chosen: Choices, device: str, first: int = 0)
     unknown = ChannelMetadata(0, None, microscope=None, contrast=None, specimen=None, organism=None)
     known = planner.knowledge.order(unknown)
     planes = list(noisy.reshape(-1, *noisy.shape[-2:]))
-    planned = planner.plan_channel(known, len(planes), (noisy.shape[-2], noisy.shape[-1]))
+    size = (noisy.shape[-2], noisy.shape[-1])
+    planned = planner.plan_channel(known, len(planes), size)
     if planned.match is None:
         raise OptionError("choices", f"{planned.reason}", "choices that let the array be denoised")
     job = FitJob(planned.match.config, planner.recipe, planner.device)
     denoised = []
     places = [(0, 0, 0, first + index) for index in range(len(planes))]
-    for result in planner.method.denoise(planes, job, places):
-        if isinstance(result, FitError):
-            raise result
-        denoised.append(result.plane)
+    with metered(progress, steps_of_planes(job.config, job.recipe, size, len(planes))) as meter:
+        for result in planner.method.denoise(planes, job, places):
+            if isinstance(result, FitError):
+                raise result
+            denoised.append(result.plane)
+            meter.plane()
     return np.stack(denoised).reshape(noisy.shape)

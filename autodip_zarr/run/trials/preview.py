@@ -9,6 +9,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.estimate import steps_of_planes
 from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.domain import ChannelMetadata, Header, Match, Skipped
 from autodip_zarr.errors import OptionError, SourceError
@@ -18,6 +19,7 @@ from autodip_zarr.run.sources.crops import parse_crop
 from autodip_zarr.run.sources.overrides import UnderstoodImage
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices
 from autodip_zarr.run.sources.survey import Survey
+from autodip_zarr.run.trials.progress import TellProgress, metered
 from autodip_zarr.stores import read_planes
 
 
@@ -55,13 +57,14 @@ class Preview:
     """Pixels of a whole plane, of which the crop is a part."""
 
 
-def preview(
+def preview(  # noqa: PLR0913 - keywords
     source: str | os.PathLike[str],
     *,
     channel: str | int = 0,
     crop: str | None = None,
     choices: Choices | None = None,
     device: str = "auto",
+    progress: TellProgress | None = None,
 ) -> Preview:
     """Denoise one plane, or a crop of it, to see what would come of an image.
 
@@ -77,6 +80,9 @@ def preview(
         How; ``t`` and ``z`` choose the plane, the middle depth without them.
     device : str
         ``cpu``, ``cuda`` or ``auto``.
+    progress : callable, optional
+        Told a `FitProgress` at the beginning, at the end, and at most four times a second between; what it
+        raises ends the work.
 
     Returns
     -------
@@ -92,10 +98,16 @@ def preview(
     if chosen.recipe is None:  # whoever asks for a channel wants to see it
         chosen = replace(chosen, any_contrast=True)
     where = PlaneChoice(str(channel), chosen.t, chosen.z, crop)
-    return preview_plane(os.fspath(source), where, chosen, device)
+    return preview_plane(os.fspath(source), where, chosen, device, progress)
 
 
-def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str = "auto") -> Preview:
+def preview_plane(
+    source: str,
+    where: PlaneChoice,
+    choices: Choices,
+    device: str = "auto",
+    progress: TellProgress | None = None,
+) -> Preview:
     """Denoise one plane or crop of the first image of a source that lies in the chosen wells and fields.
 
     Parameters
@@ -108,6 +120,8 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
         How, and which wells and fields.
     device : str
         ``cpu``, ``cuda`` or ``auto``.
+    progress : callable, optional
+        Told how far the fit is.
 
     Raises
     ------
@@ -132,14 +146,17 @@ def preview_plane(source: str, where: PlaneChoice, choices: Choices, device: str
     rows, columns = parse_crop(where.crop, (header.size("y"), header.size("x")))
     ref = header.ref
     noisy = read_planes(header, channel.index, [(t, z)])[0][rows, columns]
-    planned = planner.plan_channel(channel, 1, (noisy.shape[0], noisy.shape[1]))
+    size = (noisy.shape[0], noisy.shape[1])
+    planned = planner.plan_channel(channel, 1, size)
     if planned.match is None:
         name = channel.name or channel.index
         raise OptionError(
             f"channel {name}", f"{planned.reason}", "a channel that the options let be denoised"
         )
     job = FitJob(planned.match.config, planner.recipe, planner.device)
-    result = denoise_plane(noisy, job, (ref.series or 0, t, channel.index, z))
+    with metered(progress, steps_of_planes(job.config, job.recipe, size, 1)) as meter:
+        result = denoise_plane(noisy, job, (ref.series or 0, t, channel.index, z))
+        meter.plane()
     planes, whole_px = header.size("t") * header.size("z"), header.size("y") * header.size("x")
     return Preview(noisy, result.plane, channel, planned.match, result.seconds, planes, whole_px)
 

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NewType
 
-from autodip_zarr.report.visible import visible
+from autodip_zarr.shown.visible import visible
 
 Html = NewType("Html", str)
 """Markup that holds no text which was not escaped."""
