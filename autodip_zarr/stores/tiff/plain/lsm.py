@@ -21,7 +21,7 @@ _LONGEST: Final = 2_000
 """Characters of a remark that are kept."""
 
 
-def lsm_source(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
+def lsm_source(tif: Any, uri: str, series: Any) -> TiffSource:  # noqa: ANN401
     """Return the image of an LSM file, without its thumbnails, or why it is not taken.
 
     Parameters
@@ -30,18 +30,19 @@ def lsm_source(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
         The file.
     uri : str
         Its path or URI.
+    series : tifffile.TiffPageSeries
+        Its first one: the image.
     """
     where = f"{public_uri(uri)}#CZ_LSMINFO"
     known = tif.lsm_metadata or {}
-    image = _image(tif, known)
+    image = _image(tif.pages[0], series, known)
     if isinstance(image, str):
         return TiffSource((), None, where, frozenset(), f"{image}; {_ADVICE}", text_kind="plain-text")
     text = "\n".join(_said(known))
     return TiffSource((image,), text, where, frozenset(), text_kind="plain-text")
 
 
-def _image(tif: Any, known: Mapping[str, Any]) -> TiffImage | str:  # noqa: ANN401
-    page, series = tif.pages[0], tif.series[0]
+def _image(page: Any, series: Any, known: Mapping[str, Any]) -> TiffImage | str:  # noqa: ANN401
     if series.kind != "lsm":
         return "an LSM file whose header is not understood"
     axes = {str(axis): int(size) for axis, size in zip(series.axes, series.shape, strict=True)}

@@ -18,7 +18,7 @@ _PHOTOMETRIC_RGB = 2
 def plain_source(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
     """Return the images of a TIFF file without OME-XML: those in grey, and in red, green and blue."""
     if tif.is_lsm:
-        return lsm_source(tif, uri)
+        return lsm_source(tif, uri, _all_series(tif)[0])
     images: list[TiffImage] = []
     refusal, told = None, told_by_tags(tif)
     for series in _all_series(tif):
