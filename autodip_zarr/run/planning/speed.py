@@ -26,7 +26,8 @@ Basis = Literal["runs", "measured", "guess"]
 
 _MOST_RUNS: Final = 20
 _LEAST_RUN_S: Final = 10.0
-"""Seconds of fits of a run below which its start would count for too much."""
+"""Seconds of fits of a run, as they were and as they were estimated, below which what else there is, such as
+loading libraries for the first plane, would count for too much."""
 
 _MEASURING_LIMIT_S: Final = 30.0
 _LARGEST: Final = 100_000
@@ -76,7 +77,7 @@ def keep_run(device: str, seconds: float, expected_seconds: float) -> None:
     expected_seconds : float
         The same as it was estimated.
     """
-    if seconds < _LEAST_RUN_S or expected_seconds <= 0:
+    if min(seconds, expected_seconds) < _LEAST_RUN_S:
         return
     document = _read()
     known = document.setdefault(_key(device), {})
