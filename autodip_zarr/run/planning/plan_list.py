@@ -72,7 +72,7 @@ class Plan(Tabular):
     """``cpu`` or a CUDA device, for which it is planned."""
 
     def forecast(self) -> Forecast:
-        """Return how long the fits take on this machine, as far as its speed is known; nothing is measured."""
+        """Return how long the fits take here, as far as the speed is known; nothing is measured."""
         return forecast(self.totals, self.device, known_speed(self.device))
 
     _COLUMNS: ClassVar[Sequence[str]] = (
