@@ -134,6 +134,7 @@ def test_plans_tell_the_time_and_measure_nothing_in_a_pipe(cache: Path, tmp_path
     plan = make_plan(source, Choices(), "cpu")
     (channel,) = plan.images[0].channels
     assert plan.totals.core_seconds == channel.core_seconds > 0
+    assert plan.forecast().seconds == pytest.approx(time["seconds"], rel=1e-3, abs=1e-3)
 
 
 def test_a_run_keeps_how_long_its_fits_took(cache: Path, tmp_path: Path, quick_table: str) -> None:

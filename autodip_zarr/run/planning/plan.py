@@ -154,4 +154,4 @@ def make_plan(
             images.append(item)
         else:
             skipped.append(item)
-    return Plan(images, tuple(skipped), planning.warnings(), planning.totals())
+    return Plan(images, tuple(skipped), planning.warnings(), planning.totals(), planning.device)

@@ -10,6 +10,8 @@ from typing import ClassVar, overload
 
 from autodip_zarr.domain import ImagePlan, Skipped, Totals
 from autodip_zarr.provenance import public_uri
+from autodip_zarr.run.planning.forecast import Forecast, forecast
+from autodip_zarr.run.planning.speed import known_speed
 from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.shown.tabular import Tabular
 
@@ -66,6 +68,12 @@ class Plan(Tabular):
     """What a person should look at that is not about one image, in words."""
     totals: Totals = field(default_factory=Totals)
     """What it all comes to."""
+    device: str = "cpu"
+    """``cpu`` or a CUDA device, for which it is planned."""
+
+    def forecast(self) -> Forecast:
+        """Return how long the fits take here, as far as the speed is known; nothing is measured."""
+        return forecast(self.totals, self.device, known_speed(self.device))
 
     _COLUMNS: ClassVar[Sequence[str]] = (
         *("source", "series", "channel", "name", "microscope", "specimen", "tier", "group"),
