@@ -46,7 +46,7 @@ def quick_table(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture(scope="session")
 def slow_table(quick_table: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A table whose networks take a second or so for a small plane."""
-    return write_slower_table(quick_table, 75, tmp_path_factory.mktemp("table") / "slow.json")
+    return write_slower_table(quick_table, 40, tmp_path_factory.mktemp("table") / "slow.json")
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,7 @@ from .values import make_header
 @pytest.fixture(scope="module")
 def table(quick_table: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A table whose fits are long enough for a warm one to be shorter, and for a run to be interrupted."""
-    return write_slower_table(quick_table, 75, tmp_path_factory.mktemp("table") / "table.json")
+    return write_slower_table(quick_table, 40, tmp_path_factory.mktemp("table") / "table.json")
 
 
 def test_a_block_is_a_chain_and_nothing_of_the_machine_enters() -> None:
