@@ -184,6 +184,7 @@ def summary_document(summary: Summary) -> Document:
             for image in summary.images
         ],
         "skipped": skipped_document(summary.skipped),
+        **({"exported": [asdict(file) for file in summary.exported]} if summary.exported else {}),
     }
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
+from pathlib import Path
 
-from autodip_zarr.domain import Plan
+from autodip_zarr.domain import Plan, Skipped
 from autodip_zarr.errors import OptionError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.execution.run import Run, RunSettings
 from autodip_zarr.run.execution.summary import Progress, Summary, Watch, ignore
@@ -15,6 +17,7 @@ from autodip_zarr.run.locks.locking import Locks
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.plan import make_plan
 from autodip_zarr.run.planning.warned import Warned
+from autodip_zarr.run.results.export import Exported, ExportSettings, export_images
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S
@@ -22,6 +25,7 @@ from autodip_zarr.run.scheduling.machine import settle_device
 from autodip_zarr.run.scheduling.schedule import CallConditions, drive
 from autodip_zarr.run.scheduling.serial import drive_here
 from autodip_zarr.run.sources.named import Sources
+from autodip_zarr.stores import walk_results
 from autodip_zarr.stores.access.uris import is_remote, local_path
 
 
@@ -70,7 +74,31 @@ def denoise(
         warned.add(image)
     for warning in (*warned.lines(), *plan.warnings):
         watch(Progress(0, 0, 0, message=f"warning: {warning}"))
-    return carry_out(plan, choices, machine, watch, method)
+    summary = carry_out(plan, choices, machine, watch, method)
+    return summary if choices.file_format == "ome-zarr" else _with_files(summary, choices, watch)
+
+
+def _with_files(summary: Summary, choices: Choices, watch: Watch) -> Summary:
+    """Export the results of a run as OME-TIFF: those that are complete, now or since an earlier run."""
+    complete = {image.target for image in summary.images if image.status in {"done", "unchanged"}}
+    if not complete or choices.output is None or choices.zarr_folder is None:
+        return summary
+    results = (one for one in walk_results([choices.zarr_folder]) if one.source in complete)
+    settings = ExportSettings(overwrite=choices.overwrite == "all", remote_sources=True)
+    done = sum(image.planes_done for image in summary.images)
+    failed = sum(image.planes_failed for image in summary.images)
+    files: list[Exported] = []
+    for item in export_images(results, Path(local_path(choices.output)), settings):
+        file = _lost(item) if isinstance(item, Skipped) else item
+        files.append(file)
+        said = ": ".join(filter(None, (file.target, f"{file.status} {file.path}".rstrip(), file.reason)))
+        watch(Progress(done + failed, done, failed, 1.0, said, {"event": "export", **asdict(file)}))
+    return replace(summary, exported=tuple(files))
+
+
+def _lost(skipped: Skipped) -> Exported:
+    """Count a result as failed that somebody changed since it was done."""
+    return Exported(public_uri(skipped.source), "", "failed", skipped.reason)
 
 
 def carry_out(

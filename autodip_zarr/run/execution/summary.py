@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autodip_zarr.domain import DipConfig, Skipped
 from autodip_zarr.run.execution.image_job import ImageResult
+from autodip_zarr.run.results.export import Exported
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,14 @@ class Summary:
     paces: tuple[Pace, ...] = ()
     """One a configuration that was fitted, in the order in which they came first."""
 
+    exported: tuple[Exported, ...] = ()
+    """One a result that was, or was to be, exported as OME-TIFF."""
+
     @property
     def is_complete(self) -> bool:
-        """Whether every source and every plane was done."""
+        """Whether every source and every plane was done, and every file was written."""
+        if any(file.status == "failed" for file in self.exported):
+            return False
         failed = any(image.status in {"failed", "partial", "changed"} for image in self.images)
         return not failed and not any(skipped.is_error for skipped in self.skipped)
 

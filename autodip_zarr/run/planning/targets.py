@@ -95,13 +95,13 @@ def check_apart(ref: ImageRef, target: str) -> None:
 
 def target_root(ref: ImageRef, choices: DestinationChoices) -> str | None:
     """Return the store below the output folder that mirrors the file or store of an image."""
-    if choices.output is None:
+    if choices.zarr_folder is None:
         return None
     relative = ref.relative
     packed = {"ome-tiff": _TIFF, "picture": _PICTURE}.get(ref.kind, _ZIP)
     if packed.search(relative):
         relative = packed.sub("", relative) + ".ome.zarr"
-    return f"{choices.output.rstrip('/')}/{relative}"
+    return f"{choices.zarr_folder.rstrip('/')}/{relative}"
 
 
 def target_spec(
