@@ -206,9 +206,16 @@ def test_a_run_leaves_ome_tiff_and_goes_on(tmp_path: Path, here: Run) -> None:
     assert json.loads(grown.stdout)["images"] == []
 
 
-def test_both_formats_lie_side_by_side(tmp_path: Path, here: Run) -> None:
+@pytest.mark.parametrize("output", ["out", "./sub/../out/", "file://{}/out"])
+def test_both_formats_lie_side_by_side(
+    tmp_path: Path, here: Run, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
     write_image(tmp_path / "x.zarr", noisy((1, 70, 90)), "cyx", 2)
-    assert here(tmp_path / "x.zarr", "--output", tmp_path / "out", "--format", "both").exit_code == 0
+    done = here("x.zarr", "--output", output.format(tmp_path), "--format", "both")
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert [one["target"] for one in told["exported"]] == [one["target"] for one in told["images"]]
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["x.ome.tif", "x.zarr"]
 
 

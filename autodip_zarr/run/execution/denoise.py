@@ -9,7 +9,6 @@ from pathlib import Path
 
 from autodip_zarr.domain import Plan, Skipped
 from autodip_zarr.errors import OptionError
-from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.execution.run import Run, RunSettings
 from autodip_zarr.run.execution.summary import Progress, Summary, Watch, ignore
@@ -80,25 +79,27 @@ def denoise(
 
 def _with_files(summary: Summary, choices: Choices, watch: Watch) -> Summary:
     """Export the results of a run as OME-TIFF: those that are complete, now or since an earlier run."""
-    complete = {image.target for image in summary.images if image.status in {"done", "unchanged"}}
+    complete = [image.target for image in summary.images if image.status in {"done", "unchanged"}]
     if not complete or choices.output is None or choices.zarr_folder is None:
         return summary
-    results = (one for one in walk_results([choices.zarr_folder]) if one.source in complete)
-    settings = ExportSettings(overwrite=choices.overwrite == "all", remote_sources=True)
+    targets = {local_path(target): target for target in complete}
     done = sum(image.planes_done for image in summary.images)
     failed = sum(image.planes_failed for image in summary.images)
+    results = (one for one in walk_results([choices.zarr_folder]) if one.source in targets)
+    settings = ExportSettings(overwrite=choices.overwrite == "all", remote_sources=True)
     files: list[Exported] = []
     for item in export_images(results, Path(local_path(choices.output)), settings):
-        file = _lost(item) if isinstance(item, Skipped) else item
-        files.append(file)
+        file = _lost(item.source, item.reason) if isinstance(item, Skipped) else item
+        files.append(replace(file, target=targets.pop(file.target)))
         said = ": ".join(filter(None, (file.target, f"{file.status} {file.path}".rstrip(), file.reason)))
         watch(Progress(done + failed, done, failed, 1.0, said, {"event": "export", **asdict(file)}))
+    files += [_lost(target, "the result is no longer there") for target in targets.values()]
     return replace(summary, exported=tuple(files))
 
 
-def _lost(skipped: Skipped) -> Exported:
-    """Count a result as failed that somebody changed since it was done."""
-    return Exported(public_uri(skipped.source), "", "failed", skipped.reason)
+def _lost(target: str, reason: str) -> Exported:
+    """Count a result as failed that somebody changed or removed since it was done."""
+    return Exported(target, "", "failed", reason)
 
 
 def carry_out(
