@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "autodip_zarr"
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([\w.]+)`:\n\n```(?:csv|toml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-FITTING = {"demo", "denoise", "evaluate", "plan", "preview"}
+FITTING = {"biomero", "demo", "denoise", "evaluate", "plan", "preview"}
 OFFLINE = {**os.environ, "https_proxy": "http://127.0.0.1:9"}  # weights of LPIPS are not downloaded
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from autodip_zarr.cli.commands.biomero import biomero
+from autodip_zarr.cli.commands.cite import cite
 from autodip_zarr.cli.commands.demo import demo
 from autodip_zarr.cli.commands.denoise import denoise
 from autodip_zarr.cli.commands.evaluate import evaluate
@@ -16,7 +18,7 @@ from autodip_zarr.cli.commands.report import report
 from autodip_zarr.cli.commands.verify import verify
 from autodip_zarr.cli.exits import Group
 
-_COMMANDS = (demo, denoise, evaluate, export, inspect, plan, preview, remove, report, verify)
+_COMMANDS = (biomero, cite, demo, denoise, evaluate, export, inspect, plan, preview, remove, report, verify)
 
 
 @click.group(

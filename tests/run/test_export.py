@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,103 @@ def test_what_is_no_result_is_told(tmp_path: Path) -> None:
     assert done.exit_code == 2
     assert "holds no result of this program" in done.stderr
     assert call(tmp_path, "--output", tmp_path / "tif", "--tile", "100").exit_code == 2
+
+
+def test_results_of_one_name_in_several_folders_give_a_file_each(tmp_path: Path, here: Run) -> None:
+    for folder, value in (("a", 10), ("b", 90)):
+        pixels = noisy((1, 70, 90)) + np.uint16(value)
+        write_pages(tmp_path / "in" / folder / "x.ome.tif", pixels, ome_xml([(1, 1, 1, 70, 90)]))
+    here(tmp_path / "in", "--output", tmp_path / "out")
+    assert call(tmp_path / "out", "--output", tmp_path / "tif").exit_code == 0
+    for folder in ("a", "b"):
+        made = tifffile.imread(tmp_path / "tif" / folder / "x.ome.tif")
+        result = zarr.open_array(str(tmp_path / "out" / folder / "x.ome.zarr" / "0"), mode="r")
+        np.testing.assert_array_equal(made, np.asarray(result).reshape(made.shape))
+
+
+def test_two_results_that_come_to_one_name_are_told(tmp_path: Path, here: Run) -> None:
+    write_image(tmp_path / "in" / "x.zarr", noisy((1, 70, 90)), "cyx", 2)
+    write_image(tmp_path / "in" / "x.ome.zarr", noisy((1, 70, 90)), "cyx", 2)
+    here(tmp_path / "in", "--output", tmp_path / "out")
+    done = call(tmp_path / "out", "--output", tmp_path / "tif")
+    assert done.exit_code == 1
+    assert "is exported under this name" in done.output
+    assert [path.name for path in (tmp_path / "tif").iterdir()] == ["x.ome.tif"]
+
+
+def test_a_result_that_was_made_anew_is_exported_anew(tmp_path: Path, here: Run) -> None:
+    write_image(tmp_path / "x.zarr", noisy((1, 70, 90)), "cyx", 2)
+    here(tmp_path / "x.zarr", "--output", tmp_path / "out")
+    before = Path(exported(tmp_path / "out", tmp_path / "tif").path).read_bytes()
+    here(tmp_path / "x.zarr", "--output", tmp_path / "out", "--overwrite", "--seed", "5")
+    made = exported(tmp_path / "out", tmp_path / "tif")
+    assert made.status == "written"
+    assert Path(made.path).read_bytes() != before
+    assert exported(tmp_path / "out", tmp_path / "tif").status == "kept"
+
+
+@pytest.mark.parametrize("content", [b"no image at all", None])
+def test_files_of_others_are_never_replaced(tmp_path: Path, here: Run, content: bytes | None) -> None:
+    path = tmp_path / "in" / "x.ome.tif"
+    write_pages(path, noisy((1, 70, 90)), ome_xml([(1, 1, 1, 70, 90)]))
+    here(path, "--output", tmp_path / "out")
+    if content is not None:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    done = call(tmp_path / "out", "--output", tmp_path / "in", "--overwrite")
+    assert done.exit_code == 1
+    assert "is not a file that this program exported" in done.output
+    assert path.read_bytes() == before
+
+
+def test_a_run_leaves_ome_tiff_and_goes_on(tmp_path: Path, here: Run) -> None:
+    header = ome_xml([(1, 1, 1, 70, 90), (1, 1, 2, 70, 90)])
+    write_pages(tmp_path / "in" / "a" / "x.ome.tif", noisy((3, 70, 90)), header)
+    write_image(tmp_path / "in" / "y.zarr", noisy((1, 70, 90)), "cyx", 2)
+    command = (tmp_path / "in", "--output", tmp_path / "out", "--format", "ome-tiff")
+    first = here(*command)
+    assert first.exit_code == 0, first.stderr
+    files = ["a/x_0.ome.tif", "a/x_1.ome.tif", "y.ome.tif"]
+    told = json.loads(first.stdout)["exported"]
+    assert [(one["path"], one["status"]) for one in told] == [
+        (str(tmp_path / "out" / name), "written") for name in files
+    ]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "ome-zarr", "y.ome.tif"]
+    assert all(check_exported(str(tmp_path / "out" / name)) == [] for name in files)
+    (tmp_path / "out" / "y.ome.tif").unlink()
+    again = here(*command)
+    assert set(statuses(again)) == {"unchanged"}
+    assert [one["status"] for one in json.loads(again.stdout)["exported"]] == ["kept", "kept", "written"]
+    grown = here(tmp_path / "out", "--output", tmp_path / "twice")  # nobody denoises twice by accident
+    assert json.loads(grown.stdout)["images"] == []
+
+
+@pytest.mark.parametrize("output", ["out", "./sub/../out/", "file://{}/out"])
+def test_both_formats_lie_side_by_side(
+    tmp_path: Path, here: Run, monkeypatch: pytest.MonkeyPatch, output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_image(tmp_path / "x.zarr", noisy((1, 70, 90)), "cyx", 2)
+    done = here("x.zarr", "--output", output.format(tmp_path), "--format", "both")
+    assert done.exit_code == 0
+    told = json.loads(done.stdout)
+    assert [one["target"] for one in told["exported"]] == [one["target"] for one in told["images"]]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["x.ome.tif", "x.zarr"]
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_others_are(tmp_path: Path, here: Run) -> None:
+    for name in ("x.zarr", "y.zarr"):
+        write_image(tmp_path / "in" / name, noisy((1, 70, 90)), "cyx", 2)
+    (tmp_path / "out" / "x.ome.tif").mkdir(parents=True)
+    done = here(tmp_path / "in", "--output", tmp_path / "out", "--format", "both")
+    assert done.exit_code == 1
+    assert [one["status"] for one in json.loads(done.stdout)["exported"]] == ["failed", "written"]
+    assert set(statuses(done)) == {"done"}
+
+
+@pytest.mark.parametrize("where", [("--write-back",), ("--output", "s3://bucket/results")])
+def test_ome_tiff_needs_a_folder_on_this_machine(tmp_path: Path, where: tuple[str, ...], here: Run) -> None:
+    write_image(tmp_path / "x.zarr", noisy((1, 70, 90)), "cyx", 2)
+    done = here(tmp_path / "x.zarr", *where, "--format", "both")
+    assert done.exit_code == 2
+    assert "--format" in done.stderr

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import chain
+from pathlib import Path
 
+from autodip_zarr.domain import Skipped
 from autodip_zarr.errors import OptionError
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.execution.run import Run, RunSettings
@@ -16,6 +18,7 @@ from autodip_zarr.run.planning.plan import make_plan
 from autodip_zarr.run.planning.plan_list import Plan
 from autodip_zarr.run.planning.speed import keep_run
 from autodip_zarr.run.planning.warned import Warned
+from autodip_zarr.run.results.export import Exported, ExportSettings, export_images
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S
@@ -23,6 +26,7 @@ from autodip_zarr.run.scheduling.machine import settle_device
 from autodip_zarr.run.scheduling.schedule import CallConditions, drive
 from autodip_zarr.run.scheduling.serial import drive_here
 from autodip_zarr.run.sources.named import Sources
+from autodip_zarr.stores import walk_results
 from autodip_zarr.stores.access.uris import is_remote, local_path
 
 
@@ -71,7 +75,33 @@ def denoise(
         warned.add(image)
     for warning in (*warned.lines(), *plan.warnings):
         watch(Progress(0, 0, 0, message=f"warning: {warning}"))
-    return carry_out(plan, choices, machine, watch, method)
+    summary = carry_out(plan, choices, machine, watch, method)
+    return summary if choices.file_format == "ome-zarr" else _with_files(summary, choices, watch)
+
+
+def _with_files(summary: Summary, choices: Choices, watch: Watch) -> Summary:
+    """Export the results of a run as OME-TIFF: those that are complete, now or since an earlier run."""
+    complete = [image.target for image in summary.images if image.status in {"done", "unchanged"}]
+    if not complete or choices.output is None or choices.zarr_folder is None:
+        return summary
+    targets = {local_path(target): target for target in complete}
+    done = sum(image.planes_done for image in summary.images)
+    failed = sum(image.planes_failed for image in summary.images)
+    results = (one for one in walk_results([choices.zarr_folder]) if one.source in targets)
+    settings = ExportSettings(overwrite=choices.overwrite == "all", remote_sources=True)
+    files: list[Exported] = []
+    for item in export_images(results, Path(local_path(choices.output)), settings):
+        file = _lost(item.source, item.reason) if isinstance(item, Skipped) else item
+        files.append(replace(file, target=targets.pop(file.target)))
+        said = ": ".join(filter(None, (file.target, f"{file.status} {file.path}".rstrip(), file.reason)))
+        watch(Progress(done + failed, done, failed, 1.0, said, {"event": "export", **asdict(file)}))
+    files += [_lost(target, "the result is no longer there") for target in targets.values()]
+    return replace(summary, exported=tuple(files))
+
+
+def _lost(target: str, reason: str) -> Exported:
+    """Count a result as failed that somebody changed or removed since it was done."""
+    return Exported(target, "", "failed", reason)
 
 
 def carry_out(

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from autodip_zarr.domain import DipConfig, Skipped
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.run.execution.image_job import ImageResult
+from autodip_zarr.run.results.export import Exported
 from autodip_zarr.shown.tabular import Tabular
 
 UNDONE: Final = frozenset({"failed", "partial", "changed"})
@@ -68,9 +69,14 @@ class Summary(Tabular):
     paces: tuple[Pace, ...] = ()
     """One a configuration that was fitted, in the order in which they came first."""
 
+    exported: tuple[Exported, ...] = ()
+    """One a result that was, or was to be, exported as OME-TIFF."""
+
     @property
     def is_complete(self) -> bool:
-        """Whether every source and every plane was done."""
+        """Whether every source and every plane was done, and every file was written."""
+        if any(file.status == "failed" for file in self.exported):
+            return False
         failed = any(image.status in UNDONE for image in self.images)
         return not failed and not any(skipped.is_error for skipped in self.skipped)
 

@@ -67,7 +67,7 @@ class Planning:
             yield item
 
     def _items(self) -> Iterator[ImagePlan | Skipped]:
-        output, planned = self._choices.output, self._planner.plan(self._tour)
+        output, planned = self._choices.zarr_folder, self._planner.plan(self._tour)
         is_fresh = output is not None and is_empty(output)
         for item in planned if is_fresh else self._decided(planned):
             yield item

@@ -32,6 +32,7 @@ from autodip_zarr.run.scheduling.machine import check_arithmetic, resolve_device
 from autodip_zarr.run.sources.overrides import Knowledge, UnderstoodImage
 from autodip_zarr.run.sources.selection import check_selection, choose_channels, choose_indices
 from autodip_zarr.run.sources.survey import Survey
+from autodip_zarr.stores.access.uris import is_remote
 
 _SETTLED = {"preset", "precision", "sequence"}
 _NOT_CHOSEN = "not among the chosen channels"
@@ -283,6 +284,9 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
     check_selection(choices.wells, choices.fields)
     if choices.output is not None and choices.write_back:
         raise OptionError("--output, --write-back", "both given", "one of them")
+    if choices.file_format != "ome-zarr" and (choices.output is None or is_remote(choices.output)):
+        found = f"{choices.file_format} without a folder on this machine"
+        raise OptionError("--format", found, "one by --output", "export writes OME-TIFF of any results")
     if choices.require_tier is not None and choices.require_tier not in options.tiers:
         raise OptionError("--require-tier", repr(choices.require_tier), " or ".join(options.tiers))
     if choices.metric is not None and choices.metric not in table.metrics:

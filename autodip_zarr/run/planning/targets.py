@@ -95,7 +95,7 @@ def check_apart(ref: ImageRef, target: str) -> None:
 
 def target_root(ref: ImageRef, choices: DestinationChoices) -> str | None:
     """Return the store below the output folder that mirrors the file or store of an image."""
-    if choices.output is None:
+    if choices.zarr_folder is None:
         return None
     relative = ref.relative
     packed = {"ome-tiff": _TIFF, "picture": _PICTURE}.get(ref.kind, _ZIP)
@@ -103,7 +103,7 @@ def target_root(ref: ImageRef, choices: DestinationChoices) -> str | None:
         relative = packed.sub("", relative) + ".ome.zarr"
     elif ref.kind == "ome-tiff":  # under another name, beside which its export as TIFF may lie
         relative += ".ome.zarr"
-    return f"{choices.output.rstrip('/')}/{relative}"
+    return f"{choices.zarr_folder.rstrip('/')}/{relative}"
 
 
 def target_spec(

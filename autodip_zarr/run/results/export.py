@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autodip_zarr.domain import Header, ImageRef, Skipped
-from autodip_zarr.errors import AutodipError, OptionError
+from autodip_zarr.errors import AutodipError, OptionError, TargetError
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores import (
     DIGEST_PLACE,
     export_pyramid,
     exported_digest,
     exported_header,
+    exported_identity,
     pixels_digest,
     read_attributes,
     read_header,
@@ -25,7 +28,7 @@ from autodip_zarr.stores import (
 )
 from autodip_zarr.stores.access.uris import is_remote
 
-__all__ = ["Exported", "check_exported", "export_results"]
+__all__ = ["ExportSettings", "Exported", "check_exported", "export_images", "export_results"]
 
 _PARTIAL = ".part"
 _STORE_ENDINGS = (".ome.zarr", ".zarr", ".ome.zip", ".zip")
@@ -55,19 +58,20 @@ def export_results(
 ) -> Iterator[Exported | Skipped]:
     """Write each result below a folder as an OME-TIFF file with its pyramid.
 
-    A file that is there already is kept if the checksum in its header is that of its pixels, so that the same
-    call again goes on where it stopped.
+    A file that is there already is kept if it was made from this very result, and the checksum in its header
+    is that of its pixels, so that the same call again goes on where it stopped. A file that this program did
+    not export is never replaced.
 
     Parameters
     ----------
     target : str or path
         Result, or folder of results.
     output : str or path
-        Folder for the files; each is named after the result.
+        Folder for the files, which mirrors the tree of the results; each is named after its result.
     tile_px : int
         Side of a tile, a multiple of 16.
     overwrite : bool
-        Write files again that are there already.
+        Write files again that were exported already.
     remote_sources : bool
         Whether the header of a source on a server may be read; the results name it.
 
@@ -81,11 +85,30 @@ def export_results(
     OptionError
         The side of a tile makes no sense.
     """
-    if tile_px < 16 or tile_px % 16:
-        raise OptionError("--tile", f"{tile_px}", "a multiple of 16")
-    folder = Path(output)
-    folder.mkdir(parents=True, exist_ok=True)
-    for item in walk_results([os.fspath(target)]):
+    settings = ExportSettings(tile_px, overwrite, remote_sources)
+    yield from export_images(walk_results([os.fspath(target)]), Path(output), settings)
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """How results are exported."""
+
+    tile_px: int = 512
+    """Side of a tile, a multiple of 16."""
+    overwrite: bool = False
+    """Whether files are written again that were exported already."""
+    remote_sources: bool = False
+    """Whether the header of a source on a server may be read."""
+
+
+def export_images(
+    results: Iterable[ImageRef | Skipped], folder: Path, settings: ExportSettings
+) -> Iterator[Exported | Skipped]:
+    """Write some results as OME-TIFF files; see :func:`export_results`."""
+    if settings.tile_px < 16 or settings.tile_px % 16:
+        raise OptionError("--tile", f"{settings.tile_px}", "a multiple of 16")
+    taken: dict[Path, str] = {}
+    for item in results:
         if isinstance(item, Skipped):
             yield item
             continue
@@ -94,32 +117,61 @@ def export_results(
             reason = f"its status is {attributes.get('status')!r}, not complete; it is not exported"
             yield Skipped(item.source, reason, is_error=True)
             continue
-        path = folder / _file_name(item)
-        yield _export(item, path, attributes, _Settings(tile_px, overwrite, remote_sources))
+        path = folder / _file_path(item)
+        if path in taken:
+            reason = f"{taken[path]} is exported under this name; rename one of the two"
+            yield Exported(public_uri(item.source), str(path), "failed", reason)
+            continue
+        taken[path] = public_uri(item.source)
+        yield _export(item, path, attributes, settings)
 
 
-@dataclass(frozen=True)
-class _Settings:
-    tile_px: int
-    overwrite: bool
-    remote_sources: bool
-
-
-def _export(item: ImageRef, path: Path, attributes: dict[str, Any], settings: _Settings) -> Exported:
+def _export(item: ImageRef, path: Path, attributes: dict[str, Any], settings: ExportSettings) -> Exported:
     target = public_uri(item.source)
-    if not settings.overwrite and path.exists() and not check_exported(str(path)):
-        return Exported(target, str(path), "kept")
+    identity = _identity(attributes)
     partial = path.with_name(path.name + _PARTIAL)
     try:
+        if path.exists() and not settings.overwrite and _is_export_of(path, identity):
+            return Exported(target, str(path), "kept")
+        _check_free(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
         result = read_header(item)
         source = _source_xml(attributes, result, remote=settings.remote_sources)
-        header = exported_header(result, source, 0, _done(attributes))
+        header = exported_header(result, source, 0, {**_done(attributes), "result": identity})
         export_pyramid(str(partial), result, header, settings.tile_px)
         partial.replace(path)
     except (AutodipError, OSError) as error:
         partial.unlink(missing_ok=True)
         return Exported(target, str(path), "failed", str(error))
     return Exported(target, str(path), "written")
+
+
+def _identity(attributes: dict[str, Any]) -> str:
+    """Return what tells a result from every other one, and from itself after it was made again."""
+    text = json.dumps(attributes, sort_keys=True)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _is_export_of(path: Path, identity: str) -> bool:
+    """Return whether a file was made from this result, and is whole."""
+    try:
+        text = read_ome_xml_text(str(path)) or ""
+    except AutodipError:
+        return False
+    return exported_identity(text) == identity and not check_exported(str(path))
+
+
+def _check_free(path: Path) -> None:
+    """Refuse to replace what may be somebody's only copy: a file that this program did not export."""
+    if not path.exists():
+        return
+    try:
+        is_ours = exported_digest(read_ome_xml_text(str(path)) or "") is not None
+    except AutodipError:
+        is_ours = False
+    if not is_ours:
+        found = "is there, and is not a file that this program exported"
+        raise TargetError(str(path), found, hint="remove it, or choose another folder")
 
 
 def check_exported(path: str) -> list[str]:
@@ -141,9 +193,9 @@ def check_exported(path: str) -> list[str]:
     return [] if found == told else [f"its pixels have the checksum {found}, the header says {told}"]
 
 
-def _file_name(item: ImageRef) -> str:
-    """Return a name for the file of a result: that of its store, and its place in it."""
-    name = item.relative.rpartition("/")[2]
+def _file_path(item: ImageRef) -> str:
+    """Return the path of the file of a result: that of its store, and its place in it."""
+    name = item.relative
     for ending in _STORE_ENDINGS:
         if name.lower().endswith(ending):
             name = name[: -len(ending)]

@@ -86,6 +86,8 @@ class ReviewedImage:
     """``running``, ``complete``, ``partial``, or whatever stands there."""
     method: str
     """Preset, seed, table and software, in a line."""
+    recipe: Mapping[str, Any]
+    """What determined its pixels, as it stands there; values may be of any kind."""
     finished: str | None
     """When it was done."""
     channels: tuple[ReviewedChannel, ...]
@@ -167,6 +169,7 @@ def _image(uri: str) -> ReviewedImage:
         series=series if isinstance(series, int) else None,
         status=_text(attributes.get("status")) or "unknown",
         method=_method(recipe),
+        recipe=recipe,
         finished=_text(run.get("finished")),
         channels=tuple(_channel(index, documents[index], record) for index in range(record.shape[1])),
         remarks=(*_texts(source.get("warnings")), *_texts(run.get("warnings"))),

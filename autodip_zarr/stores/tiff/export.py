@@ -18,12 +18,20 @@ from autodip_zarr.stores.access.errors import target_write_errors
 from autodip_zarr.stores.tiff.files import open_tiff
 from autodip_zarr.stores.zarr.images.planes import opened_levels
 
-__all__ = ["DIGEST_PLACE", "export_pyramid", "exported_digest", "exported_type", "pixels_digest"]
+__all__ = [
+    "DIGEST_PLACE",
+    "export_pyramid",
+    "exported_digest",
+    "exported_identity",
+    "exported_type",
+    "pixels_digest",
+]
 
 DIGEST_PLACE: Final = "sha256:" + "0" * 64
 """Where the checksum of the pixels will stand in the header: it is known once all of them are written."""
 
 _DIGEST: Final = re.compile(r'K="pixels">\s*(sha256:[0-9a-f]{64})\s*<')
+_IDENTITY: Final = re.compile(r'K="result">\s*(sha256:[0-9a-f]{64})\s*<')
 _BIG_BYTES: Final = 3_500_000_000
 """Uncompressed bytes from which a file is a BigTIFF, also if it would come out smaller."""
 
@@ -98,6 +106,12 @@ def export_pyramid(path: str, result: Header, ome_xml: str, tile_px: int) -> Non
 def exported_digest(text: str) -> str | None:
     """Return the checksum of the pixels in the header of an exported file, ``None`` for another file."""
     found = _DIGEST.search(text)
+    return found.group(1) if found else None
+
+
+def exported_identity(text: str) -> str | None:
+    """Return what the header of an exported file says of the result that it was made from, if it does."""
+    found = _IDENTITY.search(text)
     return found.group(1) if found else None
 
 

@@ -1,0 +1,1 @@
+"""What a paper says of results, and what it cites."""
