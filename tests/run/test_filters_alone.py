@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from autodip_zarr.cli import main
 from autodip_zarr.stores import RECORD_FIELDS, read_record
 
 from ..stores.builders import write_image
@@ -40,7 +42,8 @@ def test_filters_alone_denoise_and_say_that_nothing_was_fitted(tmp_path: Path, r
         assert column(tmp_path / "out/x.zarr", name) == 0, name
     assert column(tmp_path / "out/x.zarr", "loss") > 0
     recipe = ["--output", tmp_path / "again", "--recipe", tmp_path / "out"]
-    assert statuses(run(tmp_path / "x.zarr", *recipe)) == ["done"]
+    command = ["denoise", tmp_path / "x.zarr", *recipe, "--in-process", "--json"]
+    assert statuses(CliRunner().invoke(main, list(map(str, command)))) == ["done"]
     np.testing.assert_array_equal(planes(tmp_path / "again/x.zarr"), planes(tmp_path / "out/x.zarr"))
 
 
