@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_zarr.dip.planes.filters import BLURS_PX, blurred, filters
 from autodip_zarr.dip.planes.mixture import Noisy, best_blur_px, mix, probes
-from autodip_zarr.dip.planes.noise_sample import sample_noise
+from autodip_zarr.dip.planes.noise_sample import is_quiet, sample_noise
 
 SIDE = 256
 PROBE = 0.3
@@ -177,3 +177,29 @@ def test_the_probes_of_the_starts_cancel(starts: int) -> None:
     assert len(given) == starts
     np.testing.assert_allclose(np.mean(given, axis=0), noisy.image, atol=1e-6)
     assert np.std(given[0] - given[1]) == pytest.approx(2 * PROBE * 0.1, rel=0.1)
+
+
+@pytest.mark.parametrize("value", [0.0, 0.4])
+def test_a_border_that_was_filled_up_tells_nothing_of_the_noise(value: float) -> None:
+    image = (0.5 + 0.05 * correlated()).astype(np.float32)
+    image[:, : SIDE // 2] = value
+    sample = sample_noise(image, None, 5)
+    assert sample is not None
+    assert np.isfinite(sample.noise).all()
+    assert sample.correlation == pytest.approx(np.exp(-1 / (4 * 0.8**2)), abs=0.1)
+    white_one = sample_noise(
+        np.where(image == value, image, 0.5 + 0.05 * white()).astype(np.float32), None, 5
+    )
+    assert white_one is not None
+    assert (white_one.correlation, white_one.has_spikes) == (0, False)
+
+
+def test_an_image_is_quiet_where_there_is_nothing_to_remove() -> None:
+    noisy = white().astype(np.float32)
+    none, one = np.zeros(noisy.shape, bool), np.zeros_like(noisy)
+    one[3, 3] = 1
+    assert not is_quiet(noisy, None)
+    assert not is_quiet(noisy[:20, :20], None)
+    assert is_quiet(noisy, none)
+    assert is_quiet(one, None)
+    assert is_quiet(np.ones((5, 3), np.float32), None)

@@ -17,7 +17,7 @@ from autodip_zarr.dip.planes import denoise as planes
 from autodip_zarr.dip.planes.denoise import denoise_plane, denoise_planes
 from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.planes.scaling import scale
-from autodip_zarr.dip.presets import PRESETS, preset_recipe
+from autodip_zarr.dip.presets import PRESETS, preset_recipe, warm_start
 from autodip_zarr.dip.settled import SettledFit
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.errors import FitError
@@ -223,4 +223,51 @@ def test_a_fit_that_diverges_once_is_begun_again(monkeypatch: pytest.MonkeyPatch
     found = denoise_plane(noise(20, 20), job(starts=1), PLACE)
     assert found.restarts == 1
     assert len(set(seeds)) == 2
+    assert np.isfinite(found.plane).all()
+
+
+def halves(value: float) -> NDArray[np.float32]:
+    """Return a plane of which the left tile of two has one value alone."""
+    plane = noise(128, 256).astype(np.float32)
+    plane[:, :140] = value
+    return plane
+
+
+@pytest.mark.parametrize("preset", ["standard", "reference", "fast"])
+@pytest.mark.parametrize("uncertainty", [1, 2])
+def test_a_tile_without_any_number_stays_as_it_is(preset: str, uncertainty: int) -> None:
+    recipe = preset_recipe(preset, precision="float32")
+    starts = recipe.starts and uncertainty
+    recipe = replace(recipe, tile_px=128, halo_px=0, size_exponent=0.0, least_iterations=0, starts=starts)
+    plane = halves(np.nan)
+    found = denoise_plane(plane, FitJob(TINY, recipe, "cpu"), PLACE)
+    np.testing.assert_array_equal(np.isnan(found.plane), np.isnan(plane))
+    assert found.iterations == (TINY.iterations if starts else 0)
+
+
+def test_a_tile_without_any_number_has_its_place_in_a_chain() -> None:
+    chain = job(tile_px=128, halo_px=16, sequence=replace(warm_start("z"), least_correlation=-2.0))
+    stack = [halves(np.nan), noise(128, 256).astype(np.float32), halves(np.nan)]
+    found = list(denoise_planes(stack, chain, [(0, 0, 0, z) for z in range(3)]))
+    for plane, one in zip(stack, found, strict=True):
+        assert not isinstance(one, FitError)
+        np.testing.assert_array_equal(np.isnan(one.plane), np.isnan(plane))
+        assert one.restarts == 0
+
+
+@pytest.mark.parametrize("value", [0, 90])
+def test_filters_alone_leave_a_tile_of_one_value_as_it_is(value: float) -> None:
+    recipe = replace(preset_recipe("fast", precision="float32"), tile_px=128, halo_px=0)
+    plane = halves(value)
+    found = denoise_plane(plane, FitJob(TINY, recipe, "cpu"), PLACE)
+    np.testing.assert_allclose(found.plane[:, :128], value, atol=1e-4)
+    assert found.plane[:, 150:].std() < 0.5 * plane[:, 150:].std()
+
+
+@pytest.mark.parametrize("preset", ["standard", "fast"])
+def test_a_filled_up_border_does_not_spoil_a_plane(preset: str) -> None:
+    recipe = replace(preset_recipe(preset, precision="float32"), size_exponent=0.0, least_iterations=0)
+    plane = noise(256, 256).astype(np.float32)
+    plane[:, :128] = 0
+    found = denoise_plane(plane, FitJob(TINY, recipe, "cpu"), PLACE)
     assert np.isfinite(found.plane).all()

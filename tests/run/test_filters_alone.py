@@ -41,9 +41,9 @@ def test_filters_alone_denoise_and_say_that_nothing_was_fitted(tmp_path: Path, r
     for name in ("iterations", "stop", "prior_share"):
         assert column(tmp_path / "out/x.zarr", name) == 0, name
     assert column(tmp_path / "out/x.zarr", "loss") > 0
-    again = ["denoise", tmp_path / "x.zarr", "--output", tmp_path / "again", "--recipe", tmp_path / "out"]
-    done = CliRunner().invoke(main, [*map(str, again), "--in-process", "--json"])
-    assert statuses(done) == ["done"]
+    recipe = ["--output", tmp_path / "again", "--recipe", tmp_path / "out"]
+    command = ["denoise", tmp_path / "x.zarr", *recipe, "--in-process", "--json"]
+    assert statuses(CliRunner().invoke(main, list(map(str, command)))) == ["done"]
     np.testing.assert_array_equal(planes(tmp_path / "again/x.zarr"), planes(tmp_path / "out/x.zarr"))
 
 

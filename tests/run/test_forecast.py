@@ -68,6 +68,8 @@ def test_short_runs_tell_nothing(cache: Path) -> None:
         '{"%s cpu": 3}',
         '{"%s cpu": {"runs": 3}}',
         '{"%s cpu": {"runs": [[-1, 2], ["a"], [true, 1]]}}',
+        '{"%s cpu": {"runs": [[1e-300, 20], [1e300, 20], [1' + 400 * "0" + ", 20], [2, 1e308]]}}",
+        '{"%s cpu": {"measured": 1' + 400 * "0" + "}}",
     ],
 )
 def test_what_makes_no_sense_in_the_cache_counts_as_not_measured(cache: Path, content: str) -> None:
@@ -89,7 +91,9 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     assert known_speed("cpu").basis == "guess"
 
 
-def test_a_machine_is_measured_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_is_measured_once(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "numpy.py").write_text("raise SystemExit")  # a folder of images is not to be trusted
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(speed, "_MEASURING_LIMIT_S", 300.0)  # on a busy machine torch takes long to load
     first = measure_speed("cpu")
     assert first.basis == "measured"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from autodip_zarr.cli import main
+from autodip_zarr.errors import HeaderError
 from autodip_zarr.stores import read_header, read_planes
+from autodip_zarr.stores.tiff.files import read_tiff_source
 
 from ..stores.builders import ome_xml, only, write_pages
 from ..stores.other_tiffs import Told, write_lsm, write_stk
@@ -168,3 +172,19 @@ def test_stacks_under_names_of_vendors_are_passed_over_in_folders(tmp_path: Path
     assert skip["reason"] == "passed over: 1 .flex, 1 .svs (convert them with bioformats2raw)"
     (image,) = inspected(tmp_path / "b.flex")["images"]
     assert "no header says what its 3 pages are" in image["warnings"][0]
+
+
+@pytest.mark.parametrize(("field", "record"), [(108, "IIIIII"), (100, "iIiiii"), (104, "iIiiii")])
+def test_parts_of_an_lsm_that_nobody_writes_are_refused_at_once(
+    tmp_path: Path, field: int, record: str
+) -> None:
+    """Read as they are, a few megabytes of colours without names would take an hour."""
+    path = write_lsm(tmp_path / "x.lsm", noisy((1, 1, 1, 40, 48)))
+    with tifffile.TiffFile(path) as tif:
+        at = tif.pages.first.tags[34412].valueoffset + field
+    content = bytearray(path.read_bytes())
+    content[at : at + 4] = len(content).to_bytes(4, "little")
+    head = (5_000_000, 0, 0, 24, 24, 0) if field == 108 else (60, 1_000_000, 0, 0, 0, 0)
+    path.write_bytes(content + struct.pack(f"<{record}", *head) + bytes(2_000_000))
+    with pytest.raises(HeaderError, match=re.escape("000; expected at most")):
+        read_tiff_source(str(path))

@@ -15,9 +15,9 @@ from torch import Tensor
 
 from autodip_zarr.dip.fitting.fit import Fit, Tile
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
-from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
+from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob, mean_of_passes
 from autodip_zarr.dip.planes.mixture import Noisy, best_blur_px, mix, probes
-from autodip_zarr.dip.planes.noise_sample import sample_noise
+from autodip_zarr.dip.planes.noise_sample import is_quiet, sample_noise
 from autodip_zarr.dip.planes.scaling import Scaled, scale, scale_and_stabilise
 from autodip_zarr.dip.planes.sequence import fit_run, runs
 from autodip_zarr.dip.planes.tiles import Cover, blend, cover, cut, tile_seed
@@ -28,7 +28,7 @@ from autodip_zarr.errors import FitError
 _NOISE: Final = -1
 """Place of the seed of a tile's noise sample, beside those of its starts."""
 
-_TOLD: Final = "some 80 pixels or more a side, with noise"
+_TOLD: Final = "some 90 pixels or more a side, with noise"
 _MOST_BLUR_PX: Final = 2.8
 _RESTART: Final = 1
 """What is added to a seed's place for the second attempt of a fit that diverged."""
@@ -126,7 +126,7 @@ def _finish_tiles(tasks: Sequence[_TileTask], job: FitJob) -> list[_FittedTile |
     for task in tasks:
         starts = list(itertools.islice(outcomes, len(task.jobs)))
         errors = [one for one in starts if isinstance(one, FitError)]
-        if not task.jobs and task.noisy is None:
+        if not task.jobs and task.noisy is None and task.left is None:
             errors = [FitError("noise", "cannot be told from this plane", _TOLD, "use --preset standard")]
         good = [one for one in starts if not isinstance(one, FitError)]
         found.append(errors[0] if errors else task.join(good, job.recipe))
@@ -143,44 +143,32 @@ class _Network:
     """Its parameters."""
 
 
+_Networks = Sequence[_Network | None]
+
+
 def _denoise_chain(
     noisy: Sequence[NDArray[np.generic]], job: FitJob, places: Sequence[Sequence[int]], warm: WarmStart
 ) -> Iterator[DenoisedPlane | FitError]:
     """Denoise neighbouring planes, each on from the networks of the one before."""
 
-    def fit(index: int, networks: Sequence[_Network] | None) -> tuple[DenoisedPlane, Sequence[_Network]]:
+    def fit(index: int, networks: _Networks | None) -> tuple[DenoisedPlane, _Networks]:
         started = time.perf_counter()
         begun = _Begun.of(noisy[index], job.recipe)
-        before, after = iter(networks or ()), list[_Network]()
+        before, after = iter(networks or ()), list[_Network | None]()
         tiles = []
         for batch in _batches(begun.tasks(job, places[index]), job):
-            jobs = [one for task in batch for one in task.jobs]
-            outcomes = _fit_on(jobs, job, list(itertools.islice(before, len(jobs))), warm)
-            after += [_Network(outcome.seed, outcome.fit.weights) for outcome in outcomes]
-            starts = iter(outcomes)
-            tiles += [task.join(list(itertools.islice(starts, len(task.jobs))), job.recipe) for task in batch]
+            known = [list(itertools.islice(before, job.starts)) for _ in batch]
+            given = [one for task, some in zip(batch, known, strict=True) if task.jobs for one in some]
+            outcomes = iter(_fit_on([one for task in batch for one in task.jobs], job, given, warm))
+            for task in batch:
+                starts = list(itertools.islice(outcomes, len(task.jobs)))
+                after += [_Network(one.seed, one.fit.weights) for one in starts] or [None] * job.starts
+                tiles.append(task.join(starts, job.recipe))
         return begun.finish(tiles, time.perf_counter() - started), after
 
     for run in runs((scale(plane, job.recipe.scaling).image for plane in noisy), warm.least_correlation):
         for found in fit_run(run, fit, both_ways=warm.both_ways):
-            yield found if isinstance(found, FitError) else _mean_of_passes(found)
-
-
-def _mean_of_passes(passes: Sequence[DenoisedPlane]) -> DenoisedPlane:
-    """Join the results of the passes over one plane."""
-    if len(passes) == 1:
-        return passes[0]
-    spreads = [one.spread for one in passes if one.spread is not None]
-    return replace(
-        passes[0],
-        plane=np.mean([one.plane for one in passes], axis=0, dtype=passes[0].plane.dtype),
-        iterations=sum(one.iterations for one in passes),
-        loss=float(np.mean([one.loss for one in passes])),
-        seconds=sum(one.seconds for one in passes),
-        spread=np.mean(spreads, axis=0, dtype=np.float32) if spreads else None,
-        collapses=sum(one.collapses for one in passes),
-        restarts=sum(one.restarts for one in passes),
-    )
+            yield found if isinstance(found, FitError) else mean_of_passes(found)
 
 
 @dataclass(frozen=True)
@@ -226,12 +214,16 @@ class _Begun:
             return DenoisedPlane(counts, 0, 0.0, seconds, None, hot, missing)
         image = blend((tile.image for tile in tiles), self.covering)
         plane = self.scaled.unscale(image, self.noisy.dtype)
+        if any(tile.is_left for tile in tiles):
+            is_same = (image == self.scaled.image) & (
+                True if self.scaled.usable is None else self.scaled.usable
+            )
+            plane = np.where(is_same, self.noisy, plane).astype(plane.dtype)
         if missing:
             plane = np.where(np.isfinite(self.noisy), plane, self.noisy).astype(plane.dtype)
         deviations = [tile.deviation for tile in tiles if tile.deviation is not None]
-        spread = None
-        if deviations:
-            spread = self.scaled.unscale_spread(blend(deviations, self.covering), image)
+        spread = self.scaled.unscale_spread(blend(deviations, self.covering), image) if deviations else None
+        tiles = [tile for tile in tiles if not tile.is_left] or tiles  # of the fits
         return DenoisedPlane(
             plane,
             max(tile.iterations for tile in tiles),
@@ -270,6 +262,8 @@ class _FittedTile:
     """Steps after which the outputs were taken."""
     prior_share: float
     """Share of the fit in the result; the rest is of classical filters."""
+    is_left: bool = False
+    """Whether it stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -280,15 +274,21 @@ class _TileTask:
     """Its starts."""
     noisy: Noisy | None
     """The tile and its noise, if the result is to be mixed and the noise could be told."""
+    left: _FittedTile | None = None
+    """The tile as it is, where no pixel of it counts, or where nothing is fitted and there is no noise."""
 
     @classmethod
     def of(cls, tile: Tile, job: FitJob, place: Sequence[int]) -> _TileTask:
         """Make the task of a tile at a place: series, t, c, z, y, x."""
         recipe = job.recipe
         seeds = [tile_seed(recipe.seed, *place, start) for start in range(job.starts)]
-        sample = None
-        if recipe.mixed and job.starts != 1:
+        sample, is_there = None, tile.usable is None or bool(tile.usable.any())
+        if is_there and recipe.mixed and job.starts != 1:
             sample = sample_noise(tile.image, tile.usable, tile_seed(recipe.seed, *place, _NOISE))
+        if not is_there or (sample is None and not seeds and is_quiet(tile.image, tile.usable)):
+            deviation = np.zeros(tile.image.shape, np.float32) if job.starts > 1 else None
+            left = _FittedTile(tile.image, deviation, 0, 0.0, 0, 0, math.nan, 0.0, 0.0, is_left=True)
+            return cls((), None, left)
         if sample is None:
             return cls([TileJob(tile, seed) for seed in seeds], None)
         noisy = Noisy(tile.image, tile.usable, sample)
@@ -299,6 +299,8 @@ class _TileTask:
 
     def join(self, starts: Sequence[_Outcome], recipe: Recipe) -> _FittedTile:
         """Join the starts to one tile."""
+        if self.left is not None:
+            return self.left
         if not starts and self.noisy is not None:
             return _filtered_alone(self.noisy, recipe)
         fits = [one.fit for one in starts]
@@ -348,8 +350,6 @@ def _settled(job: FitJob, jobs: Sequence[TileJob]) -> SettledFit:
 
 
 def _mean(images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    if len(images) == 1:
-        return images[0]
     mean: NDArray[np.float32] = np.stack(images).mean(axis=0, dtype=np.float32)
     return mean
 
@@ -371,10 +371,10 @@ def _fit_or_restart(jobs: Sequence[TileJob], job: FitJob) -> list[_Outcome | Fit
     ]
 
 
-def _fit_on(
-    jobs: Sequence[TileJob], job: FitJob, networks: Sequence[_Network], warm: WarmStart
-) -> list[_Outcome]:
+def _fit_on(jobs: Sequence[TileJob], job: FitJob, networks: _Networks, warm: WarmStart) -> list[_Outcome]:
     """Fit the tiles of a plane on from those of its neighbour, from the start where that is not possible.
+
+    There are as many networks as jobs, or none.
 
     Raises
     ------
@@ -383,17 +383,19 @@ def _fit_on(
     """
     jobs = [replace(one, keep_weights=True) for one in jobs]
     found: dict[int, _Outcome] = {}
-    if networks and jobs:
+    known = {index: network for index, network in enumerate(networks) if network is not None}
+    if known and jobs:
         begun = [
-            replace(one, tile=replace(one.tile, weights=network.weights), seed=network.seed)
-            for one, network in zip(jobs, networks, strict=True)
+            replace(jobs[index], tile=replace(jobs[index].tile, weights=network.weights), seed=network.seed)
+            for index, network in known.items()
         ]
-        for index, fit in enumerate(fit_tiles(begun, _settled(job, jobs).on_from(warm), job.device)):
+        fits = fit_tiles(begun, _settled(job, jobs).on_from(warm), job.device)
+        for (index, network), fit in zip(known.items(), fits, strict=True):
             if not isinstance(fit, FitError):
-                found[index] = _Outcome(fit, networks[index].seed, 0)
+                found[index] = _Outcome(fit, network.seed, 0)
     left = [index for index in range(len(jobs)) if index not in found]
     for index, outcome in zip(left, _fit_or_restart([jobs[index] for index in left], job), strict=True):
         if isinstance(outcome, FitError):
             raise outcome
-        found[index] = replace(outcome, restarts=outcome.restarts + bool(networks))
+        found[index] = replace(outcome, restarts=outcome.restarts + (index in known))
     return [found[index] for index in range(len(jobs))]

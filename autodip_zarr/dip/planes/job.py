@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -58,3 +59,20 @@ class DenoisedPlane:
     """Adam steps after which the outputs were taken, the mean over the tiles."""
     prior_share: float = 1.0
     """Share of the fits in the result, the mean over the tiles; the rest is of classical filters."""
+
+
+def mean_of_passes(passes: Sequence[DenoisedPlane]) -> DenoisedPlane:
+    """Join the results of the passes over one plane."""
+    if len(passes) == 1:
+        return passes[0]
+    spreads = [one.spread for one in passes if one.spread is not None]
+    return replace(
+        passes[0],
+        plane=np.mean([one.plane for one in passes], axis=0, dtype=passes[0].plane.dtype),
+        iterations=sum(one.iterations for one in passes),
+        loss=float(np.mean([one.loss for one in passes])),
+        seconds=sum(one.seconds for one in passes),
+        spread=np.mean(spreads, axis=0, dtype=np.float32) if spreads else None,
+        collapses=sum(one.collapses for one in passes),
+        restarts=sum(one.restarts for one in passes),
+    )

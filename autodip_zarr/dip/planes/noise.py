@@ -106,7 +106,7 @@ def block_statistics(
     image: NDArray[np.float32], usable: NDArray[np.bool_] | None
 ) -> Iterator[NDArray[np.float64]]:
     """Yield (2, blocks): mean, and variance of the details, NaN for blocks that do not count."""
-    brightest = image.max() if usable is None else image[usable].max()
+    brightest = image.max() if usable is None else image[usable].max(initial=-np.inf)
     for top in range(0, image.shape[0] - _BLOCK_PX, _STRIP_ROWS):
         rows = slice(top, top + _STRIP_ROWS + 1)
         strip = image[rows].astype(np.float64)

@@ -26,6 +26,7 @@ _CONTINUED_FROM: Final = 2.5
 _REACH_PX: Final = 10
 _LEAST_DIAGONAL: Final = 1e-3
 _LOCAL_PX: Final = 6.0
+_BLANK_PX: Final = 9
 _GAUSSIAN_KURTOSIS: Final = 3.0
 _MOST_KURTOSIS: Final = 0.25
 
@@ -74,8 +75,7 @@ def sample_noise(
     On eight sets of FMD and 36 images of W2S the standard deviation is within 9 % of the one that clean
     partners tell, on W2S within 1 %: docs/explanation/how-settings-were-found.md.
     """
-    statistics = np.concatenate([*block_statistics(image, usable), np.empty((2, 0))], axis=1)
-    mean, variance = statistics[:, np.isfinite(statistics[1])]
+    mean, variance = _statistics(image, usable)
     if mean.size < LEAST_BLOCKS or not variance.any():
         return None
     from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - not for planning, nor where torch is alone
@@ -97,17 +97,47 @@ def sample_noise(
     return NoiseSample(noise.astype(np.float32), float(np.mean(local**2)), float(near), has_spikes=False)
 
 
+def is_quiet(image: NDArray[np.float32], usable: NDArray[np.bool_] | None) -> bool:
+    """Return whether there is nothing to remove: no pixel that counts, one value, or no noise in any detail.
+
+    Parameters
+    ----------
+    image : ndarray
+        (Y, X) float32; pixels that do not count hold something like their neighbours.
+    usable : ndarray or None
+        (Y, X), which pixels count; ``None`` for all.
+    """
+    counted = image if usable is None else image[usable]
+    if not counted.size or counted.min() == counted.max():
+        return True
+    _, variance = _statistics(image, usable)
+    return variance.size >= LEAST_BLOCKS and not variance.any()
+
+
+def _statistics(
+    image: NDArray[np.float32], usable: NDArray[np.bool_] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return mean and variance of the details of the blocks that count."""
+    statistics = np.concatenate([*block_statistics(image, usable), np.empty((2, 0))], axis=1)
+    mean, variance = statistics[:, np.isfinite(statistics[1])]
+    return mean, variance
+
+
 def _has_spikes(image: NDArray[np.float32]) -> bool:
     """Say whether the finest diagonal details have heavier tails than Gaussian noise of their local strength.
 
     Of white noise alone: where noise is correlated those details are structure rather than noise.
     """
-    from scipy.ndimage import gaussian_filter  # noqa: PLC0415
+    from scipy.ndimage import gaussian_filter, maximum_filter  # noqa: PLC0415
 
     diagonal = image[:-1, :-1] - image[1:, :-1] - image[:-1, 1:] + image[1:, 1:]
     squares = diagonal.astype(np.float64) ** 2
     local = gaussian_filter(squares, _LOCAL_PX, mode="reflect")
     relative = squares / np.maximum(local, np.finfo(np.float32).tiny)
+    is_blank = maximum_filter(squares, _BLANK_PX) == 0
+    if is_blank.any():  # in borders that were filled up there are no details at all
+        share = gaussian_filter((~is_blank).astype(np.float64), _LOCAL_PX, mode="reflect")
+        relative = relative[~is_blank] * share[~is_blank]
     kurtosis = np.mean(relative**2) / np.mean(relative) ** 2
     return bool(kurtosis - _GAUSSIAN_KURTOSIS > _MOST_KURTOSIS)
 
@@ -154,7 +184,8 @@ def _flat_power(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
     """Return the mean power of the flattest windows of an image, (64, 64); ``None`` where there are too few.
 
     What is flat is told from the smoothed image, so that windows whose noise is weak by chance are not
-    preferred; from each a quadratic surface is taken away.
+    preferred; from each a quadratic surface is taken away. Windows of one value alone, as in borders that
+    were filled up, tell nothing of the noise.
     """
     from scipy.ndimage import gaussian_filter  # noqa: PLC0415
 
@@ -162,6 +193,9 @@ def _flat_power(image: NDArray[np.float32]) -> NDArray[np.float64] | None:
         return None
     smooth = _windows(gaussian_filter(image.astype(np.float64), _FLATTENING_PX, mode="reflect"))
     windows = _windows(image.astype(np.float64))
+    is_telling = windows.min(axis=(1, 2)) < windows.max(axis=(1, 2))
+    if not is_telling.all():
+        smooth, windows = smooth[is_telling], windows[is_telling]
     count = max(_LEAST_FLAT, int(_FLAT_SHARE * len(windows)))
     if len(windows) < count:
         return None

@@ -158,8 +158,8 @@ def _recorded(task: BlockTask) -> BlockOutcome | None:
         return None
     if (np.isnan(status) | (status == STATUS_FAILED)).any() or not is_whole(task.spec, task.block):
         return None
-    denoised = int((status == STATUS_DENOISED).sum())
-    return BlockOutcome(denoised, status.size - denoised, (), 0.0)
+    denoised, empty = (int((status == one).sum()) for one in (STATUS_DENOISED, STATUS_EMPTY))
+    return BlockOutcome(denoised, status.size - denoised, (), 0.0, empty=empty)
 
 
 def run_lost_block(lost: LostBlock) -> BlockOutcome:

@@ -30,6 +30,10 @@ _LEAST_RUN_S: Final = 10.0
 loading libraries for the first plane, would count for too much."""
 
 _MEASURING_LIMIT_S: Final = 30.0
+_MOST_TIMES: Final = 1e4
+"""Factor to either side beyond which nothing that the file says was measured."""
+
+_MOST_SECONDS: Final = 1e10
 _LARGEST: Final = 100_000
 """Bytes of the file; more was not written by this program."""
 
@@ -60,7 +64,7 @@ def known_speed(device: str) -> Speed:
         off_by = max(_LEAST_RANGE["runs"], math.exp(2 * math.sqrt(variance)))
         return Speed(math.exp(mean), off_by, "runs")
     measured: Any = known.get("measured")
-    if _is_positive(measured):
+    if _is_factor(measured):
         return Speed(float(measured), _LEAST_RANGE["measured"], "measured")
     return Speed(1.0, _LEAST_RANGE["guess"], "guess")
 
@@ -98,7 +102,7 @@ def measure_speed(device: str) -> Speed:
     script = f"from autodip_zarr.dip.measuring import measured_factor; print(measured_factor({precision!r}))"
     try:
         asked = subprocess.run(  # noqa: S603 - of this program itself
-            [sys.executable, "-c", script],
+            [sys.executable, "-P", "-c", script],  # -P: modules of the current folder may be anybody's
             capture_output=True,
             text=True,
             check=True,
@@ -150,8 +154,16 @@ def _write(document: dict[str, dict[str, Any]]) -> None:
 
 
 def _is_run(value: object) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(_is_positive(one) for one in value)
+    return isinstance(value, list) and len(value) == 2 and _is_factor(value[0]) and _is_seconds(value[1])
 
 
-def _is_positive(value: Any) -> bool:  # noqa: ANN401 - whatever stands in the file
-    return isinstance(value, float | int) and not isinstance(value, bool) and 0 < value < math.inf
+def _is_factor(value: Any) -> bool:  # noqa: ANN401 - whatever stands in the file
+    return _is_number(value) and 1 / _MOST_TIMES <= value <= _MOST_TIMES
+
+
+def _is_seconds(value: Any) -> bool:  # noqa: ANN401
+    return _is_number(value) and 0 < value < _MOST_SECONDS
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float | int) and not isinstance(value, bool)

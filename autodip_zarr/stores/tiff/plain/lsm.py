@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from autodip_zarr.domain import ChannelDisplay
+from autodip_zarr.errors import HeaderError
 from autodip_zarr.metadata.units import scaled
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.tiff.images import PageRun, TiffImage, TiffSource
@@ -19,6 +21,17 @@ _INFRARED_NM: Final = 680.0
 _ADVICE: Final = "convert it with bioformats2raw"
 _LONGEST: Final = 2_000
 """Characters of a remark that are kept."""
+
+_INFO_TAG: Final = 34412
+_COUNTS: Final = {
+    "ChannelColors": (108, 0, 100_000),
+    "InputLut": (100, 4, 1_000),
+    "OutputLut": (104, 4, 1_000),
+}
+"""Where the header says at which byte a part lies, where that part says how large it is, and the most.
+
+Far more than a microscope writes; tifffile takes time by the square of it, or memory.
+"""
 
 
 def lsm_source(tif: Any, uri: str, series: Any) -> TiffSource:  # noqa: ANN401
@@ -40,6 +53,31 @@ def lsm_source(tif: Any, uri: str, series: Any) -> TiffSource:  # noqa: ANN401
         return TiffSource((), None, where, frozenset(), f"{image}; {_ADVICE}", text_kind="plain-text")
     text = "\n".join(_said(known))
     return TiffSource((image,), text, where, frozenset(), text_kind="plain-text")
+
+
+def check_lsm_parts(tif: Any, uri: str) -> None:  # noqa: ANN401
+    """Refuse an LSM file with parts of a size that no microscope writes, before they are read.
+
+    Raises
+    ------
+    HeaderError
+        It has one.
+    """
+    start = tif.pages[0].tags[_INFO_TAG].valueoffset
+    for name, (at, inner, most) in _COUNTS.items():
+        place = _number(tif.filehandle, start + at)
+        size = _number(tif.filehandle, place + inner) if place else 0
+        if size > most:
+            raise HeaderError(
+                f"{public_uri(uri)}#CZ_LSMINFO: {name}", f"found a size of {size:,}", f"at most {most:,}"
+            )
+
+
+def _number(file: Any, offset: int) -> int:  # noqa: ANN401
+    """Return the number of four bytes at a place of a file, 0 where it ends before."""
+    file.seek(offset)
+    content = file.read(4)
+    return struct.unpack("<I", content)[0] if len(content) == 4 else 0
 
 
 def _image(page: Any, series: Any, known: Mapping[str, Any]) -> TiffImage | str:  # noqa: ANN401

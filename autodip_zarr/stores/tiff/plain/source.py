@@ -8,7 +8,7 @@ from typing import Any
 
 from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.tiff.images import PageRun, TiffImage, TiffSource
-from autodip_zarr.stores.tiff.plain.lsm import lsm_source
+from autodip_zarr.stores.tiff.plain.lsm import check_lsm_parts, lsm_source
 from autodip_zarr.stores.tiff.plain.told import Told, channel_displays, colour_displays, told_by_tags
 
 _RGB = 3
@@ -18,6 +18,7 @@ _PHOTOMETRIC_RGB = 2
 def plain_source(tif: Any, uri: str) -> TiffSource:  # noqa: ANN401
     """Return the images of a TIFF file without OME-XML: those in grey, and in red, green and blue."""
     if tif.is_lsm:
+        check_lsm_parts(tif, uri)
         return lsm_source(tif, uri, _all_series(tif)[0])
     images: list[TiffImage] = []
     refusal, told = None, told_by_tags(tif)
