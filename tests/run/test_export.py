@@ -199,7 +199,10 @@ def test_a_run_leaves_ome_tiff_and_goes_on(tmp_path: Path, here: Run) -> None:
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "ome-zarr", "y.ome.tif"]
     assert all(check_exported(str(tmp_path / "out" / name)) == [] for name in files)
     (tmp_path / "out" / "y.ome.tif").unlink()
-    again = here(*command)
+    again = here(*command, "--log-json")
+    events = [json.loads(line) for line in again.stderr.splitlines()]
+    told = [(one["path"], one["status"]) for one in events if one["event"] == "export"]
+    assert told == [(one["path"], one["status"]) for one in json.loads(again.stdout)["exported"]]
     assert set(statuses(again)) == {"unchanged"}
     assert [one["status"] for one in json.loads(again.stdout)["exported"]] == ["kept", "kept", "written"]
     grown = here(tmp_path / "out", "--output", tmp_path / "twice")  # nobody denoises twice by accident
