@@ -29,15 +29,17 @@ class Reference:
 REFERENCES: Final[Mapping[str, Reference]] = {
     "autodip": Reference(
         "AUTO-DIP, arXiv:2601.12055",
-        "AUTO-DIP. arXiv:2601.12055. https://doi.org/10.48550/arXiv.2601.12055",
+        "Automating Parameter Selection in Deep Image Prior for Fluorescence Microscopy Image Denoising via"
+        " Similarity-Based Parameter Transfer. arXiv:2601.12055. https://doi.org/10.48550/arXiv.2601.12055",
         "misc",
         {
-            "title": "{AUTO-DIP}",
+            "title": "Automating Parameter Selection in Deep Image Prior for Fluorescence Microscopy Image Denoising via"
+            " Similarity-Based Parameter Transfer",
             "author": "{The authors of AUTO-DIP}",
             "eprint": "2601.12055",
             "archiveprefix": "arXiv",
             "doi": "10.48550/arXiv.2601.12055",
-            "note": "Title and authors as arXiv has them are to be filled in",
+            "note": "Authors as arXiv has them are to be filled in",
         },
     ),
     "ulyanov2018": Reference(
