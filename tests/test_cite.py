@@ -46,7 +46,7 @@ def test_the_paragraph_says_what_was_done(results: Path) -> None:
     ):
         assert told in paragraph
     assert [line.partition(" ")[0] for line in references.splitlines()] == [
-        *("AUTO-DIP.", "Ulyanov", "Ramani", "Buades", "Chambolle", "Yu"),
+        *("Automating", "Ulyanov", "Ramani", "Buades", "Chambolle", "Yu"),
     ]
 
 

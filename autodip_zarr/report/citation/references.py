@@ -33,8 +33,8 @@ REFERENCES: Final[Mapping[str, Reference]] = {
         " Similarity-Based Parameter Transfer. arXiv:2601.12055. https://doi.org/10.48550/arXiv.2601.12055",
         "misc",
         {
-            "title": "Automating Parameter Selection in Deep Image Prior for Fluorescence Microscopy Image Denoising via"
-            " Similarity-Based Parameter Transfer",
+            "title": "Automating Parameter Selection in Deep Image Prior for Fluorescence Microscopy Image"
+            " Denoising via Similarity-Based Parameter Transfer",
             "author": "{The authors of AUTO-DIP}",
             "eprint": "2601.12055",
             "archiveprefix": "arXiv",
