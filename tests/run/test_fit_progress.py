@@ -10,6 +10,7 @@ import threading
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask.array
 import numpy as np
@@ -21,10 +22,11 @@ from autodip_zarr.dip.estimate import steps_of_planes
 from autodip_zarr.dip.presets import preset_recipe
 from autodip_zarr.domain import DipConfig
 from autodip_zarr.run.execution.summary import Progress
+from autodip_zarr.run.trials import progress
 from autodip_zarr.run.trials.progress import Meter
 from autodip_zarr.stores.sample import write_sample_tiff
 
-from ..samples import make_sample
+from ..samples import make_sample, write_slower_table
 
 PLANES = make_sample("x", (1, 1, 3, 24, 32)).pixels[0, 0]
 
@@ -35,8 +37,9 @@ def told_of(pixels: np.ndarray, choices: Choices) -> list[FitProgress]:
     return told
 
 
-def test_one_long_fit_tells_how_far_it_is_a_few_times_a_second(slow_table: str) -> None:
-    told = told_of(PLANES[0], Choices(table=slow_table, preset="reference"))
+def test_one_long_fit_tells_how_far_it_is_a_few_times_a_second(quick_table: str, tmp_path: Path) -> None:
+    table = write_slower_table(quick_table, 300, tmp_path / "table.json")
+    told = told_of(PLANES[0], Choices(table=table, preset="reference"))
     assert len(told) > 3, "within the fit of one plane"
     assert (told[0].steps_done, told[0].planes_done, told[0].planes_total) == (0, 0, 1)
     assert {now.steps_total for now in told} == {300}
@@ -164,3 +167,17 @@ def test_the_command_shows_nothing_in_a_pipe(tmp_path: Path, quick_table: str) -
     with run_preview(tmp_path, quick_table, subprocess.PIPE) as process:
         _, shown = process.communicate(timeout=60)
     assert (process.returncode, shown) == (0, b"")
+
+
+def test_where_nothing_is_fitted_planes_tell_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_BETWEEN_S", 0.0)
+    noisy = np.random.default_rng(0).poisson(50, (3, 96, 96)).astype("uint16")
+    told: list[FitProgress] = []
+    denoise_array(noisy, choices=Choices(preset="fast"), device="cpu", progress=told.append)
+    assert [one.planes_done for one in told] == [0, 1, 2, 3, 3]
+    assert told[0].seconds_left is None
+    assert (told[1].seconds_left or 0) > 0
+    assert told[-1].seconds_left == 0
+    bar = SimpleNamespace(total=0, n=0, refresh=lambda: None)
+    told[2].show_on(bar)
+    assert (bar.total, bar.n) == (3, 2)

@@ -426,3 +426,33 @@ def test_reference_stack(shared: Path) -> None:
     assert sorted(header.levels[0].shape) == [1, 1, 50, 128, 128]
     expected = tifffile.imread(shared / "data" / "stack" / "lysosome_1.tif")
     np.testing.assert_array_equal(read_all(header).reshape(50, 128, 128), expected)
+
+
+def in_a_circle(path: Path) -> Path:
+    """Have the first page of a file come after its last."""
+    with tifffile.TiffFile(path) as tif:
+        first, last = tif.pages[0].offset, tif.pages[-1].offset
+    content = bytearray(path.read_bytes())
+    at = last + 2 + 12 * int.from_bytes(content[last : last + 2], "little")
+    content[at : at + 4] = first.to_bytes(4, "little")
+    path.write_bytes(content)
+    return path
+
+
+def test_pages_in_a_circle_are_not_repeated_in_silence(tmp_path: Path) -> None:
+    pages = np.random.default_rng(0).poisson(40, (3, 8, 9)).astype("uint16")
+    text = ome_xml([(1, 1, 5, 8, 9)], "XYZCT")
+    header = read_header(only(in_a_circle(write_pages(tmp_path / "x.ome.tif", pages, text))))
+    np.testing.assert_array_equal(read_planes(header, 0, [(0, 2)])[0], pages[2])
+    with pytest.raises(PixelError, match="run in a circle"):
+        read_planes(header, 0, [(0, 3)])
+
+
+@pytest.mark.parametrize("count", [2, 150])
+def test_pages_in_a_circle_are_not_counted_for_ever(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "x.tif"
+    with tifffile.TiffWriter(path) as tif:
+        for _ in range(count):
+            tif.write(np.zeros((8, 9), "uint16"), metadata=None, contiguous=False)
+    (told,) = errors(in_a_circle(path))
+    assert "run in a circle" in str(told)

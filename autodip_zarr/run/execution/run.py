@@ -261,6 +261,7 @@ class Run:
         if task.is_recorded:  # not counted among what was left
             self.total += tried
             self.cost_total += cost
+        self.total -= outcome.empty  # there is nothing to denoise after all
         job.planes_done += outcome.denoised
         job.messages += outcome.failures
         self.done += outcome.denoised

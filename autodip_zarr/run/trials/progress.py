@@ -31,7 +31,8 @@ class FitProgress:
     steps_done: int
     """Adam steps that were made, over all tiles, starts and planes."""
     steps_total: int
-    """Adam steps in all, as far as is known: fits that end early make fewer, those begun again more."""
+    """Adam steps in all, as far as is known: fits that end early make fewer, those begun again more; 0 where
+    nothing is fitted, as with the preset ``fast``, so that planes alone tell how far it is."""
     planes_done: int
     """Planes that are denoised."""
     planes_total: int
@@ -43,7 +44,8 @@ class FitProgress:
 
     def show_on(self, bar: Any) -> None:  # noqa: ANN401 - of any library
         """Move a bar with the attributes ``total`` and ``n`` and a ``refresh()``, such as one of tqdm."""
-        bar.total, bar.n = self.steps_total, self.steps_done
+        steps, planes = (self.steps_total, self.steps_done), (self.planes_total, self.planes_done)
+        bar.total, bar.n = steps if self.steps_total else planes
         bar.refresh()
 
 
@@ -86,6 +88,9 @@ class Meter:
         self._left -= self._expected[self._planes]
         self._planes += 1
         self._steps_of_planes = self._steps
+        now = time.monotonic()
+        if not self._steps and now - self._told >= _BETWEEN_S:
+            self.tell(now)
 
     def tell(self, now: float | None = None) -> None:
         """Tell how far it is."""
@@ -97,6 +102,9 @@ class Meter:
         self._tell(FitProgress(self._steps, total, *planes, seconds, left))
 
     def _seconds_left(self, total: int) -> float | None:
+        planes_left = len(self._expected) - self._planes
+        if not total and planes_left:
+            return (self._told - self._started) / self._planes * planes_left if self._planes else None
         if total == self._steps:
             return 0.0
         if self._first is None or self._steps == self._first[1]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from autodip_zarr.domain import Fingerprint
+from autodip_zarr.provenance import public_uri
+from autodip_zarr.stores.tiff.chain import refuse_circle
 from autodip_zarr.stores.tiff.files import open_tiff
 from autodip_zarr.stores.tiff.images import TiffSource
 
@@ -35,4 +37,5 @@ def has_spare_pages(source: TiffSource, uri: str, fingerprint: Fingerprint | Non
 @lru_cache(maxsize=16)
 def _count_pages(uri: str, fingerprint: Fingerprint | None) -> int:
     with open_tiff(uri, fingerprint) as tif:
+        refuse_circle(tif, public_uri(uri))
         return len(tif.pages)

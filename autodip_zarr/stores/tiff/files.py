@@ -18,6 +18,7 @@ from autodip_zarr.stores.access.messages import error_message
 from autodip_zarr.stores.access.place import Place, open_place
 from autodip_zarr.stores.access.remote.filesystems import open_remote_file
 from autodip_zarr.stores.access.uris import is_remote, local_path, split_uri
+from autodip_zarr.stores.tiff.chain import refuse_circle
 from autodip_zarr.stores.tiff.images import OmeFile, PageRun, TiffSource
 from autodip_zarr.stores.tiff.ome_xml import is_ome_xml, parse_ome
 from autodip_zarr.stores.tiff.plain.source import plain_source
@@ -172,7 +173,10 @@ def _first_page(uri: str, fingerprint: Fingerprint | None) -> TiffSource | str:
         if not tif.pages:
             raise HeaderError(public_uri(uri), "has no page", "an image")
         text = _description(tif.pages[0], uri)
-        return text if is_ome_xml(text) else plain_source(tif, uri)
+        if is_ome_xml(text):
+            return text
+        refuse_circle(tif, public_uri(uri))
+        return plain_source(tif, uri)
 
 
 def _description(page: Any, uri: str) -> str:  # noqa: ANN401
@@ -239,6 +243,7 @@ def _check_pages(header: OmeFile, uri: str, where: str) -> None:
     sizes = [(image.sizes, image.samples) for image in header.images]
     planes = sum(size["t"] * size["z"] * size["c"] // samples for size, samples in sizes)
     with open_tiff(uri) as tif:
+        refuse_circle(tif, public_uri(uri))
         pages = len(tif.pages)
     if pages != planes:
         raise HeaderError(where, f"describes {planes} planes", f"the {pages} pages of {public_uri(uri)}")

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Fingerprint, Header
 from autodip_zarr.errors import AbsentPlaneError, PixelError, SourceError
+from autodip_zarr.provenance import public_uri
 from autodip_zarr.stores.access.planes import Positions, name_plane, unreadable_plane
 from autodip_zarr.stores.tiff.absent import has_spare_pages
+from autodip_zarr.stores.tiff.chain import refuse_circle
 from autodip_zarr.stores.tiff.files import (
     member_uri,
     open_tiff,
@@ -54,6 +56,8 @@ def read_tiff_planes(header: Header, c: int, positions: Positions) -> NDArray[An
         _check_member(uri, file, first)
         try:
             with open_tiff(uri, fingerprint) if file is None else open_tiff(member_uri(uri, file)) as tif:
+                if image.offset is None:
+                    refuse_circle(tif, public_uri(uri), max(page for _, page, _ in wanted))
                 for index, page, sample in wanted:
                     where = name_plane(header, c, positions[index])
                     stack[index] = _plane(tif, image, (page, sample), header, where)
