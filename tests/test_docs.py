@@ -85,6 +85,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.soak
 def test_what_the_tutorials_show_runs_and_the_python_of_the_reference_after_them(
     folder: Path, quick_table: str
 ) -> None:

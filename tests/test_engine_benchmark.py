@@ -68,6 +68,7 @@ print(denoise_plane(np.random.default_rng(0).random((20, 20)), job, (0, 0, 0, 0)
 """
 
 
+@pytest.mark.soak
 def test_the_engine_needs_torch_and_numpy_alone(bare: dict[str, str]) -> None:
     assert run_bare(bare, "-c", "import zarr").returncode != 0
     found = run_bare(bare, "-c", FIT)

@@ -89,6 +89,7 @@ def test_write_back_into_a_bucket_and_out_again(tmp_path: Path, bucket: str, run
     assert download(bucket) == before
 
 
+@pytest.mark.soak
 def test_the_installed_command_finds_the_server_by_the_environment(
     tmp_path: Path, bucket: str, s3: Proxy, quick_table: str
 ) -> None:

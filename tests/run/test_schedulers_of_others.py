@@ -80,6 +80,7 @@ def here(tmp_path: Path) -> Path:
     return tmp_path / "here"
 
 
+@pytest.mark.soak
 def test_a_scheduler_that_dies_ends_the_run_in_one_line_and_the_locks_are_given_back(
     tmp_path: Path, here: Path, slow_table: str
 ) -> None:

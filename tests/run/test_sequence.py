@@ -104,6 +104,7 @@ def test_a_time_lapse_is_fitted_on_along_time(tmp_path: Path, scheduler: str, ta
     assert attributes["recipe"]["sequence"]["axis"] == "t"
 
 
+@pytest.mark.soak
 def test_a_chain_does_not_depend_on_workers_or_on_an_interruption(
     tmp_path: Path, scheduler: str, table: str
 ) -> None:

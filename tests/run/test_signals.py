@@ -51,6 +51,7 @@ def test_a_run_that_is_asked_to_end_gives_its_locks_back_and_says_how_to_go_on(
     assert (read_attributes(str(target)) or {})["status"] == "complete"
 
 
+@pytest.mark.soak
 def test_a_run_goes_on_that_was_started_to_outlive_its_terminal(source: Path, quick_table: str) -> None:
     run = ["nohup", *command(source, source.parent / "out", quick_table)]
     process = subprocess.Popen(run, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -65,7 +65,7 @@ def test_a_cluster_file_and_a_header_that_are_pipes(image: Path, tmp_path: Path)
     assert "no regular file" in ran.stderr
 
 
-@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("zarr_format", [pytest.param(2, marks=pytest.mark.soak), 3])
 def test_a_chunk_that_is_a_pipe_costs_its_planes(
     tmp_path: Path, quick_table: str, zarr_format: ZarrFormat
 ) -> None:
@@ -85,7 +85,7 @@ def test_a_chunk_that_is_a_pipe_costs_its_planes(
     assert (plane["z"], "no regular file" in plane["reason"]) == (1, True)
 
 
-@pytest.mark.parametrize("part", ["record", "image"])
+@pytest.mark.parametrize("part", [pytest.param("record", marks=pytest.mark.soak), "image"])
 def test_a_result_with_a_pipe_in_it(tmp_path: Path, quick_table: str, part: str) -> None:
     """Every file of one part of a result is a pipe: looking at it, mending it and going on end."""
     write_image(tmp_path / "in/a.zarr", pixels((2, 16, 16)), "zyx", 3)

@@ -201,6 +201,7 @@ def killing() -> Killing:
     return kill
 
 
+@pytest.mark.soak
 def test_a_run_whose_workers_end_as_soon_as_they_start_ends_too(killing: Killing) -> None:
     conditions = CallConditions("cpu", None, lambda _: None, start_limit_s=3.0)
     with (
@@ -252,6 +253,7 @@ def test_workers_that_cannot_load_what_they_need_end_the_run_in_one_line(
     assert "ulimit -v" in line
 
 
+@pytest.mark.soak
 def test_enough_address_space_is_enough(tmp_path: Path, quick_table: str) -> None:
     write_sample_tiff(tmp_path / "x.ome.tif", make_sample("x", (2, 1, 2, 24, 24)))
     run = limited(3_000_000, command(tmp_path / "x.ome.tif", tmp_path / "out", quick_table))

@@ -16,7 +16,7 @@ from ..samples import make_sample
 
 
 @pytest.mark.parametrize("name", ["x.ome.tif", "x.zarr/zarr.json", "x.zarr/.zattrs", "zarr.json", ".zgroup"])
-@pytest.mark.parametrize("kind", ["pipe", "socket"])
+@pytest.mark.parametrize("kind", ["pipe", pytest.param("socket", marks=pytest.mark.soak)])
 def test_a_special_file_holds_up_nothing(tmp_path: Path, name: str, kind: str) -> None:
     folder = tmp_path / "archive"
     write_sample_tiff(folder / "good.ome.tif", make_sample("good", (1, 1, 1, 16, 16)))
