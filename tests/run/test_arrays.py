@@ -35,6 +35,12 @@ def test_an_array_without_a_plane_is_refused() -> None:
         denoise_array(DataArray(np.ones((4, 4)), dims=("row", "column")))
 
 
+@pytest.mark.parametrize("choices", [Choices(axes="zyx"), Choices(pixel_size="0.1")])
+def test_what_stands_in_for_a_header_is_refused(choices: Choices) -> None:
+    with pytest.raises(OptionError, match="has no header"):
+        denoise_array(np.ones((4, 4)), choices=choices)
+
+
 def test_the_record_of_a_result(tmp_path: Path, run: Run) -> None:
     write_sample_zarr(tmp_path / "two.zarr", make_sample("two", (2, 2, 1, 20, 20)), "0.4")
     assert run(tmp_path / "two.zarr", "--output", tmp_path / "out").exit_code == 0

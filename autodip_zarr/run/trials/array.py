@@ -109,6 +109,7 @@ def denoise_array(  # noqa: PLR0913 - keywords
     np.float32(100.0)
     """
     chosen = choices or Choices()
+    _check_of_arrays(chosen)
     microscope, specimen = microscope or chosen.microscope, specimen or chosen.specimen
     chosen = replace(chosen, microscope=microscope, specimen=specimen)
     if isinstance(noisy, np.ndarray):
@@ -122,6 +123,14 @@ def denoise_array(  # noqa: PLR0913 - keywords
         raise OptionError("noisy", f"the dimensions {noisy.dims}", "y and x among them")
     planes = noisy.transpose(..., "y", "x")
     return planes.copy(data=_denoised(planes.to_numpy(), chosen, device, progress)).transpose(*noisy.dims)
+
+
+def _check_of_arrays(chosen: Choices) -> None:
+    """Refuse what is told of headers alone."""
+    for name in ("axes", "pixel_size"):
+        if getattr(chosen, name) is not None:
+            hint = "leave it out: the last two axes are Y and X, those of a DataArray go by name"
+            raise OptionError(f"choices.{name}", "given with an array, which has no header", "a file", hint)
 
 
 def _is_dask(noisy: object) -> TypeIs[DaskArray]:
