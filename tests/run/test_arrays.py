@@ -37,7 +37,7 @@ def test_an_array_without_a_plane_is_refused() -> None:
 
 @pytest.mark.parametrize("choices", [Choices(axes="zyx"), Choices(pixel_size="0.1")])
 def test_what_stands_in_for_a_header_is_refused(choices: Choices) -> None:
-    with pytest.raises(OptionError, match="has no header"):
+    with pytest.raises(AutodipError, match="has no header"):
         denoise_array(np.ones((4, 4)), choices=choices)
 
 
