@@ -12,7 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.fitting import perturbation
-from autodip_zarr.dip.fitting.fit import BLUR_REACH_PX, Tile, blur_kernel, fit_tile, prepare, seen_through
+from autodip_zarr.dip.fitting.fit import Tile, fit_tile, prepare
+from autodip_zarr.dip.fitting.optics import REACH_PX, blur_kernel, seen_through
 from autodip_zarr.dip.network import fast, norm
 from autodip_zarr.dip.network.plain import forward, initial_parameters
 from autodip_zarr.dip.presets import preset_recipe
@@ -157,7 +158,7 @@ def test_what_only_a_card_does_gives_the_same_on_a_cpu(
 def test_a_network_is_seen_through_a_gaussian(width: float) -> None:
     image = np.random.default_rng(0).random((20, 30)).astype(np.float32)
     found = seen_through(blur_kernel(width), torch.from_numpy(image)[None, None])[0, 0].numpy()
-    blurred = gaussian_filter(image, width, mode="mirror", radius=BLUR_REACH_PX) if width else image
+    blurred = gaussian_filter(image, width, mode="mirror", radius=REACH_PX) if width else image
     np.testing.assert_allclose(found, blurred, atol=1e-5)
 
 

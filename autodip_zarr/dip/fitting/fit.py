@@ -9,13 +9,13 @@ from typing import Final, TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - the name that every reader of torch code knows
 from numpy.typing import NDArray
 from torch import Tensor
 
 from autodip_zarr.dip.architecture import INPUT_CHANNELS, Architecture
 from autodip_zarr.dip.fitting.losses import loss, mean_squared_error
 from autodip_zarr.dip.fitting.memory import keep_freed_memory
+from autodip_zarr.dip.fitting.optics import blur_kernel, seen_through
 from autodip_zarr.dip.fitting.perturbation import Generators, Noise
 from autodip_zarr.dip.fitting.stop import LOOK_EVERY, Restlessness, StopWatch
 from autodip_zarr.dip.network.fast import fast_forward, pad_input
@@ -31,10 +31,6 @@ CHECK_EVERY: Final = 100
 _COLLAPSE_DB: Final = 5.0
 """Loss of PSNR to the noisy image between two looks that counts as a collapse."""
 
-BLUR_REACH_PX: Final = 6
-"""Reach of the blur that a network is seen through."""
-
-_NO_BLUR_PX: Final = 1e-2
 _INPUT_SCALE: Final = 0.1
 _DTYPES: Final = {"float32": torch.float32, "tf32": torch.float32, "bfloat16": torch.bfloat16}
 _LEAST_CAPABILITY: Final = (8, 0)
@@ -386,21 +382,6 @@ class Prior:
         average, self.weight = self.kept_average
         if self.average is not None and average is not None:
             self.average.copy_(average)
-
-
-def blur_kernel(width_px: float) -> Tensor:
-    """Return a Gaussian of 13 pixels (13,), which sums to one; of width 0, that changes nothing."""
-    x = torch.arange(-BLUR_REACH_PX, BLUR_REACH_PX + 1, dtype=torch.float32)
-    kernel = torch.exp(-(x**2) / (2 * max(width_px, _NO_BLUR_PX) ** 2))
-    return kernel / kernel.sum()
-
-
-def seen_through(kernel: Tensor, output: Tensor) -> Tensor:
-    """Blur outputs (1, 1, Y, X) along both axes, mirrored at their borders; tiny ones are continued."""
-    reach = BLUR_REACH_PX
-    is_large = min(output.shape[-2:]) > reach
-    padded = F.pad(output, (reach, reach, reach, reach), mode="reflect" if is_large else "replicate")
-    return F.conv2d(F.conv2d(padded, kernel.view(1, 1, -1, 1)), kernel.view(1, 1, 1, -1))
 
 
 def _laid_out(x: Tensor) -> Tensor:

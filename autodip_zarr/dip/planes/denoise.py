@@ -215,9 +215,8 @@ class _Begun:
         image = blend((tile.image for tile in tiles), self.covering)
         plane = self.scaled.unscale(image, self.noisy.dtype)
         if any(tile.is_left for tile in tiles):
-            is_same = (image == self.scaled.image) & (
-                True if self.scaled.usable is None else self.scaled.usable
-            )
+            usable = True if self.scaled.usable is None else self.scaled.usable
+            is_same = (image == self.scaled.image) & usable
             plane = np.where(is_same, self.noisy, plane).astype(plane.dtype)
         if missing:
             plane = np.where(np.isfinite(self.noisy), plane, self.noisy).astype(plane.dtype)
