@@ -133,6 +133,7 @@ def test_a_job_goes_on_and_tells_of_images_that_failed(data: Path, quick: list[s
     assert files(data) == ["a.ome.tif", TABLE_NAME, "b.ome.tif", "c.ome.tif"]
 
 
+@pytest.mark.soak
 def test_a_job_that_met_its_time_limit_goes_on(data: Path, slow_table: str) -> None:
     command = (*folders(data), "--preset=reference", f"--table={slow_table}", "--in-process")
     with subprocess.Popen(

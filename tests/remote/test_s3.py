@@ -72,6 +72,7 @@ def test_a_run_into_a_bucket_goes_on_where_it_stopped(tmp_path: Path, bucket: st
     assert call("verify", f"{bucket}/out").exit_code == 0
 
 
+@pytest.mark.soak
 def test_write_back_into_a_bucket_and_out_again(tmp_path: Path, bucket: str, run: Run) -> None:
     write_plate(tmp_path / "plate.zarr", 3, wells=("A/1",), fields=1)
     write_sample_zarr(tmp_path / "x.zarr", make_sample("x", (1, 1, 2, 20, 24)), "0.4")

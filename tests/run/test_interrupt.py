@@ -75,6 +75,7 @@ def test_a_second_interrupt_stops_at_once_and_breaks_nothing(tmp_path: Path, slo
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.soak
 def test_a_terminal_shows_a_bar_with_rate_and_time_left(tmp_path: Path, slow_table: str) -> None:
     source = tmp_path / "x.ome.tif"
     write_sample_tiff(source, make_sample("x", (1, 1, 2, 32, 32)))

@@ -151,7 +151,8 @@ def test_half_a_result_does_not_mix_with_another_recipe(tmp_path: Path, source: 
     assert_same_result(target, tmp_path / "whole/x.ome.zarr")
 
 
-@pytest.mark.parametrize("zarr_format", [pytest.param("0.4", marks=pytest.mark.soak), "0.5"])
+@pytest.mark.soak
+@pytest.mark.parametrize("zarr_format", ["0.4", "0.5"])
 def test_a_run_killed_at_any_file_of_its_beginning(
     tmp_path: Path, source: Path, run: Run, zarr_format: str
 ) -> None:

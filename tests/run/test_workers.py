@@ -79,6 +79,7 @@ def square(number: int) -> int:
     return number * number
 
 
+@pytest.mark.soak
 def test_calls_that_kill_or_hang_are_given_up_and_all_others_are_made() -> None:
     bad = [Call(kill_own_process, -1), Call(hang, -2), Call(run_out_of_memory, -3)]
     good = [Call(square, number, alike="squares") for number in range(40)]
