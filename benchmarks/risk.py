@@ -89,12 +89,11 @@ def _stop(noisy: Noisy, fit: str, psnr: Any) -> str:  # noqa: ANN401
     looks = [[look for _, look in one.looks] for one in fits]  # type: ignore[union-attr]
     steps = [step for step, _ in fits[0].looks]  # type: ignore[union-attr]
     chosen = mix(noisy, looks, recipe.probe, with_filters=False)
-    look = chosen.look or 0
     along = [psnr(np.mean(look, axis=0)) for look in zip(*looks, strict=True)]
     best = int(np.argmax(along))
     everything = psnr(mix(noisy, looks, recipe.probe).image)
     return (
-        f"; blur {blur_px:.2f} px, stop {steps[look]} {along[look]:.2f} dB, best {steps[best]} "
+        f"; blur {blur_px:.2f} px, stop {steps[chosen.look]} {along[chosen.look]:.2f} dB, best {steps[best]} "
         f"{along[best]:.2f}; mixed {everything:.2f}"
     )
 

@@ -9,8 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import settings
 
+from autodip_zarr.cli import main
+
+from .run.results import Run
 from .samples import write_slower_table
 
 settings.register_profile("shared machine", deadline=None)  # a slow moment is no fault
@@ -56,3 +60,14 @@ def scheduler() -> Iterator[str]:
 
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster:
         yield cluster.scheduler_address
+
+
+@pytest.fixture
+def here(quick_table: str) -> Run:
+    """Run ``denoise --in-process``, with networks that fit in milliseconds."""
+
+    def invoke(*arguments: object) -> Result:
+        fixed = ["--table", quick_table, "--in-process", "--json"]
+        return CliRunner().invoke(main, ["denoise", *map(str, arguments), *fixed], catch_exceptions=False)
+
+    return invoke

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -16,19 +17,19 @@ _MOST_ROWS: Final = 100
 """Rows that a notebook shows; a data frame has them all."""
 
 
-class Tabular:
+class Tabular(ABC):
     """A value with rows; whoever inherits says which, and what they come to."""
 
     _COLUMNS: ClassVar[Sequence[str]] = ()
     """Names of the columns."""
 
+    @abstractmethod
     def _rows(self) -> Iterator[Sequence[object]]:
         """Yield the rows, with the values themselves."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _headline(self) -> str:
         """Return in one line what the rows come to."""
-        raise NotImplementedError
 
     def _warnings(self) -> Iterable[str]:
         """Return what a person should look at first."""

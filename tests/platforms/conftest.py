@@ -6,11 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from autodip_zarr.cli import main
-
-from ..run.results import Run
 from .fetch import FOLDER
 
 
@@ -31,14 +27,3 @@ def schemas() -> Path:
     if not folder.exists():
         pytest.skip("make platforms fetches the schemas")
     return folder
-
-
-@pytest.fixture
-def here(quick_table: str) -> Run:
-    """Run ``denoise --in-process``, with networks that fit in milliseconds."""
-
-    def invoke(*arguments: object) -> Result:
-        fixed = ["--table", quick_table, "--in-process", "--json"]
-        return CliRunner().invoke(main, ["denoise", *map(str, arguments), *fixed], catch_exceptions=False)
-
-    return invoke

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from autodip_zarr import Choices
@@ -20,17 +20,6 @@ from autodip_zarr.cli import main
 
 from ..stores.builders import ome_xml, write_image, write_pages
 from .results import Run, statuses
-
-
-@pytest.fixture
-def here(quick_table: str) -> Run:
-    """Run ``denoise --in-process``, with networks that fit in milliseconds."""
-
-    def invoke(*arguments: object) -> Result:
-        fixed = ["--table", quick_table, "--in-process", "--json"]
-        return CliRunner().invoke(main, ["denoise", *map(str, arguments), *fixed], catch_exceptions=False)
-
-    return invoke
 
 
 def noisy(shape: tuple[int, ...]) -> NDArray[Any]:

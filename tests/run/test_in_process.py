@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 
-from autodip_zarr.cli import main
 from autodip_zarr.dip.estimate import Estimate
 from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
 from autodip_zarr.domain import DipConfig, Recipe
@@ -27,17 +25,6 @@ from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..samples import make_sample, write_archive
 from .results import Run, assert_same_result, planes, statuses
-
-
-@pytest.fixture
-def here(quick_table: str) -> Run:
-    """Run ``denoise --in-process``, with networks that fit in milliseconds."""
-
-    def invoke(*arguments: object) -> Result:
-        fixed = ["--table", quick_table, "--in-process", "--json"]
-        return CliRunner().invoke(main, ["denoise", *map(str, arguments), *fixed], catch_exceptions=False)
-
-    return invoke
 
 
 def test_results_are_those_of_workers_bit_for_bit(tmp_path: Path, run: Run, here: Run) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from autodip_zarr.cli import main
@@ -22,17 +22,6 @@ from ..stores.builders import ZarrFormat, ome_xml, only, write_image, write_page
 from .results import Run, statuses
 
 STATUS = RECORD_FIELDS.index("status")
-
-
-@pytest.fixture
-def here(quick_table: str) -> Run:
-    """Run ``denoise --in-process``, with networks that fit in milliseconds."""
-
-    def invoke(*arguments: object) -> Result:
-        fixed = ["--table", quick_table, "--in-process", "--json"]
-        return CliRunner().invoke(main, ["denoise", *map(str, arguments), *fixed], catch_exceptions=False)
-
-    return invoke
 
 
 def noisy(shape: tuple[int, ...], mean: float = 40) -> NDArray[Any]:

@@ -308,9 +308,8 @@ class _TileTask:
         if self.noisy is not None and all(fit.looks for fit in fits):
             looks = [[look for _, look in fit.looks] for fit in fits]
             mixed = mix(self.noisy, looks, recipe.probe, with_filters=recipe.filters)
-            look = mixed.look or 0
-            images = [fit.looks[look][1] for fit in fits]
-            stop, overshoot = fits[0].looks[look][0], math.nan
+            images = [fit.looks[mixed.look][1] for fit in fits]
+            stop, overshoot = fits[0].looks[mixed.look][0], math.nan
         share = 1.0 if mixed is None else mixed.shares.get("prior", 0.0)
         deviation = np.stack(images).std(axis=0, dtype=np.float32) if len(images) > 1 else None
         return _FittedTile(

@@ -76,8 +76,8 @@ class Mixed:
 
     image: NDArray[np.float32]
     """(Y, X) float32."""
-    look: int | None
-    """Which of the stops was taken; ``None`` where nothing was fitted."""
+    look: int
+    """Which of the stops was taken; 0 where nothing was fitted."""
     shares: dict[str, float]
     """Share of each estimate that takes part, by name; that of the fit is ``prior``."""
 
@@ -121,9 +121,8 @@ def mix(
     """
     looks = [_prior(noisy, look, probe) for look in zip(*starts, strict=False)]
     risks = [noisy.risk(one.image, one.follows) for one in looks]
-    look = int(np.argmin(risks)) if looks else None
-    fitted = [] if look is None else [looks[look]]
-    candidates = [*fitted, *(_filtered(noisy) if with_filters else ())]
+    look = int(np.argmin(risks)) if risks else 0
+    candidates = [*looks[look : look + 1], *(_filtered(noisy) if with_filters else ())]
     shares = _least_risk(noisy, candidates)
     mixed = np.zeros(noisy.image.shape)
     for one, share in zip(candidates, shares, strict=True):
