@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from autodip_zarr.stores import read_attributes
 from autodip_zarr.stores.sample import write_sample_tiff
 
-from ..samples import make_sample
+from ..samples import make_sample, write_slower_table
 from .processes import wait_for
 from .test_interrupt import command
 
@@ -58,6 +59,27 @@ def test_a_run_goes_on_that_was_started_to_outlive_its_terminal(source: Path, qu
     wait_for(source.parent / "out/x.ome.zarr", 400)
     process.send_signal(signal.SIGHUP)
     assert process.wait(120) == 0
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("after_s", [0.2, 0.3, 0.4])
+def test_a_run_all_of_whose_processes_are_asked_to_end_says_nothing_of_dask(
+    tmp_path: Path, quick_table: str, after_s: float
+) -> None:
+    write_sample_tiff(tmp_path / "x.ome.tif", make_sample("x", (4, 1, 2, 48, 48)))
+    table = write_slower_table(quick_table, 150, tmp_path / "slower.json")
+    run = [*command(tmp_path / "x.ome.tif", tmp_path / "out", table), "--workers", "2"]
+    process = subprocess.Popen(run, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(tmp_path / "out/x.ome.zarr/autodip/record/c", 400)
+    time.sleep(after_s)  # in the midst of what comes after the first block
+    os.killpg(process.pid, signal.SIGTERM)  # as `timeout`, Slurm and service managers do: to the workers, too
+    time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)  # and `make` once more
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "the same command goes on" in errors
+    assert "distributed" not in errors
+    assert "Traceback" not in errors
 
 
 @pytest.mark.soak

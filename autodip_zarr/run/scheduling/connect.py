@@ -78,7 +78,8 @@ def connect(machine: Machine) -> Iterator[Client]:
         with silence_logging_cmgr(logging.CRITICAL), client:
             yield client
         return
-    with dask.config.set(_SETTINGS), without_main():
+    # a cluster of one's own is silent until it begins to close, its connections end after that
+    with dask.config.set(_SETTINGS), without_main(), silence_logging_cmgr(logging.CRITICAL):
         if machine.cluster is not None:
             with connect_cluster(read_cluster(machine.cluster)) as client:
                 yield client
