@@ -238,3 +238,17 @@ def tree(path: Path) -> dict[str, str]:
     """Return the digest of every file below a folder."""
     files = (file for file in sorted(path.rglob("*")) if file.is_file())
     return {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def read_all(header: Header) -> NDArray[Any]:
+    """Return (T, C, Z, Y, X)."""
+    t, c, z = (header.size(axis) for axis in "tcz")
+    positions = [(i, j) for i in range(t) for j in range(z)]
+    planes = [read_planes(header, channel, positions) for channel in range(c)]
+    return np.stack([one.reshape(t, z, *one.shape[1:]) for one in planes], axis=1)
+
+
+def errors(*sources: Path) -> list[str]:
+    """Return why sources cannot be read."""
+    found = list(walk([str(source) for source in sources]))
+    return [item.reason for item in found if isinstance(item, Skipped) and item.is_error]
