@@ -15,7 +15,7 @@ from autodip_zarr.metadata.documents.xml_tree import children, local_name, text_
 from autodip_zarr.metadata.units import length_um, wavelength_nm
 from autodip_zarr.metadata.vocabulary.isotopes import isotope
 from autodip_zarr.metadata.vocabulary.terms import MASS_CYTOMETRY, Vocabulary
-from autodip_zarr.metadata.vocabulary.words import compact, split_words
+from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact, split_words
 
 __all__ = ["channel_clues", "name_clues"]
 
@@ -90,7 +90,7 @@ def _name_of_image_clues(node: ImageNode) -> Iterator[Clue]:
     softWoRx appends ``_SIR`` to reconstructions of structured illumination, ``_R3D`` and ``_D3D`` to stacks
     of a wide field as taken and as deconvolved. Animals in which antibodies are raised are no organisms here.
     """
-    name, source = node.name or "", node.image.at("Name")
+    name, source = (node.name or "")[:MAX_TEXT], node.image.at("Name")
     if _RECONSTRUCTED.search(name):
         yield Clue("microscope", name, source, Trust.MODEL + 2, "value", "sim")
     elif _STACK.search(name):
