@@ -155,7 +155,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
         + "</tr>"
         for row in cells
     )
-    return Html(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+    told = text(f"Table: {', '.join(columns)}")
+    return Html(  # one that is wider than its page is scrolled by keys as well
+        f'<div class="wide" role="group" tabindex="0" aria-label="{told}"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
 
 
 def _is_number_column(cells: Iterable[str | None]) -> bool:
