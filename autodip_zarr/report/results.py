@@ -31,6 +31,7 @@ from autodip_zarr.shown.html import (
     items,
     joined,
     link,
+    listed,
     page,
     paragraph,
     section,
@@ -197,10 +198,10 @@ class _Page:
         for card in self._cards:
             for warning in dict.fromkeys([*card.image.warnings(), *card.notes]):
                 told.setdefault(warning, []).append(card)
-        listed = [text(f"{skip.where}: {skip.reason}") for skip in self._unreadable]
-        listed += [_told(warning, cards) for warning, cards in told.items()]
-        rest = len(listed) - _MOST_WARNINGS
-        yield items([*listed[:_MOST_WARNINGS], *([text(f"... and {rest} more")] if rest > 0 else [])])
+        every = [text(f"{skip.where}: {skip.reason}") for skip in self._unreadable]
+        every += [_told(warning, cards) for warning, cards in told.items()]
+        rest = len(every) - _MOST_WARNINGS
+        yield items([*every[:_MOST_WARNINGS], *([text(f"... and {rest} more")] if rest > 0 else [])])
 
     def _gallery(self) -> Iterator[Html]:
         if self._root:
@@ -291,8 +292,8 @@ def _summary(images: Sequence[ReviewedImage]) -> str:
 def _told(warning: str, cards: Sequence[Card]) -> Html:
     """Return a warning with links to the images that it is about, or to the first few of them."""
     rest = f"and {len(cards) - _NAMED} more" if len(cards) > _NAMED else ""
-    named = [link(card.anchor, card.name) for card in cards[:_NAMED]]
-    return joined(text(f"{warning}:"), *named, text(rest))
+    named = listed(link(card.anchor, card.name) for card in cards[:_NAMED])
+    return joined(text(f"{warning}:"), named, text(rest))
 
 
 def _common_folder(sources: Sequence[str]) -> str:

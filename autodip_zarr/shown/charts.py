@@ -56,7 +56,7 @@ def chart(title: str, axes: Axes, lines: Sequence[Line]) -> Html:
     points = [point for _, found in drawn for point in found]
     if len({x for x, _ in points}) <= 1 or len({y for _, y in points}) <= 1:
         return NOTHING
-    span = _Span.around(points)
+    span = _Span.around(points, 0.0 if axes.is_log else 0.05)
     parts = [_frame(axes, span)]
     for number, (name, found) in enumerate(drawn):
         path = " ".join(f"{span.left(x):.1f},{span.top(y):.1f}" for x, y in found)
@@ -78,10 +78,10 @@ class _Span:
     y: tuple[float, float]
 
     @classmethod
-    def around(cls, points: Sequence[tuple[float, float]]) -> _Span:
+    def around(cls, points: Sequence[tuple[float, float]], share: float) -> _Span:
         xs, ys = [x for x, _ in points], [y for _, y in points]
         low, high = min(ys), max(ys)
-        room = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
+        room = (high - low) * share
         return cls((min(xs), max(xs)), (low - room, high + room))
 
     def left(self, x: float) -> float:

@@ -52,8 +52,8 @@ def section(name: str, title: object, parts: Iterable[Html], *classes: str) -> H
 
 def contents(sections: Iterable[tuple[str, str]]) -> Html:
     """Return links to the parts of a page, each with its name and title."""
-    listed = items(link(name, title) for name, title in sections)
-    return Html(f'<nav aria-label="On this page">{listed}</nav>' if listed else "")
+    links = items(link(name, title) for name, title in sections)
+    return Html(f'<nav aria-label="On this page">{links}</nav>' if links else "")
 
 
 def group(parts: Iterable[Html], *classes: str) -> Html:
@@ -75,6 +75,11 @@ def items(parts: Iterable[Html], *classes: str) -> Html:
 def joined(*parts: Html) -> Html:
     """Return parts in a row, between spaces."""
     return Html(" ".join(part for part in parts if part))
+
+
+def listed(parts: Iterable[Html]) -> Html:
+    """Return parts in a row, between commas."""
+    return Html(", ".join(parts))
 
 
 def state(kind: str, value: object) -> Html:
@@ -157,8 +162,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Html:
     )
     told = text(f"Table: {', '.join(columns)}")
     return Html(  # one that is wider than its page is scrolled by keys as well
-        f'<div class="wide" role="group" tabindex="0" aria-label="{told}"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
+        f'<div class="wide" role="group" tabindex="0" aria-label="{told}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -13,7 +13,7 @@ const orders = [
   ["group", "calibration group"],
   ["tier", "tier of the match"],
   ["loss", "loss, highest first"],
-  ["residual", "what was taken away over noise, highest first"],
+  ["residual", "taken away over noise, highest first"],
   ["seconds", "time, longest first"],
 ];
 

@@ -27,10 +27,11 @@ def chromium() -> str:
     return found
 
 
-def tried(page: Path, script: str, folder: Path, *flags: str) -> Any:
-    """Return what a script returns that is run on a page after its own, in a browser.
+def tried(page: Path, script: str, folder: Path, *flags: str, width: int = 1280) -> Any:
+    """Return what a script returns that is run on a page after its own, in a frame of a browser.
 
-    The policy of the page, which would forbid it, is taken out of the copy that is opened.
+    A window would not become as narrow as a telephone. The policy of the page, which would forbid the
+    script, is taken out of the copy that is opened.
     """
     text = page.read_text(encoding="utf-8")
     text, count = re.subn(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)
@@ -38,21 +39,19 @@ def tried(page: Path, script: str, folder: Path, *flags: str) -> Any:
     told = (
         "(async () => { let told; try { told = await (async () => {" + script + "})(); } "
         "catch (error) { told = {error: String(error && error.stack)}; } "
-        "const pre = document.createElement('pre'); pre.id = 'told'; "
-        "pre.textContent = JSON.stringify(told); document.body.append(pre); })();"
+        "parent.postMessage(JSON.stringify(told), '*'); })();"
     )
-    copy = folder / "tried.html"
-    copy.write_text(text.replace("</body>", f"<script>{told}</script></body>"), encoding="utf-8")
-    profile = f"--user-data-dir={folder / 'profile'}"
-    command = [
-        chromium(),
-        *_FLAGS,
-        profile,
-        "--virtual-time-budget=20000",
-        *flags,
-        "--dump-dom",
-        copy.as_uri(),
-    ]
+    (folder / "tried.html").write_text(text.replace("</body>", f"<script>{told}</script></body>"), "utf-8")
+    around = folder / "around.html"
+    around.write_text(
+        "<script>addEventListener('message', (event) => { const pre = document.createElement('pre'); "
+        "pre.id = 'told'; pre.textContent = event.data; document.body.append(pre); });</script>"
+        f'<iframe src="tried.html" width="{width}" height="900" style="border: 0"></iframe>',
+        encoding="utf-8",
+    )
+    profile, window = f"--user-data-dir={folder / 'profile'}", f"--window-size={max(width, 600) + 40},1000"
+    command = [chromium(), *_FLAGS, profile, window, "--virtual-time-budget=20000", *flags]
+    command += ["--dump-dom", around.as_uri()]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
     found = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
     assert found is not None, done.stdout[-2000:]
