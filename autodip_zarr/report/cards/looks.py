@@ -23,7 +23,7 @@ from autodip_zarr.shown.charts import Axes, Line, chart
 from autodip_zarr.shown.html import Html, figure, group, image, paragraph, pictures, placed, strip
 from autodip_zarr.stores import RECORD_FIELDS, STATUS_DENOISED
 
-SIDE_PX: Final = 256
+_SIDE_PX: Final = 256
 """Side of a detail, which is shown pixel by pixel."""
 _FRAME_PX: Final = 160
 _FRAMES: Final = 7
@@ -66,7 +66,7 @@ def thumbnail(look: Look, plane: ReviewedPlane) -> Html:
 
 def detail(look: Look, plane: ReviewedPlane) -> Iterator[Html]:
     """Yield the busiest part of a plane before and after, what was taken away, and where it lies."""
-    crop = busiest_crop(plane.denoised, SIDE_PX)
+    crop = busiest_crop(plane.denoised, _SIDE_PX)
     after = plane.denoised[crop]
     if plane.noisy is None:
         panels = [Panel("denoised", after, display_window(after))]
@@ -75,12 +75,12 @@ def detail(look: Look, plane: ReviewedPlane) -> Iterator[Html]:
     figures = [
         figure(
             panel.caption,
-            encode_panel(panel, SIDE_PX, None if "residual" in panel.caption else look.color),
+            encode_panel(panel, _SIDE_PX, None if "residual" in panel.caption else look.color),
             f"{look.title}: {panel.caption}",
         )
         for panel in panels
     ]
-    if max(plane.denoised.shape) > SIDE_PX:
+    if max(plane.denoised.shape) > _SIDE_PX:
         figures.append(_whole(look, plane.denoised, crop))
     yield pictures(figures, *(["pair"] if plane.noisy is not None else []))
     if plane.problem is not None:
@@ -98,7 +98,7 @@ def _whole(look: Look, plane: NDArray[np.generic], crop: tuple[slice, slice]) ->
     )
     panel = Panel("", plane, display_window(plane))
     caption = f"denoised, all {height} x {width} pixels; the frame is the detail"
-    picture = encode_panel(panel, SIDE_PX, look.color)
+    picture = encode_panel(panel, _SIDE_PX, look.color)
     return placed(caption, picture, f"{look.title}: denoised, the whole plane", part)
 
 

@@ -25,12 +25,12 @@ class Standing:
         return f"{self.sign} {self.word}"
 
 
-FAILED: Final = Standing("bad", "failed", "✕")
-LOOK: Final = Standing("look", "needs a look", "▲")
-GOING: Final = Standing("going", "running", "◌")
-GOOD: Final = Standing("good", "done", "✓")
+_FAILED: Final = Standing("bad", "failed", "✕")
+_LOOK: Final = Standing("look", "needs a look", "▲")
+_GOING: Final = Standing("going", "running", "◌")
+_GOOD: Final = Standing("good", "done", "✓")
 
-STANDINGS: Final = (FAILED, LOOK, GOING, GOOD)
+STANDINGS: Final = (_FAILED, _LOOK, _GOING, _GOOD)
 """Every one, what a person should see first at the front."""
 
 
@@ -40,7 +40,7 @@ def standing(image: ReviewedImage) -> Standing:
     A run that is still going has not failed at the planes that it did not do yet.
     """
     if image.status == "running":
-        return GOING
+        return _GOING
     if image.failures or image.status != "complete":
-        return FAILED
-    return LOOK if next(iter(image.warnings()), None) is not None else GOOD
+        return _FAILED
+    return _LOOK if next(iter(image.warnings()), None) is not None else _GOOD
