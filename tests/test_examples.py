@@ -50,7 +50,7 @@ def test_zarr_on_a_cluster(tmp_path: Path, quick_table: str, scheduler: str) -> 
 @pytest.mark.soak
 def test_the_notebook(tmp_path: Path) -> None:
     """Every cell runs in a real kernel; a plan is a table there, a preview a picture."""
-    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)  # type: ignore[no-untyped-call]
     env = {**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
     NotebookClient(notebook, timeout=900, kernel_name="python3").execute(cwd=str(tmp_path), env=env)
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]

@@ -307,7 +307,8 @@ class _TileTask:
         mixed = None
         if self.noisy is not None and all(fit.looks for fit in fits):
             looks = [[look for _, look in fit.looks] for fit in fits]
-            mixed = mix(self.noisy, looks, recipe.probe, with_filters=recipe.filters)
+            ways = {"with_filters": recipe.filters, "in_parts": recipe.in_parts}
+            mixed = mix(self.noisy, looks, recipe.probe, **ways)
             images = [fit.looks[mixed.look][1] for fit in fits]
             stop, overshoot = fits[0].looks[mixed.look][0], math.nan
         share = 1.0 if mixed is None else mixed.shares.get("prior", 0.0)
@@ -327,7 +328,7 @@ class _TileTask:
 
 def _filtered_alone(noisy: Noisy, recipe: Recipe) -> _FittedTile:
     """Return the mean of filters of least estimated error of a tile that is not fitted."""
-    image = mix(noisy, (), recipe.probe).image
+    image = mix(noisy, (), recipe.probe, in_parts=recipe.in_parts).image
     distance = noisy.mean((image - noisy.image) ** 2)
     return _FittedTile(image, None, 0, distance, 0, 0, math.nan, stop=0.0, prior_share=0.0)
 
