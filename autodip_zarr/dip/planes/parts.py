@@ -36,8 +36,8 @@ def parts(image: Image, noise: Image) -> list[NDArray[np.float32]]:
 
     Notes
     -----
-    Chosen on eight images of FMD and six of W2S, filters alone: +0.09 dB in the mean, +0.30 at best and -0.01
-    at worst, where parts by intensity lost up to 0.5, and by slopes that the noise chose 2 dB
+    Chosen on eight images of FMD and eight of W2S, filters alone: +0.08 dB in the mean, +0.30 at best and
+    -0.01 at worst, where parts by intensity lost up to 0.5, and by slopes that the noise chose 2 dB
     (docs/explanation/how-settings-were-found.md).
     """
     from scipy.ndimage import gaussian_filter  # noqa: PLC0415 - not for planning
