@@ -60,6 +60,8 @@ class SettledFit:
     """Averages that are kept along the fit, at equal distances."""
     optics: bool = False
     """Whether the network is seen through a blur, each tile through its own."""
+    kept: tuple[int, ...] = ()
+    """Steps after which the output and the average are kept, besides the looks: to measure many stops."""
 
     @property
     def most_steps(self) -> int:

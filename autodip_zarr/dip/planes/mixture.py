@@ -103,7 +103,12 @@ def probes(noisy: Noisy, share: float, starts: int) -> list[NDArray[np.float32]]
 
 
 def mix(
-    noisy: Noisy, starts: Sequence[Sequence[NDArray[np.float32]]], probe: float, *, with_filters: bool = True
+    noisy: Noisy,
+    starts: Sequence[Sequence[NDArray[np.float32]]],
+    probe: float,
+    *,
+    with_filters: bool = True,
+    known: Sequence[Candidate] | None = None,
 ) -> Mixed:
     """Choose the stop, and mix what was fitted with the filters.
 
@@ -118,11 +123,14 @@ def mix(
         Share of the noise that they were given besides.
     with_filters : bool
         Whether filters take part; without them the prior alone is the result.
+    known : sequence of Candidate, optional
+        What :func:`filtered` gives, where that is known already.
     """
     looks = [_prior(noisy, look, probe) for look in zip(*starts, strict=False)]
     risks = [noisy.risk(one.image, one.follows) for one in looks]
     look = int(np.argmin(risks)) if risks else 0
-    candidates = [*looks[look : look + 1], *(_filtered(noisy) if with_filters else ())]
+    of_filters = (filtered(noisy) if known is None else known) if with_filters else ()
+    candidates = [*looks[look : look + 1], *of_filters]
     shares = _least_risk(noisy, candidates)
     mixed = np.zeros(noisy.image.shape)
     for one, share in zip(candidates, shares, strict=True):
@@ -141,7 +149,7 @@ def _prior(noisy: Noisy, starts: Sequence[NDArray[np.float32]], probe: float) ->
     return Candidate("prior", mean, _CHOSEN_NOISE * float(np.mean(follows)))
 
 
-def _filtered(noisy: Noisy) -> list[Candidate]:
+def filtered(noisy: Noisy) -> list[Candidate]:
     """Return what the filters make of a tile.
 
     Where its noise has spikes, non-local means and total variation keep them, and a Gaussian probe does not
