@@ -40,7 +40,7 @@ UPPER_BOUND: Final = "the clean image chose its width: an upper bound for blurs,
 """What is to be said wherever the blur is shown."""
 
 _CROP = re.compile(r"\d+(,\d+,\d+,\d+)?")
-_FOLDERS = tuple(
+FOLDERS_ABOVE = tuple(
     NamePattern(rf"(?P<{field}>[^/]+)(?:/[^/]+){{{above}}}$")
     for above in range(1, 4)
     for field in ("microscope", "specimen")
@@ -153,7 +153,7 @@ class Evaluation:
         self._question, self._choices = question, choices
         self._perceptual, self._watch = perceptual, watch
         planner = Planner.prepare(choices, device)
-        patterns = (*planner.knowledge.patterns, *_FOLDERS)
+        patterns = (*planner.knowledge.patterns, *FOLDERS_ABOVE)
         self._planner = replace(planner, knowledge=replace(planner.knowledge, patterns=patterns))
         self._recipes = {
             name: Planner.prepare(replace(choices, preset=name), device).recipe for name in PRESETS
