@@ -42,8 +42,12 @@ def plan_lines(prepared: Prepared, units: Sequence[Unit], machine: Machine) -> l
     if not units:
         return [*lines, "nothing left to measure"]
     every = sum(1 for _ in plan.units())
-    seconds = prepared.forecast(units, machine)
-    return [*lines, f"left to measure: {len(units)} of {every} fits, about {duration_text(seconds)}"]
+    time_left = duration_text(prepared.forecast(units, machine))
+    lines.append(f"left to measure: {len(units)} of {every} fits, about {time_left}")
+    again = len(units) - len(prepared.without_lpips().left())
+    if again:
+        lines.append(f"{again} of them for LPIPS alone, which was not to be had when they were measured")
+    return lines
 
 
 def plan_document(prepared: Prepared, units: Sequence[Unit], machine: Machine) -> dict[str, Any]:

@@ -53,6 +53,10 @@ def read_dataset(path: str) -> Dataset:
     try:
         with open_zarr(path, chunks=None) as opened:
             dataset: Dataset = opened.load()
+            texts = {
+                name: one.astype(object) for name, one in dataset.variables.items() if one.dtype.kind == "T"
+            }
+            dataset = dataset.assign_coords(texts)  # texts of NumPy do not mix with what is missing
     except (OSError, ValueError, KeyError) as error:
         raise SourceError(
             path, f"cannot be read: {error}", "a dataset of `autodip-zarr calibrate`"

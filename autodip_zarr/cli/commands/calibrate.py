@@ -108,7 +108,8 @@ def calibrate(sources: Sequence[str], *, as_json: bool, device: str, **arguments
 
     names = ("workers", "scheduler", "cluster", "in_process")
     machine = settle_machine(Machine(device, **{name: arguments[name] for name in names}))
-    prepared = prepare(_question(sources, arguments), choices(arguments), machine.device)
+    chosen = choices({**arguments, "output": None})  # which is no folder of results here
+    prepared = prepare(_question(sources, arguments), chosen, machine.device)
     units = prepared.left()
     nothing = not prepared.plan.pairs and not prepared.earlier
     if arguments["plan_only"] or nothing:

@@ -85,6 +85,11 @@ class Prepared:
         """Return what is not measured yet, reading what an earlier run of the same output has done."""
         return list(self.plan.left(self.question.output.journal()))
 
+    def without_lpips(self) -> Prepared:
+        """Return the same without LPIPS."""
+        settings = replace(self.plan.settings, with_lpips=False)
+        return replace(self, plan=replace(self.plan, settings=settings))
+
     def forecast(self, units: Iterable[Unit], machine: Machine) -> float:
         """Return how long units take on this machine, in seconds by the clock, roughly."""
         device = self.plan.settings.device
@@ -186,7 +191,7 @@ def prepare(question: Question, chosen: Choices, device: str) -> Prepared:
             else:
                 pairs[item.known.name] = item
     seeds = tuple(range(recipe.seed, recipe.seed + question.seeds))
-    settings = Settings(question.grid, seeds, recipe, question.crop_px, planner.device, with_lpips=True)
+    settings = Settings(question.grid, seeds, recipe, question.crop_px, planner.device)
     plan = CalibrationPlan(settings, tuple(pairs.values()), tuple(skipped))
     return Prepared(question, plan, earlier, before)
 
@@ -235,8 +240,7 @@ def _with_lpips_if_any(prepared: Prepared, watch: Watch) -> Prepared:
             hint = "choose cheapest, or get the weights as docs/how-to/evaluate.md says"
             raise OptionError("--choose paper", f"no LPIPS: {error}", "LPIPS", hint) from error
         watch(News(0, 0, None, f"warning: no LPIPS: {error}"))
-        settings = replace(prepared.plan.settings, with_lpips=False)
-        return replace(prepared, plan=replace(prepared.plan, settings=settings))
+        return prepared.without_lpips()
     return prepared
 
 

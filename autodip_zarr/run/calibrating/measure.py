@@ -57,9 +57,9 @@ class Unit:
     """Seconds since 1970 after which nothing may be at work any more."""
 
     def record_keys(self) -> list[str]:
-        """Return what tells measurements of each pair apart; the stops do not enter."""
+        """Return what tells measurements of each pair apart; neither stops nor LPIPS enter."""
         network = [self.config.depth, self.config.width, self.config.skip]
-        made = [network, asdict(self.recipe), self.crop_px, self.with_lpips]
+        made = [network, asdict(self.recipe), self.crop_px]
         texts = (json.dumps([pair.identity, *made], sort_keys=True) for pair in self.pairs)
         return [hashlib.sha256(text.encode()).hexdigest() for text in texts]
 
@@ -143,6 +143,7 @@ def _fitted(unit: Unit, read: Mapping[int, Comparable]) -> list[Record | Failed]
                 "about": about(planes),
                 "network": [unit.config.depth, unit.config.width, unit.config.skip],
                 "seed": unit.recipe.seed,
+                "with_lpips": unit.with_lpips,
                 "stops": list(unit.stops),
                 "steps": [one.steps for one in stopped],
                 "seconds": [round(one.seconds, 4) for one in stopped],

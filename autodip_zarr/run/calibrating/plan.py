@@ -36,8 +36,8 @@ class Settings:
     """Largest side of what is cut out of the planes."""
     device: str
     """``cpu`` or a CUDA device."""
-    with_lpips: bool
-    """Whether LPIPS is measured."""
+    with_lpips: bool = True
+    """Whether LPIPS is measured; what was measured without it is then left to be measured."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,13 @@ class CalibrationPlan:
         for unit in self.units():
             known = [journal.records.get(key) for key in unit.record_keys()]
             asked = set(unit.stops)
-            if all(record is not None and asked <= set(record["stops"]) for record in known):
+            if all(record is not None and self._suffices(record, asked) for record in known):
                 continue
             stops = asked.union(*(record["stops"] for record in known if record is not None))
             yield replace(unit, stops=tuple(sorted(stops)))
+
+    def _suffices(self, record: Record, stops: set[int]) -> bool:
+        return stops <= set(record["stops"]) and (record["with_lpips"] or not self.settings.with_lpips)
 
     def measured(self, journal: Journal) -> list[Record]:
         """Return what is measured of all that is asked for."""
