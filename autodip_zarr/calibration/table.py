@@ -177,6 +177,11 @@ def tables_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "calibration"
 
 
+def is_shipped_name(name_or_path: str) -> bool:
+    """Return whether a text names a shipped table: it has neither a separator nor the ending .json."""
+    return "/" not in name_or_path and "\\" not in name_or_path and not name_or_path.endswith(".json")
+
+
 def load_table(name_or_path: str = "published") -> Table:
     """Read and check a calibration table.
 
@@ -190,7 +195,7 @@ def load_table(name_or_path: str = "published") -> Table:
     TableError
         If there is no such table, or it is not valid; names the file, the field, what was found and expected.
     """
-    is_name = "/" not in name_or_path and "\\" not in name_or_path and not name_or_path.endswith(".json")
+    is_name = is_shipped_name(name_or_path)
     path = tables_folder() / f"{name_or_path}.json" if is_name else Path(name_or_path)
     try:
         content = read_regular(path)

@@ -173,7 +173,7 @@ def prepare(question: Question, chosen: Choices, device: str) -> Prepared:
     if not recipe.starts or recipe.stop == "auto" or recipe.sequence is not None:
         raise OptionError("--preset", recipe.preset, "one that fits, as reference or standard")
     before = None if question.add is None else load_table(question.add)
-    calibrated = planner.table.entries if before is None else before.entries
+    calibrated = planner.tables[0].entries if before is None else before.entries
     groups = frozenset((name, term) for entry in calibrated for name, term in entry.group.items())
     terms = Terms(planner.knowledge.vocabulary, groups)
     asked = Asked(question.layout, question.levels, question.captures, question.scales, terms)
