@@ -241,7 +241,7 @@ def test_measurements_of_several_runs_join(pairs: Path, tmp_path: Path) -> None:
         *("--stops", "1", "--crop", "40"),
     )
     assert other[0] == 2
-    assert "preset reference; expected preset prior" in other[2]
+    assert "measurements of an earlier run: preset reference; expected preset prior" in other[2]
 
 
 def test_a_bad_pair_costs_itself_alone(pairs: Path, tmp_path: Path) -> None:

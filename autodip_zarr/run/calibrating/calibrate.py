@@ -23,7 +23,7 @@ from autodip_zarr.run.calibrating.measure import Failed, Unit, run_unit
 from autodip_zarr.run.calibrating.output import Output
 from autodip_zarr.run.calibrating.pairs import Asked, CalibrationPair, Scales
 from autodip_zarr.run.calibrating.plan import CalibrationPlan, Settings
-from autodip_zarr.run.calibrating.results import dataset_of, joined, scored_of
+from autodip_zarr.run.calibrating.results import dataset_of, joined, refuse_other_recipe, scored_of
 from autodip_zarr.run.calibrating.sources import calibration_pairs
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.planning.planner import Planner
@@ -353,7 +353,10 @@ class _Run:
     def _dataset(self, journal: Journal) -> Dataset | None:
         records = self.plan.measured(journal)
         found = [dataset_of(records, self.plan.settings)] if records else []
-        found += [read_dataset(path) for path in self.prepared.earlier]
+        earlier = [read_dataset(path) for path in self.prepared.earlier]
+        for dataset in earlier:
+            refuse_other_recipe(dataset, self.plan.settings.recipe)
+        found += earlier
         return functools.reduce(joined, found) if found else None
 
 

@@ -97,7 +97,7 @@ def run_unit(unit: Unit, *, alone: bool = False) -> list[Record | Failed] | None
     found: dict[int, Record | Failed] = {}
     for index, pair in enumerate(unit.pairs):
         try:
-            read[index] = read_pair(pair, unit.crop_px)
+            read[index] = _read_pair(pair, unit.crop_px)
         except AutodipError as error:
             found[index] = Failed(pair.known.name, str(error), is_unreadable=True)
     fit: Callable[[], list[Record | Failed]] = functools.partial(_fitted, unit, read)
@@ -105,7 +105,7 @@ def run_unit(unit: Unit, *, alone: bool = False) -> list[Record | Failed] | None
     return [found[index] for index in range(len(unit.pairs))]
 
 
-def read_pair(pair: CalibrationPair, crop_px: int) -> Comparable:
+def _read_pair(pair: CalibrationPair, crop_px: int) -> Comparable:
     """Return a pair, cut to the part in which the clean plane varies most, on one scale.
 
     Raises
@@ -140,7 +140,7 @@ def _fitted(unit: Unit, read: Mapping[int, Comparable]) -> list[Record | Failed]
             {
                 "key": keys[index],
                 "pair": asdict(pair.known),
-                "about": about(planes),
+                "about": _about(planes),
                 "network": [unit.config.depth, unit.config.width, unit.config.skip],
                 "seed": unit.recipe.seed,
                 "with_lpips": unit.with_lpips,
@@ -156,7 +156,7 @@ def _fitted(unit: Unit, read: Mapping[int, Comparable]) -> list[Record | Failed]
     return made
 
 
-def about(planes: Comparable) -> dict[str, float]:
+def _about(planes: Comparable) -> dict[str, float]:
     """Return what the planes themselves tell of a pair: noise, size, and the line between the two scales."""
     height, width = planes.noisy.shape
     return {

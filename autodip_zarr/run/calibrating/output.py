@@ -24,7 +24,7 @@ from autodip_zarr.run.calibrating.results import PRESET_OUTPUT, grid_of, pairs_o
 if TYPE_CHECKING:
     from xarray import Dataset
 
-RULES: Final = {"cheapest": CHEAPEST, "paper": PAPER}
+_RULES: Final = {"cheapest": CHEAPEST, "paper": PAPER}
 """What ``--choose`` may be, and the metric of a table that it is the default of."""
 
 _TABLE, _RESULTS, _JOURNAL = ".json", ".zarr", ".measured.jsonl"
@@ -43,7 +43,7 @@ class Output:
     table_path: str
     """Path of the table, which ends in ``.json``."""
     choose: str
-    """Rule whose entries are the default ones, of `RULES`."""
+    """Rule whose entries are the default ones, of `_RULES`."""
     who: str
     """Who calibrates."""
 
@@ -57,7 +57,7 @@ class Output:
     @property
     def rule(self) -> str:
         """Metric that is the default of the table."""
-        return RULES[self.choose]
+        return _RULES[self.choose]
 
     @property
     def journal_path(self) -> Path:

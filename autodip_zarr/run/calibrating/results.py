@@ -22,7 +22,7 @@ from autodip_zarr.run.calibrating.plan import Settings
 if TYPE_CHECKING:
     from xarray import Dataset
 
-DIMENSIONS: Final = ("pair", "seed", "depth", "width", "skip", "stop", "output")
+_DIMENSIONS: Final = ("pair", "seed", "depth", "width", "skip", "stop", "output")
 """Of the scores; ``seconds`` and ``steps`` have all but the last."""
 
 PRESET_OUTPUT: Final = "preset"
@@ -56,7 +56,7 @@ def dataset_of(records: Iterable[Record], settings: Settings) -> Dataset:
     kept = list(records)
     axes = _axes(kept)
     at = {name: {value: index for index, value in enumerate(values)} for name, values in axes.items()}
-    shape = tuple(len(axes[name]) for name in DIMENSIONS)
+    shape = tuple(len(axes[name]) for name in _DIMENSIONS)
     arrays = {name: np.full(shape, np.nan) for name in SCORES}
     arrays |= {name: np.full(shape[:-1], np.nan) for name in _TIMES}
     for record in kept:
@@ -69,7 +69,9 @@ def dataset_of(records: Iterable[Record], settings: Settings) -> Dataset:
         for name in SCORES:
             for output, values in record[name].items():
                 arrays[name][(*place, stops, at["output"][output])] = values
-    variables = {name: (DIMENSIONS[: array.ndim], array, _ATTRIBUTES[name]) for name, array in arrays.items()}
+    variables = {
+        name: (_DIMENSIONS[: array.ndim], array, _ATTRIBUTES[name]) for name, array in arrays.items()
+    }
     recipe = settings.recipe
     attributes: dict[str, Any] = {
         "preset": recipe.preset,
@@ -113,35 +115,37 @@ def _coordinates(records: Sequence[Record], axes: Mapping[str, list[Any]]) -> di
 
 
 def _common(recipe: Recipe) -> str:
-    """Return a recipe as text, without the seed, which is a dimension."""
-    return json.dumps({name: value for name, value in asdict(recipe).items() if name != "seed"})
+    """Return what of a recipe measurements must share: not the seed, which is a dimension, nor rounding."""
+    left_out = ("seed", "precision", "threads", "deterministic")
+    return json.dumps({name: value for name, value in asdict(recipe).items() if name not in left_out})
 
 
-def joined(one: Dataset, other: Dataset) -> Dataset:
-    """Join the measurements of two runs; where both have one, that of the first counts.
+def refuse_other_recipe(dataset: Dataset, recipe: Recipe) -> None:
+    """Refuse measurements of another recipe.
 
     Raises
     ------
     OptionError
-        If they were made by different recipes.
+        They were made by one.
     """
-    if one.attrs["recipe"] != other.attrs["recipe"]:
-        found = (
-            f"preset {other.attrs['preset']}"
-            if one.attrs["preset"] != other.attrs["preset"]
-            else "another recipe"
-        )
-        expected = f"preset {one.attrs['preset']}, as that beside it, with the same options"
-        raise OptionError("measurements", found, expected, "each preset gets a table of its own")
+    if dataset.attrs["recipe"] != _common(recipe):
+        is_other = dataset.attrs["preset"] != recipe.preset
+        found = f"preset {dataset.attrs['preset']}" if is_other else "other options of the fit"
+        hint = "each preset gets a table of its own; --preset says which one"
+        raise OptionError("measurements of an earlier run", found, f"preset {recipe.preset}", hint)
+
+
+def joined(one: Dataset, other: Dataset) -> Dataset:
+    """Join the measurements of two runs; where both have one, that of the first counts."""
     names = [name for name in one.coords if name not in one.dims]
     both = one.reset_coords(names).combine_first(other.reset_coords(names)).set_coords(names)
-    widths = sorted(both["width"].to_numpy().tolist(), key=lambda text: _by_width(parse_width(text)))
+    widths = sorted(both["width"].to_numpy().tolist(), key=lambda text: _by_width(_parse_width(text)))
     both = both.sel(width=widths)
     both.attrs = dict(one.attrs)
     return both
 
 
-def parse_width(text: str) -> Width:
+def _parse_width(text: str) -> Width:
     """Return the width of a coordinate of a dataset."""
     return "asc" if text == "asc" else int(text)
 
@@ -149,7 +153,7 @@ def parse_width(text: str) -> Width:
 def grid_of(dataset: Dataset) -> Grid:
     """Return the configurations of a dataset."""
     axes = [[int(value) for value in dataset[name].to_numpy()] for name in ("depth", "skip", "stop")]
-    widths = tuple(parse_width(str(text)) for text in dataset["width"].to_numpy())
+    widths = tuple(_parse_width(str(text)) for text in dataset["width"].to_numpy())
     return Grid(tuple(axes[0]), widths, tuple(axes[1]), tuple(axes[2]))
 
 
@@ -168,7 +172,7 @@ def scored_of(dataset: Dataset, recipe: Recipe) -> Scored:
     chosen = dataset.sel(output=PRESET_OUTPUT)
     flat = (chosen.sizes["pair"], chosen.sizes["seed"], len(configs))
     psnr, lpips = (
-        chosen[name].transpose(*DIMENSIONS[:-1]).to_numpy().reshape(flat) for name in ("psnr", "lpips")
+        chosen[name].transpose(*_DIMENSIONS[:-1]).to_numpy().reshape(flat) for name in ("psnr", "lpips")
     )
     costs = np.array([_cost(config, recipe) for config in configs])
     return Scored(pairs_of(dataset), configs, costs, psnr, lpips)

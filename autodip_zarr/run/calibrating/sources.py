@@ -29,10 +29,7 @@ from autodip_zarr.run.trials.evaluate import FOLDERS_ABOVE
 from autodip_zarr.run.trials.pairs import Pair, find_pairs
 from autodip_zarr.stores.frames import FRAME_SUFFIXES, Frames, frame_stack
 
-AUTO: Final = "auto"
-LAYOUT_NAMES: Final = (AUTO, *LAYOUTS)
-"""What ``--layout`` may be."""
-
+_AUTO: Final = "auto"
 _NOISY, _CLEAN = "noisy", "clean"
 _COLUMNS: Final = (_NOISY, _CLEAN, "microscope", "specimen", "field")
 _HINT: Final = f"for public sets --layout {' | '.join(LAYOUTS)}, for lists a CSV with {', '.join(_COLUMNS)}"
@@ -61,7 +58,7 @@ def calibration_pairs(source: str, asked: Asked, knowledge: Knowledge) -> Iterat
 
 
 def _pairs(path: Path, asked: Asked, knowledge: Knowledge) -> Iterator[CalibrationPair | Skipped]:
-    if asked.layout != AUTO:
+    if asked.layout != _AUTO:
         if not path.is_dir():
             raise OptionError(str(path), "is no folder", f"the root of a set of the layout {asked.layout}")
         for found in layout_pairs(path, asked):
