@@ -122,15 +122,48 @@ def groups(pairs: Sequence[MeasuredPair]) -> list[dict[str, str]]:
     return [*(dict(terms) for terms in found), {}]
 
 
-def _choose(scored: Scored, group: Mapping[str, str], rule: str) -> Choice:
-    inside = [
+def group_regrets(scored: Scored, group: Mapping[str, str]) -> tuple[list[int], Floats]:
+    """Return which pairs a group has, and the mean regret of each configuration over its fields.
+
+    Parameters
+    ----------
+    scored : Scored
+        What was measured.
+    group : mapping of str to str
+        Terms; none for all.
+
+    Returns
+    -------
+    list of int
+        Indices of the pairs.
+    ndarray
+        (configuration,) in dB; NaN where it was not measured on all pairs of the group.
+    """
+    inside = _inside(scored, group)
+    tried = _tried(scored, inside)
+    found = np.full(len(scored.configs), np.nan)
+    if tried.any():
+        found[tried] = _regrets(scored, inside, tried).psnr.mean(axis=0)
+    return inside, found
+
+
+def _inside(scored: Scored, group: Mapping[str, str]) -> list[int]:
+    return [
         index
         for index, pair in enumerate(scored.pairs)
         if all(getattr(pair, name) == term for name, term in group.items())
     ]
-    psnr = scored.psnr[inside]
-    measured = [psnr, scored.lpips[inside]] if scored.has_lpips else [psnr]
-    tried = np.logical_and.reduce([_on_all_pairs(values) for values in measured])
+
+
+def _tried(scored: Scored, inside: Sequence[int]) -> NDArray[np.bool_]:
+    """Return which configurations were measured on all of some pairs, with some seed."""
+    measured = [scored.psnr[inside], scored.lpips[inside]] if scored.has_lpips else [scored.psnr[inside]]
+    return np.asarray(np.logical_and.reduce([_on_all_pairs(values) for values in measured]), bool)
+
+
+def _choose(scored: Scored, group: Mapping[str, str], rule: str) -> Choice:
+    inside = _inside(scored, group)
+    psnr, tried = scored.psnr[inside], _tried(scored, inside)
     if not tried.any():
         name = "+".join(group.values()) or "all pairs"
         expected = "one at least; the same command goes on where it stopped"

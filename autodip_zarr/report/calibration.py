@@ -17,11 +17,11 @@ from autodip_zarr.run.planning.totals import config_name, group_name
 _BETWEEN_S: Final = 5.0
 """Least time between two lines of progress, in seconds."""
 
-_COLUMNS: Final = (
+CHOICE_COLUMNS: Final = (
     *("metric", "group", "depth/width/skip/steps", "pairs", "fields", "cost", "of the best"),
     *("PSNR", "regret", "left out"),
 )
-_EXPLAINED: Final = (
+EXPLAINED: Final = (
     "Costs are relative to the original prior on 512x512 pixels. Regret: how much the best configuration of "
     "each field is better, in dB; left out: the same on a field that had no part in the choice."
 )
@@ -82,9 +82,9 @@ def telling(say: Callable[[str], None]) -> Callable[[News], None]:
     return watch
 
 
-def choice_lines(outcome: Outcome) -> list[str]:
-    """Return what a calibration chose, as lines of a table."""
-    rows: list[list[object]] = [
+def choice_rows(outcome: Outcome) -> list[list[object]]:
+    """Return what a calibration chose, as cells of a table."""
+    return [
         [
             choice.rule,
             group_name(choice.group),
@@ -99,7 +99,12 @@ def choice_lines(outcome: Outcome) -> list[str]:
         ]
         for choice in outcome.chosen
     ]
-    lines = [*table_lines(_COLUMNS, rows), "", _EXPLAINED] if rows else []
+
+
+def choice_lines(outcome: Outcome) -> list[str]:
+    """Return what a calibration chose, as lines of a table."""
+    rows = choice_rows(outcome)
+    lines = [*table_lines(CHOICE_COLUMNS, rows), "", EXPLAINED] if rows else []
     untried = max((choice.untried for choice in outcome.chosen), default=0)
     if untried:
         lines.append(f"{untried} configurations are not measured on all pairs yet, and could not be chosen.")

@@ -40,6 +40,7 @@ td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; wh
 .pictures { display: flex; flex-wrap: wrap; gap: 1em; }
 figure { margin: 0; } figcaption { width: 18em; font-size: 0.85em; }
 img { width: 16em; max-width: 100%; image-rendering: pixelated; display: block; border: 1px solid #8888; }
+.chart img { width: 34em; image-rendering: auto; background: #fff; } .chart figcaption { width: 34em; }
 .small { font-size: 0.85em; opacity: 0.8; }
 """
 
@@ -115,6 +116,11 @@ def figure(caption: str, png: bytes) -> Html:
     image = f'<img alt="{text(caption)}" src="data:image/png;base64,{data}">'
     lines = "<br>".join(text(line) for line in caption.split("\n"))
     return Html(f"<figure>{image}<figcaption>{lines}</figcaption></figure>")
+
+
+def chart(caption: str, png: bytes) -> Html:
+    """Return a plot with its caption, larger than pictures of images."""
+    return Html(figure(caption, png).replace("<figure>", '<figure class="chart">', 1))
 
 
 def pictures(figures: Iterable[Html]) -> Html:

@@ -26,6 +26,7 @@ from autodip_zarr.stores import read_image, write_image
 from autodip_zarr.stores.frames import Frames, read_frames
 
 from ..metrics.test_metrics import network_through
+from ..pages import check_page
 from ..test_cli import call
 
 GRID = ["--depths", "2,3", "--widths", "4", "--skips", "0,4", "--preset", "reference"]
@@ -63,8 +64,12 @@ def calibrate(*arguments: object) -> tuple[int, str, str]:
 
 def test_a_table_is_made_and_tells_what_it_rests_on(pairs: Path, tmp_path: Path) -> None:
     table = tmp_path / "out" / "ours.json"
-    code, out, err = calibrate(pairs, "--output", table, "--seeds", "2")
+    page = tmp_path / "page.html"
+    code, out, err = calibrate(pairs, "--output", table, "--seeds", "2", "--page", page)
     assert code == 0, err
+    text, plots = check_page(page.read_text(encoding="utf-8"))
+    assert plots == 4 * (3 + 2), "a heat map for each number of skip channels"
+    assert "confocal+nucleus" in text
     assert "pairs: 4 of 2 fields" in err
     assert "left to measure: 32 of 32 fits, about" in err
     assert "warning: no LPIPS" in err
@@ -206,6 +211,23 @@ def test_a_run_that_is_killed_keeps_what_it_has_measured(pairs: Path, tmp_path: 
     code, _, err = call("calibrate", pairs, "--output", table, *GRID, *slow, *HERE)
     assert code == 0, err
     assert f"{16 - done}/{16 - done}, " in err
+
+
+def test_ctrl_c_writes_what_was_measured(pairs: Path, tmp_path: Path) -> None:
+    table, journal = tmp_path / "t.json", tmp_path / "t.measured.jsonl"
+    command = [sys.executable, "-m", "autodip_zarr", "calibrate", str(pairs), "--output", str(table)]
+    options = [*GRID, "--stops", "100", "--crop", "40", *HERE]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 120
+    while not (journal.exists() and journal.read_bytes().count(b"\n") >= 5) and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert "the same command goes on where it stopped" in err
+    dataset = xarray.open_zarr(tmp_path / "t.zarr")
+    assert int(dataset["psnr"].sel(output="preset").notnull().sum()) >= 5
+    assert load_table(str(table)).entries[-1].images == 4, "of the networks that all pairs have"
 
 
 def test_no_fit_is_begun_that_would_end_after_the_hours(pairs: Path, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ from autodip_zarr.run.choices import Machine
 @click.option("--add", metavar="TABLE", help="Extend this table: its other groups are kept.")
 @click.option("--who", default="not said", show_default=True, metavar="TEXT", help="Who calibrates.")
 @click.option("--hours", type=click.FloatRange(0, min_open=True), help="Begin no fit that would end later.")
+@click.option("--page", metavar="FILE", help="Write a page of what was chosen, with plots, HTML.")
 @click.option("--plan", "plan_only", is_flag=True, help="Say what would be measured, and how long it takes.")
 @click.option("--microscope", metavar="TERM", help="Imaging modality of all pairs, e.g. confocal.")
 @click.option("--specimen", metavar="TERM", help="Labelled structure of all pairs, e.g. nucleus.")
@@ -105,12 +106,15 @@ def calibrate(sources: Sequence[str], *, as_json: bool, device: str, **arguments
         telling,
     )
     from autodip_zarr.run.calibrating.calibrate import carry_out, prepare, settle_machine  # noqa: PLC0415
+    from autodip_zarr.run.planning.speed import measure_speed  # noqa: PLC0415
 
     names = ("workers", "scheduler", "cluster", "in_process")
     machine = settle_machine(Machine(device, **{name: arguments[name] for name in names}))
     chosen = choices({**arguments, "output": None})  # which is no folder of results here
     prepared = prepare(_question(sources, arguments), chosen, machine.device)
     units = prepared.left()
+    if units and sys.stderr.isatty():  # who waits at a terminal is told after a short measurement, once
+        measure_speed(machine.device)
     nothing = not prepared.plan.pairs and not prepared.earlier
     if arguments["plan_only"] or nothing:
         say_skipped(prepared.plan.skipped)
@@ -123,6 +127,12 @@ def calibrate(sources: Sequence[str], *, as_json: bool, device: str, **arguments
     say(*plan_lines(prepared, units, machine))
     outcome = carry_out(prepared, machine, telling(say), arguments["hours"])
     say_skipped(outcome.skipped)
+    if arguments["page"] is not None:
+        from autodip_zarr.report.calibration_page import calibration_page  # noqa: PLC0415
+        from autodip_zarr.report.streams import write_named_file  # noqa: PLC0415
+
+        write_named_file("--page", arguments["page"], calibration_page(outcome))
+        say(f"page: {arguments['page']}")
     if as_json:
         print_json(outcome_document(outcome))
     else:

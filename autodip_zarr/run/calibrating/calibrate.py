@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from autodip_zarr.calibration import Table, load_table
-from autodip_zarr.calibration.choice import CHEAPEST, PAPER, Choice, choices
+from autodip_zarr.calibration.choice import CHEAPEST, PAPER, Choice, Floats, Scored, choices
 from autodip_zarr.calibration.grid import Grid
 from autodip_zarr.dip.presets import PRESETS
 from autodip_zarr.dip.settled import MOST_TIMES
@@ -23,13 +23,13 @@ from autodip_zarr.run.calibrating.measure import Failed, Unit, run_unit
 from autodip_zarr.run.calibrating.output import Output
 from autodip_zarr.run.calibrating.pairs import Asked, CalibrationPair, Scales
 from autodip_zarr.run.calibrating.plan import CalibrationPlan, Settings
-from autodip_zarr.run.calibrating.results import dataset_of, joined, refuse_other_recipe, scored_of
+from autodip_zarr.run.calibrating.results import dataset_of, grid_of, joined, refuse_other_recipe, scored_of
 from autodip_zarr.run.calibrating.sources import calibration_pairs
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.planning.speed import known_speed
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
-from autodip_zarr.run.scheduling.connect import connect
+from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S, Call
 from autodip_zarr.run.scheduling.machine import settle_device, usable_cores
 from autodip_zarr.run.scheduling.schedule import CallConditions, drive
@@ -114,6 +114,18 @@ class News:
     """Whether it must not be passed over."""
 
 
+@dataclass(frozen=True)
+class Basis:
+    """What a choice was made from."""
+
+    scored: Scored
+    """Scores of each pair with each configuration."""
+    grid: Grid
+    """The configurations, in the same order."""
+    noise_std: Floats
+    """(pair,) standard deviation of the noise over the range of each noisy plane."""
+
+
 @dataclass
 class Outcome:
     """What came of a calibration."""
@@ -130,6 +142,8 @@ class Outcome:
     """Path of the table."""
     results: str | None = None
     """Path of the measurements."""
+    basis: Basis | None = None
+    """What was chosen from."""
 
 
 Watch = Callable[[News], None]
@@ -270,6 +284,7 @@ class _Run:
             drive_here(chain([first], calls), take)
             return
         with connect(self.machine) as client:
+            hand_over_credentials(client)
             start_limit_s = SILENCE_S if self.machine.is_local else None
             device, limit = self.plan.settings.device, self.machine.time_limit_s
             tell = functools.partial(self._tell, is_warning=True)
@@ -339,6 +354,7 @@ class _Run:
         outcome.results = question.output.results_path
         write_dataset(dataset, outcome.results)
         scored = scored_of(dataset, settings.recipe)
+        outcome.basis = Basis(scored, grid_of(dataset), dataset["noise_std"].to_numpy())
         rules = (CHEAPEST, PAPER) if scored.has_lpips else (CHEAPEST,)
         if question.output.rule not in rules:
             rules = (*rules, question.output.rule)  # which says what is missing

@@ -53,7 +53,7 @@ def calibration_pairs(source: str, asked: Asked, knowledge: Knowledge) -> Iterat
     OptionError
         If it is no such source.
     """
-    for item in _pairs(Path(source), asked, knowledge):
+    for item in _pairs(Path(source).absolute(), asked, knowledge):  # workers may work in another folder
         yield _ordered(item, knowledge) if isinstance(item, CalibrationPair) else item
 
 
@@ -204,6 +204,8 @@ def _known(name: str, field: str, channel: ChannelMetadata, row: _Row) -> Measur
 
 def _frame_pairs(noisy: str, clean: str, row: _Row, asked: Asked) -> Iterator[CalibrationPair]:
     """Yield a pair for each noisy frame: with the clean frame of its number, or the only one."""
+    if noisy == clean:
+        raise SourceError(clean, "is the noisy image itself", "another image of the same scene")
     frames, others = (frame_stack(path).frames for path in (noisy, clean))
     if others not in (1, frames):
         raise SourceError(clean, f"holds {others} planes", f"1, or {frames} as {noisy}")
