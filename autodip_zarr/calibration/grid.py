@@ -17,6 +17,7 @@ MAX_SKIP: Final = 128
 MAX_ITERATIONS: Final = 100_000
 
 _ASCENDING: Final = "asc"
+_SIDES: Final = range(16, 65536)
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,20 @@ def parse_grid(depths: str | None, widths: str | None, skips: str | None, stops:
         usual.skips if skips is None else _numbers("--skips", skips, range(MAX_SKIP + 1)),
         usual.stops if stops is None else _numbers("--stops", stops, range(1, MAX_ITERATIONS + 1)),
     )
+
+
+def parse_rungs(text: str | None) -> tuple[int, ...]:
+    """Read the sides of growing crops, in pixels; nothing for ``None``.
+
+    Raises
+    ------
+    OptionError
+        If they are no such numbers, or fewer than two.
+    """
+    rungs = () if text is None else _numbers("--rungs", text, _SIDES)
+    if len(rungs) == 1:
+        raise OptionError("--rungs", repr(text), "two sides or more", "--crop gives one")
+    return rungs
 
 
 def _numbers(option: str, text: str, allowed: range) -> tuple[int, ...]:

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from autodip_zarr.calibration.choice import Choice
 from autodip_zarr.report.tables import duration_text, table_lines
-from autodip_zarr.run.calibrating.calibrate import News, Outcome, Prepared
+from autodip_zarr.run.calibrating.calibrate import Outcome, Prepared
 from autodip_zarr.run.calibrating.measure import Unit
+from autodip_zarr.run.calibrating.measuring import News
 from autodip_zarr.run.choices import Machine
 from autodip_zarr.run.planning.totals import config_name, group_name
 
@@ -41,9 +42,10 @@ def plan_lines(prepared: Prepared, units: Sequence[Unit], machine: Machine) -> l
         lines.append(f"joined with: {', '.join(prepared.earlier)}")
     if not units:
         return [*lines, "nothing left to measure"]
-    every = sum(1 for _ in plan.units())
+    every = prepared.every()
     time_left = duration_text(prepared.forecast(units, machine))
-    lines.append(f"left to measure: {len(units)} of {every} fits, about {time_left}")
+    most = "at most " if prepared.question.rungs else ""
+    lines.append(f"left to measure: {most}{len(units)} of {every} fits, about {time_left}")
     again = len(units) - len(prepared.without_lpips().left())
     if again:
         lines.append(f"{again} of them for LPIPS alone, which was not to be had when they were measured")
@@ -58,7 +60,7 @@ def plan_document(prepared: Prepared, units: Sequence[Unit], machine: Machine) -
         "grid": asdict(settings.grid),
         "seeds": list(settings.seeds),
         "preset": settings.recipe.preset,
-        "fits": sum(1 for _ in plan.units()),
+        "fits": prepared.every(),
         "fits_left": len(units),
         "hours_left": round(prepared.forecast(units, machine) / 3600, 4),
     }

@@ -139,12 +139,12 @@ def _frame(draw: ImageDraw.ImageDraw, axes: Axes, to_x: _Scale, to_y: _Scale) ->
     for tick in to_x.ticks:
         x = to_x.at(tick)
         draw.line((x, bottom, x, bottom + 4), fill=_INK)
-        text = f"{tick:.3g}"
+        text = f"{round(tick, 10):g}"
         draw.text((x - draw.textlength(text) / 2, bottom + 8), text, fill=_INK)
     for tick in to_y.ticks:
         y = to_y.at(tick)
         draw.line((left - 4, y, left, y), fill=_INK)
-        text = f"{tick:.4g}"
+        text = f"{round(tick, 10):g}"
         draw.text((left - 8 - draw.textlength(text), y - 6), text, fill=_INK)
     draw.text(((left + right - draw.textlength(axes.x)) / 2, _SIZE[1] - 18), axes.x, fill=_INK)
     draw.text((4, 4), axes.y, fill=_INK)

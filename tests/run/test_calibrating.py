@@ -240,6 +240,43 @@ def test_no_fit_is_begun_that_would_end_after_the_hours(pairs: Path, tmp_path: P
     assert calibrate(pairs, "--output", table, "--hours", "1")[0] == 0
 
 
+def test_rungs_drop_networks_where_they_agree(pairs: Path, tmp_path: Path) -> None:
+    table = tmp_path / "t.json"
+    grid = [
+        "--depths",
+        "1,2,3",
+        "--widths",
+        "4,72",
+        "--skips",
+        "0,4",
+        "--preset",
+        "reference",
+        "--stops",
+        "6,12",
+    ]
+    command = ["calibrate", pairs, "--output", table, *grid, "--rungs", "24,40", "--seeds", "2", *HERE]
+    code, out, err = call(*command, "--plan")
+    assert code == 0
+    assert "left to measure: at most 144 of 144 fits" in out, "12 networks, 4 pairs, 1 and 2 seeds"
+    code, _, err = call(*command)
+    assert code == 0, err
+    (said,) = [line for line in err.splitlines() if "Kendall" in line]
+    assert "rungs of 24 and 40 px: Kendall's tau" in said
+    assert "on 2 pairs; " in said
+    dataset = xarray.open_zarr(tmp_path / "t.zarr")
+    assert set(dataset["width_px"].to_numpy()) == {40.0}, "of the last rung alone"
+    assert dataset["seed"].to_numpy().tolist() == [0, 1]
+    networks = int(np.isfinite(dataset["psnr"].sel(output="preset").min(["pair", "seed", "stop"])).sum())
+    assert 3 <= networks <= 12
+    if "nothing is dropped" not in said:
+        assert f"{networks} of " in said
+    lines = (tmp_path / "t.measured.jsonl").read_text().splitlines()
+    code, _, err = call(*command)
+    assert code == 0
+    assert (tmp_path / "t.measured.jsonl").read_text().splitlines() == lines, "nothing is measured twice"
+    assert "fits are left" not in err
+
+
 def test_measurements_of_several_runs_join(pairs: Path, tmp_path: Path) -> None:
     rows = pairs.read_text().splitlines()
     for name, lines in (("a", rows[1:3]), ("b", rows[3:])):

@@ -68,6 +68,18 @@ from autodip_zarr.run.choices import Machine
     help="Largest side of the part that is used, the one in which the clean plane varies most.",
 )
 @click.option(
+    "--rungs",
+    metavar="LIST",
+    help="Growing sides instead of --crop: 64,128,256. All networks on the first, good ones on the next.",
+)
+@click.option(
+    "--complete",
+    type=click.IntRange(1),
+    default=2,
+    show_default=True,
+    help="Pairs that are measured with all networks on every rung, to see whether rungs agree.",
+)
+@click.option(
     "--choose",
     type=click.Choice(["cheapest", "paper"]),
     default="cheapest",
@@ -146,17 +158,20 @@ def calibrate(sources: Sequence[str], *, as_json: bool, device: str, **arguments
 
 
 def _question(sources: Sequence[str], arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - loaded late
-    from autodip_zarr.calibration.grid import parse_grid  # noqa: PLC0415
+    from autodip_zarr.calibration.grid import parse_grid, parse_rungs  # noqa: PLC0415
     from autodip_zarr.run.calibrating.calibrate import Question, usual_stops  # noqa: PLC0415
     from autodip_zarr.run.calibrating.output import Output  # noqa: PLC0415
 
     stops = arguments["stops"] or usual_stops(arguments["preset"])
     levels = arguments["levels"]
-    same = ("seeds", "crop_px", "layout", "captures", "scales", "add")
+    rungs = parse_rungs(arguments["rungs"])
+    same = ("seeds", "layout", "captures", "scales", "add", "complete")
     return Question(
         sources=tuple(sources),
         output=Output(arguments["output"], arguments["choose"], arguments["who"]),
         grid=parse_grid(arguments["depths"], arguments["widths"], arguments["skips"], stops),
         levels=None if levels is None else tuple(part.strip() for part in levels.split(",")),
+        crop_px=rungs[-1] if rungs else arguments["crop_px"],
+        rungs=rungs,
         **{name: arguments[name] for name in same},
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from autodip_zarr.calibration import Table, load_table
@@ -15,25 +14,23 @@ from autodip_zarr.calibration.grid import Grid
 from autodip_zarr.dip.presets import PRESETS
 from autodip_zarr.dip.settled import MOST_TIMES
 from autodip_zarr.domain import Skipped
-from autodip_zarr.errors import AutodipError, OptionError, SourceError
+from autodip_zarr.errors import OptionError, SourceError
 from autodip_zarr.metadata import Terms
 from autodip_zarr.metrics import Lpips
 from autodip_zarr.run.calibrating.journal import Journal, open_journal
-from autodip_zarr.run.calibrating.measure import Failed, Unit, run_unit
+from autodip_zarr.run.calibrating.measure import Unit
+from autodip_zarr.run.calibrating.measuring import Measuring, News, Watch
 from autodip_zarr.run.calibrating.output import Output
 from autodip_zarr.run.calibrating.pairs import Asked, CalibrationPair, Scales
 from autodip_zarr.run.calibrating.plan import CalibrationPlan, Settings
 from autodip_zarr.run.calibrating.results import dataset_of, grid_of, joined, refuse_other_recipe, scored_of
+from autodip_zarr.run.calibrating.rungs import Climb
 from autodip_zarr.run.calibrating.sources import calibration_pairs
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.planning.speed import known_speed
 from autodip_zarr.run.scheduling.cluster_file import settle_cluster
-from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
-from autodip_zarr.run.scheduling.dispatch import SILENCE_S, Call
 from autodip_zarr.run.scheduling.machine import settle_device, usable_cores
-from autodip_zarr.run.scheduling.schedule import CallConditions, drive
-from autodip_zarr.run.scheduling.serial import drive_here
 from autodip_zarr.stores.datasets import read_dataset, write_dataset
 
 if TYPE_CHECKING:
@@ -66,6 +63,10 @@ class Question:
     """Whether the scales of pairs differ."""
     add: str | None = None
     """Table that is extended."""
+    rungs: tuple[int, ...] = ()
+    """Largest sides of rungs of growing crops, the last of which is ``crop_px``; none for one rung."""
+    complete: int = 2
+    """Pairs, of different fields, that are measured with all networks on every rung."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,18 @@ class Prepared:
     """Table that is extended."""
 
     def left(self) -> list[Unit]:
-        """Return what is not measured yet, reading what an earlier run of the same output has done."""
-        return list(self.plan.left(self.question.output.journal()))
+        """Return what is not measured yet, reading what an earlier run of the same output has done.
+
+        Of several rungs that is the most that there may be, if none of them drops a network.
+        """
+        journal = self.question.output.journal()
+        climb = Climb(self.plan, self.question.rungs, self.question.complete)
+        return [unit for plan in climb.plans() for unit in plan.left(journal)]
+
+    def every(self) -> int:
+        """Return how many fits there are, measured or not."""
+        climb = Climb(self.plan, self.question.rungs, self.question.complete)
+        return sum(1 for plan in climb.plans() for _ in plan.units())
 
     def without_lpips(self) -> Prepared:
         """Return the same without LPIPS."""
@@ -96,22 +107,6 @@ class Prepared:
         one = device != "cpu" or machine.in_process
         workers = 1 if one else machine.workers or usable_cores()
         return sum(unit.seconds for unit in units) * known_speed(device).factor / workers
-
-
-@dataclass(frozen=True)
-class News:
-    """How far a calibration is."""
-
-    done: int
-    """Fits that are measured, of those that were left."""
-    total: int
-    """Fits that were left."""
-    seconds_left: float | None
-    """How long the rest takes if it goes as what is done; ``None`` before that is known."""
-    message: str
-    """What happened, in one line."""
-    is_warning: bool = False
-    """Whether it must not be passed over."""
 
 
 @dataclass(frozen=True)
@@ -144,9 +139,6 @@ class Outcome:
     """Path of the measurements."""
     basis: Basis | None = None
     """What was chosen from."""
-
-
-Watch = Callable[[News], None]
 
 
 def usual_stops(preset: str) -> str | None:
@@ -226,14 +218,15 @@ def carry_out(prepared: Prepared, machine: Machine, watch: Watch, hours: float |
     """
     if prepared.left():
         prepared = _with_lpips_if_any(prepared, watch)
-    run = _Run(prepared, machine, watch, None if hours is None else time.time() + 3600 * hours)
+    measuring = Measuring(machine, watch, None if hours is None else time.time() + 3600 * hours)
+    climb = Climb(prepared.plan, prepared.question.rungs, prepared.question.complete)
     with open_journal(prepared.question.output.journal_path) as journal:
         interrupted: KeyboardInterrupt | None = None
         try:
-            run.measure(journal)
+            climb.measure(measuring, journal)
         except KeyboardInterrupt as error:
             interrupted = error
-        outcome = run.write(journal)
+        outcome = _write(prepared, climb, measuring.failed, journal)
         if interrupted is not None:
             raise interrupted
     return outcome
@@ -258,122 +251,39 @@ def _with_lpips_if_any(prepared: Prepared, watch: Watch) -> Prepared:
     return prepared
 
 
-class _Run:
-    """The measuring of a calibration."""
-
-    def __init__(self, prepared: Prepared, machine: Machine, watch: Watch, until: float | None) -> None:
-        self.prepared, self.machine, self.watch = prepared, machine, watch
-        self.until = until
-        self.plan = prepared.plan
-        self.failed: dict[str, str] = {}
-        self.unreadable: set[str] = set()
-        self.done = self.total = 0
-        self.seconds_total = self.seconds_done = 0.0
-        self.started = time.monotonic()
-
-    def measure(self, journal: Journal) -> None:
-        """Measure all that is left."""
-        units = list(self.plan.left(journal))
-        self.total, self.seconds_total = len(units), sum(unit.seconds for unit in units)
-        calls = self._calls(units)
-        first = next(calls, None)
-        if first is None:
-            return
-        take = functools.partial(self._take, journal)
-        if self.machine.in_process:
-            drive_here(chain([first], calls), take)
-            return
-        with connect(self.machine) as client:
-            hand_over_credentials(client)
-            start_limit_s = SILENCE_S if self.machine.is_local else None
-            device, limit = self.plan.settings.device, self.machine.time_limit_s
-            tell = functools.partial(self._tell, is_warning=True)
-            conditions = CallConditions(device, limit, tell, start_limit_s)
-            drive(client, chain([first], calls), take, conditions)
-
-    def _calls(self, units: Iterable[Unit]) -> Iterator[Call]:
-        measure = functools.partial(run_unit, alone=self.machine.in_process)
-        for unit in units:
-            if all(pair.known.name in self.unreadable for pair in unit.pairs):
-                self._count(unit)
-                continue
-            if self.until is not None:
-                unit = replace(unit, seconds=unit.seconds * self._pace(), until=self.until)  # noqa: PLW2901
-                if time.time() + unit.seconds > self.until:
-                    return  # the rest takes longer still
-            alike = (unit.config, unit.pairs[0].size)
-            yield Call(measure, unit, unit.seconds, alike, *self.plan.memory(unit))
-
-    def _pace(self) -> float:
-        """Return the time of what is done over what was expected of it."""
-        known = known_speed(self.plan.settings.device).factor
-        if self.machine.in_process and self.seconds_done:
-            return (time.monotonic() - self.started) / self.seconds_done
-        return known
-
-    def _take(self, journal: Journal, call: Call, answer: object) -> Iterable[Call]:
-        unit: Unit = call.argument
-        if answer is None:  # no time was left
-            return ()
-        if not isinstance(answer, list):
-            reason = str(answer) if isinstance(answer, AutodipError) else f"{type(answer).__name__}: {answer}"
-            answer = [Failed(pair.known.name, reason) for pair in unit.pairs]
-        for one in answer:
-            if not isinstance(one, Failed):
-                journal.add(one)
-                continue
-            if one.is_unreadable:
-                self.unreadable.add(one.pair)
-            if one.pair not in self.failed:
-                self.failed[one.pair] = one.reason
-                self._tell(f"{one.pair}: {one.reason}", is_warning=True)
-        self._count(unit)
-        network = f"{unit.config.depth}/{unit.config.width}/{unit.config.skip}"
-        self._tell(f"{network}, seed {unit.recipe.seed}: {', '.join(pair.known.name for pair in unit.pairs)}")
-        return ()
-
-    def _count(self, unit: Unit) -> None:
-        self.done += 1
-        self.seconds_done += self.plan.expected(unit)
-
-    def _tell(self, message: str, *, is_warning: bool = False) -> None:
-        passed = time.monotonic() - self.started
-        rest = self.seconds_total - self.seconds_done
-        left = passed / self.seconds_done * rest if self.seconds_done else None
-        self.watch(News(self.done, self.total, left, message, is_warning))
-
-    def write(self, journal: Journal) -> Outcome:
-        """Write measurements and table, as far as there is something to choose from."""
-        question, settings = self.prepared.question, self.plan.settings
-        outcome = Outcome(skipped=[*self.plan.skipped, *_lost(self.failed)])
-        outcome.left = sum(1 for _ in self.plan.left(journal))
-        dataset = self._dataset(journal)
-        if dataset is None:
-            outcome.problem = "nothing was measured"
-            return outcome
-        outcome.results = question.output.results_path
-        write_dataset(dataset, outcome.results)
-        scored = scored_of(dataset, settings.recipe)
-        outcome.basis = Basis(scored, grid_of(dataset), dataset["noise_std"].to_numpy())
-        rules = (CHEAPEST, PAPER) if scored.has_lpips else (CHEAPEST,)
-        if question.output.rule not in rules:
-            rules = (*rules, question.output.rule)  # which says what is missing
-        try:
-            outcome.chosen = choices(scored, rules)
-        except OptionError as error:
-            outcome.problem = str(error)
-            return outcome
-        outcome.table = question.output.write(outcome.chosen, dataset, settings, self.prepared.before)
+def _write(prepared: Prepared, climb: Climb, failed: dict[str, str], journal: Journal) -> Outcome:
+    """Write measurements and table, as far as there is something to choose from."""
+    plan, question, settings = climb.plan, prepared.question, climb.plan.settings
+    outcome = Outcome(skipped=[*plan.skipped, *_lost(failed)])
+    outcome.left = climb.left(journal)
+    dataset = _dataset(prepared, plan, journal)
+    if dataset is None:
+        outcome.problem = "nothing was measured"
         return outcome
+    outcome.results = question.output.results_path
+    write_dataset(dataset, outcome.results)
+    scored = scored_of(dataset, settings.recipe)
+    outcome.basis = Basis(scored, grid_of(dataset), dataset["noise_std"].to_numpy())
+    rules = (CHEAPEST, PAPER) if scored.has_lpips else (CHEAPEST,)
+    if question.output.rule not in rules:
+        rules = (*rules, question.output.rule)  # which says what is missing
+    try:
+        outcome.chosen = choices(scored, rules)
+    except OptionError as error:
+        outcome.problem = str(error)
+        return outcome
+    outcome.table = question.output.write(outcome.chosen, dataset, settings, prepared.before)
+    return outcome
 
-    def _dataset(self, journal: Journal) -> Dataset | None:
-        records = self.plan.measured(journal)
-        found = [dataset_of(records, self.plan.settings)] if records else []
-        earlier = [read_dataset(path) for path in self.prepared.earlier]
-        for dataset in earlier:
-            refuse_other_recipe(dataset, self.plan.settings.recipe)
-        found += earlier
-        return functools.reduce(joined, found) if found else None
+
+def _dataset(prepared: Prepared, plan: CalibrationPlan, journal: Journal) -> Dataset | None:
+    records = plan.measured(journal)
+    found = [dataset_of(records, plan.settings)] if records else []
+    earlier = [read_dataset(path) for path in prepared.earlier]
+    for dataset in earlier:
+        refuse_other_recipe(dataset, plan.settings.recipe)
+    found += earlier
+    return functools.reduce(joined, found) if found else None
 
 
 def _lost(failed: dict[str, str]) -> list[Skipped]:

@@ -50,13 +50,16 @@ class CalibrationPlan:
     """Pairs that can be read."""
     skipped: tuple[Skipped, ...]
     """What cannot be used, with reasons."""
+    networks: frozenset[DipConfig] | None = None
+    """Networks of the grid that are left; ``None`` for all."""
 
     def units(self) -> Iterator[Unit]:
         """Yield all that there is to measure, for one pair at a time; on a card for several."""
         settings = self.settings
         at_once = _AT_ONCE if settings.device.startswith("cuda") else 1
         sizes = [list(alike) for _, alike in groupby(sorted(self.pairs, key=self._size), key=self._size)]
-        for config in sorted(settings.grid.networks(), key=self._cost):
+        networks = (one for one in settings.grid.networks() if self.networks is None or one in self.networks)
+        for config in sorted(networks, key=self._cost):
             for seed in settings.seeds:
                 recipe = replace(settings.recipe, seed=seed)
                 for alike in sizes:
