@@ -44,15 +44,16 @@ class Grid:
             yield DipConfig(depth, width, skip, stop)
 
 
-def parse_grid(depths: str | None, widths: str | None, skips: str | None, stops: str | None) -> Grid:
-    """Read the parts of a grid that a person typed; ``None`` keeps the published ones.
+def parse_grid(
+    depths: str | None, widths: str | None, skips: str | None, stops: str | None, usual: Grid
+) -> Grid:
+    """Read the parts of a grid that a person typed; ``None`` keeps those of the usual one.
 
     Raises
     ------
     OptionError
         If a part is no list of numbers, or beyond what can be fitted.
     """
-    usual = Grid()
     return Grid(
         usual.depths if depths is None else _numbers("--depths", depths, range(1, MAX_DEPTH + 1)),
         usual.widths if widths is None else _widths(widths),

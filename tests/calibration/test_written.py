@@ -99,13 +99,13 @@ def test_what_is_not_valid_in_what_a_calibration_tells_is_named(
 
 
 def test_grids_are_read_as_people_type_them() -> None:
-    assert parse_grid(None, None, None, None) == Grid()
+    assert parse_grid(None, None, None, None, Grid()) == Grid()
     assert len(list(Grid().networks())) == 70
     assert len(list(Grid().configurations())) == 2100
-    assert parse_grid("5,4", "asc, 32,16", "4", "200,100,200") == Grid(
+    assert parse_grid("5,4", "asc, 32,16", "4", "200,100,200", Grid()) == Grid(
         (4, 5), (16, 32, "asc"), (4,), (100, 200)
     )
-    assert parse_grid("4", "asc", "0", "1").widths == ("asc",)
+    assert parse_grid("4", "asc", "0", "1", Grid()).widths == ("asc",)
     for wrong in (
         ("0", None, None, None),
         (None, "wide", None, None),
@@ -113,7 +113,7 @@ def test_grids_are_read_as_people_type_them() -> None:
         (None, None, None, "0"),
     ):
         with pytest.raises(OptionError, match="joined by commas"):
-            parse_grid(*wrong)
+            parse_grid(*wrong, Grid())
 
 
 def test_the_shipped_table_is_of_the_first_version(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 import xarray
 from scipy.ndimage import gaussian_filter
 
+import autodip_zarr
+from autodip_zarr import Choices, Grid, Machine
 from autodip_zarr.calibration import load_table
 from autodip_zarr.dip.planes.denoise import denoise_plane
 from autodip_zarr.dip.planes.job import FitJob
@@ -349,6 +351,26 @@ def test_workers_measure_the_same(pairs: Path, tmp_path: Path, scheduler: str) -
     assert code == 0, err
     one, other = (xarray.open_zarr(tmp_path / f"{name}.zarr") for name in ("here", "there"))
     xarray.testing.assert_equal(one.drop_vars("seconds"), other.drop_vars("seconds"))
+
+
+def test_it_can_be_called_from_python(pairs: Path, tmp_path: Path) -> None:
+    grid = Grid(depths=(2,), widths=(4,), skips=(4,), stops=(4, 8))
+    here, news = Machine(in_process=True), list[int]()
+    found = autodip_zarr.calibrate(
+        *(pairs, tmp_path / "t.json"),
+        grid=grid,
+        crop_px=40,
+        choices=Choices(preset="reference"),
+        machine=here,
+        watch=lambda one: news.append(one.done),
+    )
+    assert found.is_whole
+    assert found.table == str(tmp_path / "t.json")
+    assert max(news) == 4
+    frame = found.to_dataframe()
+    assert frame["group"].tolist() == ["confocal+nucleus", "confocal", "nucleus", "global"]
+    assert "4 configurations chosen" in found._repr_html_()
+    assert [load_table(found.table).find("cheapest", dict(one.group)) is not None for one in found.chosen]
 
 
 def test_frames_of_another_scale_are_scored_on_one(tmp_path: Path) -> None:

@@ -111,13 +111,12 @@ def calibrate(sources: Sequence[str], *, as_json: bool, device: str, **arguments
     which are joined. One fit serves all stops. The same command again goes on where it stopped.
     """
     from autodip_zarr.report.calibration import (  # noqa: PLC0415
-        choice_lines,
-        outcome_document,
         plan_document,
         plan_lines,
+        report_of,
         telling,
     )
-    from autodip_zarr.run.calibrating.calibrate import carry_out, prepare, settle_machine  # noqa: PLC0415
+    from autodip_zarr.run.calibrating.calibrate import prepare, settle_machine  # noqa: PLC0415
     from autodip_zarr.run.planning.speed import measure_speed  # noqa: PLC0415
 
     names = ("workers", "scheduler", "cluster", "in_process")
@@ -137,39 +136,37 @@ def calibrate(sources: Sequence[str], *, as_json: bool, device: str, **arguments
         is_whole = not prepared.plan.skipped
         sys.exit(EXIT_USAGE if nothing else EXIT_DONE if is_whole else EXIT_INCOMPLETE)
     say(*plan_lines(prepared, units, machine))
-    outcome = carry_out(prepared, machine, telling(say), arguments["hours"])
-    say_skipped(outcome.skipped)
+    report = report_of(prepared, machine, telling(say), arguments["hours"])
+    say_skipped(report.skipped)
     if arguments["page"] is not None:
-        from autodip_zarr.report.calibration_page import calibration_page  # noqa: PLC0415
         from autodip_zarr.report.streams import write_named_file  # noqa: PLC0415
 
-        write_named_file("--page", arguments["page"], calibration_page(outcome))
+        write_named_file("--page", arguments["page"], report.page())
         say(f"page: {arguments['page']}")
     if as_json:
-        print_json(outcome_document(outcome))
+        print_json(report.document())
     else:
-        show(*choice_lines(outcome))
-    if outcome.problem is not None:
-        say(f"no table: {outcome.problem}")
-    if outcome.left:
-        say(f"{outcome.left} fits are left; the same command goes on with them")
-    is_whole = outcome.problem is None and not outcome.left and not outcome.skipped
-    sys.exit(EXIT_DONE if is_whole else EXIT_INCOMPLETE)
+        show(*report.lines())
+    if report.problem is not None:
+        say(f"no table: {report.problem}")
+    if report.left:
+        say(f"{report.left} fits are left; the same command goes on with them")
+    sys.exit(EXIT_DONE if report.is_whole else EXIT_INCOMPLETE)
 
 
 def _question(sources: Sequence[str], arguments: dict[str, Any]) -> Any:  # noqa: ANN401 - loaded late
     from autodip_zarr.calibration.grid import parse_grid, parse_rungs  # noqa: PLC0415
-    from autodip_zarr.run.calibrating.calibrate import Question, usual_stops  # noqa: PLC0415
+    from autodip_zarr.run.calibrating.calibrate import Question, usual_grid  # noqa: PLC0415
     from autodip_zarr.run.calibrating.output import Output  # noqa: PLC0415
 
-    stops = arguments["stops"] or usual_stops(arguments["preset"])
     levels = arguments["levels"]
     rungs = parse_rungs(arguments["rungs"])
+    parts = ("depths", "widths", "skips", "stops")
     same = ("seeds", "layout", "captures", "scales", "add", "complete")
     return Question(
         sources=tuple(sources),
         output=Output(arguments["output"], arguments["choose"], arguments["who"]),
-        grid=parse_grid(arguments["depths"], arguments["widths"], arguments["skips"], stops),
+        grid=parse_grid(**{name: arguments[name] for name in parts}, usual=usual_grid(arguments["preset"])),
         levels=None if levels is None else tuple(part.strip() for part in levels.split(",")),
         crop_px=rungs[-1] if rungs else arguments["crop_px"],
         rungs=rungs,

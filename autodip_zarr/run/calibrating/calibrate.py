@@ -141,17 +141,16 @@ class Outcome:
     """What was chosen from."""
 
 
-def usual_stops(preset: str) -> str | None:
-    """Return the stops of a preset where none are asked for; ``None`` for those of the published grid.
+def usual_grid(preset: str) -> Grid:
+    """Return the grid of a preset where nothing else is asked for: the published one, with stops that differ.
 
-    Presets that raise and lower counts make 600 steps of every count from 150 on, so that only those up to
-    there differ.
+    Presets that raise and lower counts make as many steps of all counts beyond a quarter of the most.
     """
     recipe = PRESETS[preset]
     if not recipe.most_iterations:
-        return None
+        return Grid()
     last = recipe.most_iterations // MOST_TIMES
-    return ",".join(str(count) for count in range(last // 6, last + 1, last // 6))
+    return replace(Grid(), stops=tuple(range(last // 6, last + 1, last // 6)))
 
 
 def settle_machine(machine: Machine) -> Machine:
@@ -226,7 +225,8 @@ def carry_out(prepared: Prepared, machine: Machine, watch: Watch, hours: float |
             climb.measure(measuring, journal)
         except KeyboardInterrupt as error:
             interrupted = error
-        outcome = _write(prepared, climb, measuring.failed, journal)
+        # read anew: an interruption may have come between the disk and what is known of it here
+        outcome = _write(prepared, climb, measuring.failed, prepared.question.output.journal())
         if interrupted is not None:
             raise interrupted
     return outcome

@@ -1,4 +1,4 @@
-"""A page about a calibration: what was chosen, regret along the stops, against cost, noise and networks."""
+"""Plots of a calibration: regret along the stops, against cost and by network, and stops against noise."""
 
 from __future__ import annotations
 
@@ -9,33 +9,26 @@ import numpy as np
 
 from autodip_zarr.calibration.choice import Choice, Floats, group_regrets
 from autodip_zarr.domain import DipConfig
-from autodip_zarr.report.calibration import CHOICE_COLUMNS, EXPLAINED, choice_rows
 from autodip_zarr.report.plots import Axes, Series, heat_map, plot
-from autodip_zarr.run.calibrating.calibrate import Basis, Outcome
-from autodip_zarr.run.planning.totals import config_name, group_name
-from autodip_zarr.shown.html import Html, chart, heading, page, paragraph, pictures, table, warning_list
+from autodip_zarr.run.calibrating.calibrate import Basis
+from autodip_zarr.run.planning.totals import config_name
+from autodip_zarr.shown.html import Html, chart, pictures
 
-_MOST_GROUPS = 20
 _NAMED = 5
 """Networks whose curves have names."""
 
 
-def calibration_page(outcome: Outcome) -> str:
-    """Return a page about what was chosen, whole in itself."""
-    parts = [
-        warning_list(f"{skip.where}: {skip.reason}" for skip in outcome.skipped),
-        heading("What was chosen"),
-        table(CHOICE_COLUMNS, choice_rows(outcome)),
-        paragraph(EXPLAINED, small=True),
-    ]
-    groups = list({group_name(one.group): one.group for one in outcome.chosen}.values())
-    if outcome.basis is not None:
-        for group in groups[:_MOST_GROUPS]:
-            chosen = [one for one in outcome.chosen if one.group == group]
-            parts += [heading(group_name(group)), pictures(_plots(_Group(outcome.basis, group, chosen)))]
-    if len(groups) > _MOST_GROUPS:
-        parts.append(paragraph(f"Plots of the first {_MOST_GROUPS} of {len(groups)} groups."))
-    return page("Calibration", parts)
+def group_plots(basis: Basis, chosen: Sequence[Choice]) -> Html:
+    """Return the plots of one group.
+
+    Parameters
+    ----------
+    basis : Basis
+        What was chosen from.
+    chosen : sequence of Choice
+        What was chosen for the group, one for each rule, at least one.
+    """
+    return pictures(_plots(_Group(basis, chosen[0].group, chosen)))
 
 
 class _Group:
