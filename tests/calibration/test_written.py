@@ -106,14 +106,10 @@ def test_grids_are_read_as_people_type_them() -> None:
         (4, 5), (16, 32, "asc"), (4,), (100, 200)
     )
     assert parse_grid("4", "asc", "0", "1", Grid()).widths == ("asc",)
-    for wrong in (
-        ("0", None, None, None),
-        (None, "wide", None, None),
-        (None, None, "", None),
-        (None, None, None, "0"),
-    ):
+    for name, wrong in (("depths", "0"), ("widths", "wide"), ("skips", ""), ("stops", "0")):
+        parts: dict[str, str | None] = dict.fromkeys(("depths", "widths", "skips", "stops"))
         with pytest.raises(OptionError, match="joined by commas"):
-            parse_grid(*wrong, Grid())
+            parse_grid(**{**parts, name: wrong}, usual=Grid())
 
 
 def test_the_shipped_table_is_of_the_first_version(tmp_path: Path) -> None:
