@@ -14,7 +14,7 @@ Trees, 1984: one standard error.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -86,6 +86,16 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class _Lone:
+    """Standard deviations over all fields of a calibration of the regrets of the best configuration."""
+
+    psnr: float = 0.0
+    """In dB."""
+    lpips: float = 0.0
+    """Of LPIPS."""
+
+
+@dataclass(frozen=True)
 class _Field:
     """The regrets of fields: how much worse each configuration is than the best one there."""
 
@@ -95,6 +105,8 @@ class _Field:
     """The same."""
     seeds_db: Floats
     """(configuration,) standard error of the PSNR over the seeds, in dB."""
+    lone: _Lone = _Lone()
+    """How far regrets scatter where a single field and a single seed tell nothing."""
 
 
 def choices(scored: Scored, rules: Sequence[str] = (PAPER, CHEAPEST)) -> list[Choice]:
@@ -108,7 +120,22 @@ def choices(scored: Scored, rules: Sequence[str] = (PAPER, CHEAPEST)) -> list[Ch
     if PAPER in rules and not scored.has_lpips:
         hint = "get its weights as docs/how-to/evaluate.md says, or choose cheapest"
         raise OptionError("--choose paper", "no LPIPS was measured", "PSNR and LPIPS", hint)
-    return [_choose(scored, group, rule) for rule in rules for group in groups(scored.pairs)]
+    lone = _scatter(scored)
+    return [_choose(scored, group, rule, lone) for rule in rules for group in groups(scored.pairs)]
+
+
+def _scatter(scored: Scored) -> _Lone:
+    """Return how far the regrets of the best configuration scatter over all fields."""
+    inside = list(range(len(scored.pairs)))
+    tried = _tried(scored, inside)
+    if not tried.any():
+        return _Lone()
+    regrets = _regrets(scored, inside, tried)
+    if len(regrets.psnr) == 1:
+        return _Lone()
+    best = int(np.argmin(regrets.psnr.mean(axis=0)))
+    lpips = 0.0 if regrets.lpips is None else float(regrets.lpips[:, best].std(ddof=1))
+    return _Lone(float(regrets.psnr[:, best].std(ddof=1)), lpips)
 
 
 def groups(pairs: Sequence[MeasuredPair]) -> list[dict[str, str]]:
@@ -161,7 +188,7 @@ def _tried(scored: Scored, inside: Sequence[int]) -> NDArray[np.bool_]:
     return np.asarray(np.logical_and.reduce([_on_all_pairs(values) for values in measured]), bool)
 
 
-def _choose(scored: Scored, group: Mapping[str, str], rule: str) -> Choice:
+def _choose(scored: Scored, group: Mapping[str, str], rule: str, lone: _Lone) -> Choice:
     inside = _inside(scored, group)
     psnr, tried = scored.psnr[inside], _tried(scored, inside)
     if not tried.any():
@@ -169,7 +196,7 @@ def _choose(scored: Scored, group: Mapping[str, str], rule: str) -> Choice:
         expected = "one at least; the same command goes on where it stopped"
         raise OptionError(name, "no configuration is measured on all of its pairs yet", expected)
     fields = [scored.pairs[index].field for index in inside]
-    regrets = _regrets(scored, inside, tried)
+    regrets = replace(_regrets(scored, inside, tried), lone=lone)
     costs = scored.costs[tried]
     configs = [config for config, is_tried in zip(scored.configs, tried, strict=True) if is_tried]
     pick = _RULES[rule]
@@ -186,7 +213,7 @@ def _choose(scored: Scored, group: Mapping[str, str], rule: str) -> Choice:
         best_cost=float(costs[best]),
         psnr_db=float(_by_field(levels, fields)[:, taken].mean()),
         regret_db=float(regrets.psnr[:, taken].mean()),
-        spread_db=_spread(regrets.psnr, regrets.seeds_db, best),
+        spread_db=_spread(regrets, best),
         left_out_db=_left_out(regrets, costs, pick),
         untried=int(np.count_nonzero(~tried)),
     )
@@ -223,11 +250,19 @@ def _of_seeds(psnr: Floats) -> Floats:
     return errors
 
 
-def _spread(regrets: Floats, seeds_db: Floats, index: int) -> float:
-    """Return the standard error of the mean regret of a configuration over fields; of one field, of seeds."""
-    if len(regrets) == 1:
-        return float(seeds_db[index])
-    return float(regrets[:, index].std(ddof=1) / np.sqrt(len(regrets)))
+def _spread(regrets: _Field, index: int) -> float:
+    """Return the standard error of the mean regret of a configuration over fields.
+
+    Of a single field that of its seeds, and of a single seed how far regrets scatter over all fields: that a
+    configuration is best on one field by a hundredth of a decibel says nothing.
+    """
+    if len(regrets.psnr) == 1:
+        return float(regrets.seeds_db[index]) or regrets.lone.psnr
+    return _error(regrets.psnr[:, index])
+
+
+def _error(values: Floats) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _cheapest(regrets: _Field, costs: Floats) -> int:
@@ -237,10 +272,11 @@ def _cheapest(regrets: _Field, costs: Floats) -> int:
     """
     means = regrets.psnr.mean(axis=0)
     best = int(np.argmin(means))
-    good = means <= means[best] + _spread(regrets.psnr, regrets.seeds_db, best)
+    good = means <= means[best] + _spread(regrets, best)
     if regrets.lpips is not None:
         distances = regrets.lpips.mean(axis=0)
-        good &= distances <= distances[best] + _spread(regrets.lpips, np.zeros_like(means), best)
+        of_one = regrets.lone.lpips if len(regrets.lpips) == 1 else _error(regrets.lpips[:, best])
+        good &= distances <= distances[best] + of_one
     return _least(costs, means, good)
 
 
@@ -277,4 +313,4 @@ def _splits(regrets: _Field) -> Iterator[tuple[int, _Field]]:
     """Yield each field with the regrets of all others."""
     for out in range(len(regrets.psnr)):
         lpips = None if regrets.lpips is None else np.delete(regrets.lpips, out, axis=0)
-        yield out, _Field(np.delete(regrets.psnr, out, axis=0), lpips, regrets.seeds_db)
+        yield out, replace(regrets, psnr=np.delete(regrets.psnr, out, axis=0), lpips=lpips)

@@ -87,6 +87,16 @@ def test_of_a_single_field_seeds_tell_the_standard_error() -> None:
     assert found.config == CONFIGS[1], "0.5 dB is more than the spread of 0.2"
 
 
+def test_a_single_field_with_one_seed_is_judged_by_the_scatter_of_all() -> None:
+    psnr = [[30.0, 30.01], [31.0, 31.4], [32.1, 32.0]]  # regrets of the best: 0, 0, 0.1
+    pairs = (pair("0", "a", "confocal"), pair("1", "b", "widefield"), pair("2", "c", "twophoton"))
+    one = Scored(pairs, CONFIGS[:2], COSTS[:2], np.array(psnr)[:, None], np.full((3, 1, 2), np.nan))
+    found = {choice.group.get("microscope"): choice for choice in choices(one, (CHEAPEST,))}
+    assert found["confocal"].spread_db == pytest.approx(np.std([0, 0, 0.1], ddof=1))
+    assert found["confocal"].config == CONFIGS[0], "a hundredth of a decibel says nothing"
+    assert found["widefield"].config == CONFIGS[1]
+
+
 def test_what_was_not_measured_on_all_pairs_cannot_be_taken() -> None:
     psnr = [[30.0, np.nan, 29.0], [30.0, 40.0, 29.0]]
     found = overall(choices(scored(psnr), (CHEAPEST,)), CHEAPEST)
