@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from autodip_zarr.calibration.grid import Grid
+from autodip_zarr.dip.architecture import Architecture
 from autodip_zarr.dip.estimate import estimate
 from autodip_zarr.dip.settled import settle
 from autodip_zarr.domain import DipConfig, Recipe, Skipped
@@ -112,7 +113,8 @@ class CalibrationPlan:
     def _seconds(self, config: DipConfig, size: tuple[int, int]) -> float:
         settings = self.settings
         longest = self._longest(config, size)
-        fits = estimate(longest, settings.recipe, size, settings.device).seconds()
+        padded = Architecture.of(config).padded_shape(size)  # deep networks pad small crops
+        fits = estimate(longest, settings.recipe, padded, settings.device).seconds()
         images = len(settings.grid.stops) * _OUTPUTS
         return fits + images * size[0] * size[1] * _PIXEL_SECONDS[settings.with_lpips]
 
