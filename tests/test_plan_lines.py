@@ -17,8 +17,9 @@ from .samples import write_archive
 from .stores.builders import pixels, write_image
 
 
-def lines(*sources: Path, piped: bool = False) -> list[str]:
-    return list(plan_lines(Planning([str(one) for one in sources], Choices()), one_line_an_image=piped))
+def lines(*sources: Path, piped: bool = False, width: int | None = None) -> list[str]:
+    planning = Planning([str(one) for one in sources], Choices())
+    return list(plan_lines(planning, one_line_an_image=piped, width=width))
 
 
 @pytest.fixture
@@ -39,6 +40,19 @@ def test_images_that_share_their_channels_stand_together(archive: Path) -> None:
     assert told[first - 1].split()[:3] == ["DAPI", "widefield", "nucleus"]
     assert told[first + 1].startswith("  b/lapse.ome.zarr")
     assert sum("very long name/1.zarr" in line for line in told) == 1, "paths are never cut"
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_a_terminal_gets_what_fits_into_it(archive: Path, width: int) -> None:
+    told, whole = lines(archive, width=width), lines(archive)
+    images = [line for line in whole if line.startswith("  ") and "cost" in line]
+    assert [line for line in told if line in images] == images, "names of images are never folded"
+    assert max(len(line) for line in told if line not in images) <= width
+    assert ("matched by" in told[0]) == (width == 140)
+    words = " ".join(told).split()
+    for line in whole[len(images) + 4 :]:
+        if line.startswith(("warning", "skipped", "error", "matched")):
+            assert " ".join(line.split()) in " ".join(words)
 
 
 def test_a_pipe_gets_one_line_an_image(archive: Path) -> None:

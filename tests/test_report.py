@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autodip_zarr.report import results
 from autodip_zarr.shown.html import figure, heading, page, pictures, table, text, warning_list
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff, write_sample_zarr
 
 from .pages import check_page
+from .run.processes import wait_for
 from .samples import make_sample
 from .test_cli import call
 
@@ -52,7 +56,7 @@ def written(target: Path, page: Path, *options: str, code: int = 0) -> tuple[str
     found, _, err = call("report", target, "--output", page, *options)
     assert found == code, err
     content = page.read_text(encoding="utf-8")
-    assert "<script" not in content
+    assert content.count("<script") == 1
     assert "<b>" not in content
     return *check_page(content), err
 
@@ -69,25 +73,48 @@ def edit(result: Path, change: Any) -> None:
 def test_a_page_about_a_folder(denoised: Path, tmp_path: Path) -> None:
     text, pictures, _ = written(denoised / "out", tmp_path / "page.html")
     assert "3 images, 2 of them complete; 6 planes denoised, 1 failed or not done." in text
-    assert pictures == 3 + 4 + 3, "before, after, residual of each denoised channel; one is shown whole, too"
-    order = ["Warnings", "Images", "Failed planes", "Numbers", "Before, after", "Made with"]
+    assert "✕ failed: 1 ✓ done: 2" in text
+    small, frames = 3, 2 * (2 + 3)
+    assert pictures == 3 + 4 + 3 + small + frames, "before, after, residual; one whole, too; planes along z"
+    order = ["Needs a look status", "Sources are below", "Failed planes source", "All numbers Means"]
+    order += ["Made with preset", "Words tier"]
     assert sorted(order, key=text.index) == order
-    assert "status is partial, not complete: " in text
-    assert "0 DAPI widefield nucleus microscope+specimen widefield+nucleus 2/4/4/3 3 3 0 complete" in text
-    assert "1 Phase <b>" in text
+    assert "status is partial, not complete: broken.zarr" in text
+    failed = text.index("✕ failed broken.zarr 2 of 3 planes denoised, 1 failed or not done")
+    assert failed < text.index(
+        "✓ done stack.ome.tif 3 of 3 planes denoised · 0 DAPI: widefield+nucleus, 2/4/4/3"
+    )
+    assert "1 Phase <b>: copied" in text
     assert "copied: not among the chosen channels" in text
-    failed = text[text.index("Failed planes") : text.index("Numbers")]
-    assert "broken.zarr 0 0 1 " in failed
-    assert "cannot be read" in failed
+    assert "matched by microscope and specimen" in text
+    assert "about understood as text where microscope widefield WideField" in text
+    reasons = text[text.index("Failed planes source") : text.index("All numbers Means")]
+    assert "broken.zarr 0 0 1 " in reasons
+    assert "cannot be read" in reasons
     assert "preset standard, seed 0" in text
+
+
+def test_charts_and_checks_of_a_channel(denoised: Path, tmp_path: Path) -> None:
+    text, _, _ = written(denoised / "out" / "two.zarr", tmp_path / "page.html")
+    for told in (
+        "Power spectrum",
+        "Histogram",
+        "correlation of residual and result",
+        "worst bias of a level",
+    ):
+        assert told in text
+    assert "Noise along the planes" not in text, "of a single plane"
+    stack, _, _ = written(denoised / "out" / "stack.ome.zarr", tmp_path / "page.html")
+    assert "Noise along the planes" in stack
+    assert "z = 0 z = 1 z = 2" in stack
 
 
 def test_a_page_about_one_result(denoised: Path, tmp_path: Path) -> None:
     text, pictures, _ = written(denoised / "out" / "stack.ome.zarr", tmp_path / "page.html")
     assert text.count("stack.ome.tif") >= 2
     assert "1 images" in text
-    assert "Warnings" not in text
-    assert pictures == 3
+    assert "Needs a look" not in text
+    assert pictures == 3 + 1 + 6
 
 
 def test_a_source_that_is_gone_leaves_the_picture_of_after(copy: Path, tmp_path: Path) -> None:
@@ -97,9 +124,40 @@ def test_a_source_that_is_gone_leaves_the_picture_of_after(copy: Path, tmp_path:
 
     edit(copy / "stack.ome.zarr", moved)
     text, pictures, _ = written(copy / "stack.ome.zarr", tmp_path / "page.html")
-    assert pictures == 1
+    assert pictures == 1 + 1 + 3
     assert "the source cannot be read, there is no picture of before: " in text
     assert "gone.ome.tif: is no longer there" in text
+
+
+def test_pictures_are_shown_of_what_needs_a_look_first(
+    denoised: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "_MOST_PICTURES", 1)
+    text, pictures, _ = written(denoised / "out", tmp_path / "page.html")
+    assert "Pictures are shown of 1 of 3 denoised channels" in text
+    assert pictures == 3 + 2 * 2 + 3, "a small one for the others"
+    assert text.index("The plane t=0 z=2:") < text.index("✓ done stack.ome.tif")
+    assert text.count("The plane t=") == 1
+
+
+def test_a_page_follows_a_run(copy: Path, tmp_path: Path) -> None:
+    def begun(attribute: Any) -> Any:
+        return {**attribute, "status": "running"}
+
+    edit(copy / "stack.ome.zarr", begun)
+    target, out = str(copy), tmp_path / "page.html"
+    command = [sys.executable, "-m", "autodip_zarr", "report", target, "--output", str(out), "--watch", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as watching:
+        wait_for(out, 120)
+        assert "◌ running: 1" in out.read_text()
+        assert '<meta http-equiv="refresh" content="1">' in out.read_text()
+        edit(copy / "stack.ome.zarr", lambda attribute: {**attribute, "status": "complete"})
+        stdout, stderr = watching.communicate(timeout=120)
+    assert (watching.returncode, stdout) == (0, f"page: {out}\n"), stderr
+    assert "3 images, 1 of them complete" in stderr
+    last = out.read_text()
+    assert "refresh" not in last
+    assert "3 images, 2 of them complete" in last
 
 
 def test_a_source_that_changed_its_size_is_not_compared(copy: Path, denoised: Path, tmp_path: Path) -> None:
@@ -109,7 +167,7 @@ def test_a_source_that_changed_its_size_is_not_compared(copy: Path, denoised: Pa
 
     edit(copy / "stack.ome.zarr", other)
     text, pictures, _ = written(copy / "stack.ome.zarr", tmp_path / "page.html")
-    assert pictures == 1
+    assert pictures == 1 + 1 + 3
     assert "has now the size" in text
 
 
@@ -138,7 +196,7 @@ def test_hostile_texts_are_shown_and_never_run(copy: Path, tmp_path: Path) -> No
     edit(copy / "broken.zarr", spoiled)
     text, _, _ = written(copy, tmp_path / "page.html")
     assert text.count("<script>alert('x')</script>") >= 8
-    assert "of the run: <script>" in text[: text.index("Images")]
+    assert "of the run: <script>" in text[: text.index("✕ failed <script>")]
     assert "\x1b" not in text
 
 
@@ -161,7 +219,7 @@ def test_a_result_without_its_record_is_named_and_the_others_are_shown(copy: Pat
     shutil.rmtree(copy / "stack.ome.zarr" / "autodip" / "record")
     text, _, err = written(copy, tmp_path / "page.html", code=1)
     assert "2 images" in text
-    assert text.index("stack.ome.zarr/autodip/record: is missing") < text.index("Images")
+    assert text.index("stack.ome.zarr/autodip/record: is missing") < text.index("Sources are below")
     assert "error: " in err
 
 

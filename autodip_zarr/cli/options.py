@@ -160,6 +160,13 @@ destination_options = _options(
     ),
     click.option("--write-back", is_flag=True, help="Put results into the source stores as new groups."),
     click.option(
+        "--suffix",
+        metavar="NAME",
+        default="denoised",
+        show_default=True,
+        help="What results written back are called: A/1/0NAME in a well, else the group NAME in the image.",
+    ),
+    click.option(
         "--format",
         "file_format",
         type=click.Choice(["ome-zarr", "ome-tiff", "both"]),

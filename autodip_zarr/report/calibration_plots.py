@@ -12,7 +12,7 @@ from autodip_zarr.domain import DipConfig
 from autodip_zarr.report.plots import Axes, Series, heat_map, plot
 from autodip_zarr.run.calibrating.calibrate import Basis
 from autodip_zarr.run.planning.totals import config_name
-from autodip_zarr.shown.html import Html, chart, pictures
+from autodip_zarr.shown.html import Html, pictures, plotted
 
 _NAMED = 5
 """Networks whose curves have names."""
@@ -48,15 +48,15 @@ class _Group:
 
 
 def _plots(group: _Group) -> Iterator[Html]:
-    yield chart("Regret along the stops, the best networks by name", _along_stops(group))
-    yield chart("Cost against regret of all configurations; chosen ones by name", _pareto(group))
-    yield chart("Best stop of each pair with the chosen network, against its noise", _against_noise(group))
+    yield plotted("Regret along the stops, the best networks by name", _along_stops(group))
+    yield plotted("Cost against regret of all configurations; chosen ones by name", _pareto(group))
+    yield plotted("Best stop of each pair with the chosen network, against its noise", _against_noise(group))
     grid, regrets = group.grid, group.by_network
     rows, columns = [str(depth) for depth in grid.depths], [str(width) for width in grid.widths]
     for index, skip in enumerate(grid.skips):
         best = _least(regrets[:, :, index])
         caption = f"Least regret over the stops, in dB: depths down, widths across, skip {skip}"
-        yield chart(caption, heat_map(rows, columns, best.tolist()))
+        yield plotted(caption, heat_map(rows, columns, best.tolist()))
 
 
 def _least(regrets: Floats) -> Floats:

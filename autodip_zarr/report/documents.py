@@ -232,6 +232,7 @@ def run_numbers(summary: Summary) -> Document:
         "planes_done": sum(image.planes_done for image in summary.images),
         "planes_failed": sum(image.planes_failed for image in summary.images),
         "planes_copied": summary.planes_copied,
+        "planes_empty": summary.planes_empty,
         "seconds": round(summary.seconds, 3),
         "configurations": [
             {

@@ -38,7 +38,6 @@ from autodip_zarr.shown.html import (
     page,
     paragraph,
     pictures,
-    subheading,
     table,
     warning_list,
 )
@@ -387,7 +386,7 @@ def _figures(plane: EvaluatedPlane) -> list[Html]:
     ]
     part = "" if max(plane.clean.shape) <= _SIDE_PX else f"A part of {_SIDE_PX} pixels of each plane. "
     known = f"{part}Microscope: {plane.channel.microscope or '-'}, specimen: {plane.channel.specimen or '-'}"
-    return [subheading(plane.label), paragraph(known, small=True), pictures(figures)]
+    return [heading(plane.label, level=3), paragraph(known, small=True), pictures(figures)]
 
 
 def _caption(measurement: Measurement) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw
 
 _CAPTION_PX = 18
 _GAP_PX = 4
+_COLOR = re.compile(r"[0-9A-Fa-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,8 @@ def compose(rows: Sequence[Sequence[Panel]], zoom: int = 1) -> Image.Image:
     return sheet
 
 
-def encode_panel(panel: Panel, longest_px: int) -> bytes:
-    """Return a panel without its caption as the bytes of a PNG file.
+def encode_panel(panel: Panel, longest_px: int, color: str | None = None, *, lossy: bool = False) -> bytes:
+    """Return a panel without its caption as the bytes of a picture.
 
     Parameters
     ----------
@@ -68,11 +70,36 @@ def encode_panel(panel: Panel, longest_px: int) -> bytes:
         What is shown.
     longest_px : int
         Longest side of the picture in pixels; a larger plane is averaged over blocks of pixels first.
+    color : str, optional
+        ``RRGGBB`` in which a channel is drawn, from black over the colour to near white, so that dark colours
+        show as much as bright ones; grey unless given.
+    lossy : bool
+        Make a small WebP file rather than a PNG that keeps every pixel.
     """
     factor = -(-max(panel.plane.shape) // longest_px)
+    image = _grey(_averaged(panel.plane, factor), panel.window)
+    if color is not None and _COLOR.fullmatch(color):
+        image.putpalette(_palette(color))
     buffer = io.BytesIO()
-    _grey(_averaged(panel.plane, factor), panel.window).save(buffer, format="PNG", optimize=True)
+    if lossy:
+        image.convert("RGB").save(buffer, format="WEBP", quality=80)
+    else:
+        image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
+
+
+def _palette(color: str) -> bytes:
+    """Return 256 colours from black over one to near white."""
+    one = np.array([int(color[at : at + 2], 16) for at in (0, 2, 4)], dtype=np.float64)
+    if not one.any():
+        one[:] = 255
+    one *= 255 / one.max()
+    stops = np.array([0.0, 0.7, 1.0])
+    ends = np.stack([np.zeros(3), one, one + (255 - one) * 0.75])
+    levels = np.linspace(0, 1, 256)
+    return (
+        np.stack([np.interp(levels, stops, ends[:, i]) for i in range(3)], 1).round().astype("u1").tobytes()
+    )
 
 
 def _averaged(plane: NDArray[np.generic], factor: int) -> NDArray[np.generic]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from itertools import chain, islice, starmap
+from textwrap import wrap
 from typing import Final
 
 from autodip_zarr.domain import ChannelPlan, ImagePlan, Skipped, Totals
@@ -20,10 +21,13 @@ from autodip_zarr.run.planning.totals import config_name, group_name
 from autodip_zarr.run.planning.warned import Warned
 from autodip_zarr.run.results.reuse import complaint
 from autodip_zarr.run.sources.overrides import image_path
+from autodip_zarr.shown.visible import visible
 
 _TIMES: Final = ("seconds", "least_seconds", "most_seconds")
 _ROWS_A_TABLE: Final = 500
 _HEADING: Final = ("channel", "microscope", "specimen", "matched by", "group", "depth/width/skip/steps")
+_NARROW_HEADING: Final = ("channel", "microscope", "specimen", "group", "configuration")
+"""Where the whole one does not fit: the group tells by what it was matched."""
 _UNIT: Final = "1 = a 512x512 plane, original prior"
 
 
@@ -80,7 +84,9 @@ def _totals(planning: Planning) -> dict[str, object]:
     return {**totals_document(totals), "time": {**time, **{key: round(time[key], 3) for key in _TIMES}}}
 
 
-def plan_lines(planning: Planning, *, one_line_an_image: bool = False) -> Iterator[str]:
+def plan_lines(
+    planning: Planning, *, one_line_an_image: bool = False, width: int | None = None
+) -> Iterator[str]:
     """Yield lines: what is to be done, image by image, then what is skipped, warnings, and the total.
 
     Parameters
@@ -90,13 +96,26 @@ def plan_lines(planning: Planning, *, one_line_an_image: bool = False) -> Iterat
     one_line_an_image : bool
         Put all that is known of an image into its line, for other programs; otherwise images that share their
         channels and configurations stand together below these.
+    width : int, optional
+        Characters of a line of the terminal, in which sentences are folded between words and tables are made
+        to fit; names of images are whole.
     """
+    for line in _lines(planning, one_line_an_image=one_line_an_image, width=width):
+        yield from [line] if width is None or line.startswith("  ") else _folded(line, width)
+
+
+def _folded(line: str, width: int) -> list[str]:
+    """Return a sentence in lines of a terminal; those after the first are indented."""
+    return wrap(visible(line), width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def _lines(planning: Planning, *, one_line_an_image: bool, width: int | None) -> Iterator[str]:
     items, warned, several = iter(planning), Warned(), len(planning.sources) > 1
     while batch := list(islice(items, _ROWS_A_TABLE)):
         images = [item for item in batch if isinstance(item, ImagePlan)]
         working = [image for image in images if image.decision.is_work]
         named = [(_name(image, with_source=several), image) for image in working]
-        yield from starmap(_line, named) if one_line_an_image else _grouped(named)
+        yield from starmap(_line, named) if one_line_an_image else _grouped(named, width)
         for image in images:
             warned.add(image)
         yield from (line for image in images for line in _left_warning(image))
@@ -164,17 +183,25 @@ def _line(name: str, image: ImagePlan) -> str:
     return "\t".join((name, *_amount(image), channels))
 
 
-def _grouped(named: Sequence[tuple[str, ImagePlan]]) -> Iterator[str]:
+def _grouped(named: Sequence[tuple[str, ImagePlan]], width: int | None) -> Iterator[str]:
     """Yield what images share, once, and below it a line for each of them."""
     groups: dict[tuple[tuple[str, ...], ...], list[tuple[str, ...]]] = {}
     for name, image in named:
         groups.setdefault(_channels(image), []).append((f"  {name}", *_amount(image)))
-    shared = iter(aligned([_HEADING, *(row for channels in groups for row in channels)]) if groups else [])
+    shared = iter(_shared([row for channels in groups for row in channels], width))
     own = iter(aligned([row for rows in groups.values() for row in rows]))
     yield from islice(shared, 1)
     for channels, members in groups.items():
         yield from islice(shared, len(channels))
         yield from islice(own, len(members))
+
+
+def _shared(rows: Sequence[tuple[str, ...]], width: int | None) -> list[str]:
+    """Return a heading and what images share, without the column that can be told where room is short."""
+    whole = aligned([_HEADING, *rows]) if rows else []
+    if width is None or max(map(len, whole), default=0) <= width:
+        return whole
+    return aligned([_NARROW_HEADING, *((*row[:3], *row[4:]) for row in rows)])
 
 
 def _channels(image: ImagePlan) -> tuple[tuple[str, ...], ...]:
@@ -240,7 +267,7 @@ def _totals_lines(totals: Totals) -> list[str]:
             for one in totals.groups
         ]
         lines += table_lines(["group", "channels", "planes", "cost", "share"], rows)
-    lines += [f"skipped {count} times: {reason}" for reason, count in totals.skipped.items()]
+    lines += [f"skipped {_times(count)}: {reason}" for reason, count in totals.skipped.items()]
     if totals.complete:
         lines.append(f"complete: {totals.complete} results, nothing is left to do for them")
     if totals.left:
@@ -248,6 +275,10 @@ def _totals_lines(totals: Totals) -> list[str]:
     if totals.errors:
         lines.append(f"cannot be done: {totals.errors}, see the errors above")
     return lines
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _sum_line(totals: Totals) -> str:

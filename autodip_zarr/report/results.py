@@ -1,68 +1,62 @@
-"""The page about results: warnings first, then a table, numbers, failed planes, and pictures."""
+"""The page about results: what needs a look first, then a card an image, numbers and words."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from autodip_zarr.domain import Skipped
+from autodip_zarr.errors import AutodipError
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.report.pictures import Panel, before_and_after, display_window, encode_panel
+from autodip_zarr.report.cards.card import Card, Shown, channel_name
+from autodip_zarr.report.cards.looks import Look, along, charts, checks, detail, thumbnail
+from autodip_zarr.report.cards.standing import STANDINGS, standing
+from autodip_zarr.report.cards.words import NUMBERS, WORDS
 from autodip_zarr.report.streams import write_named_file
 from autodip_zarr.run.results.review import (
     ReviewedChannel,
     ReviewedImage,
-    ReviewedPlane,
-    read_middle,
+    ReviewedPixels,
+    open_pixels,
     review_target,
 )
-from autodip_zarr.run.sources.crops import busiest_crop
 from autodip_zarr.shown.html import (
     Html,
-    figure,
-    heading,
+    contents,
+    facts,
+    group,
+    items,
+    joined,
+    link,
+    listed,
     page,
     paragraph,
-    pictures,
-    subheading,
+    section,
+    state,
     table,
-    warning_list,
+    text,
 )
 from autodip_zarr.shown.tabular import Tabular
+from autodip_zarr.stores import read_record
 
 _MOST_PICTURES: Final = 40
-"""Planes of which a page shows pictures."""
+"""Channels of which a page shows pictures, those that need a look first."""
+_MOST_THUMBNAILS: Final = 400
+"""Images that get a small picture."""
+_LARGEST_THUMBNAIL_PX: Final = 16_000_000
+"""Pixels of a plane beyond which it is not read for a small picture alone."""
+_MOST_WARNINGS: Final = 200
+"""Warnings that a page lists."""
 _MOST_FAILURES: Final = 1000
 """Failed planes that a page lists."""
-
-_SIDE_PX: Final = 256
 _NAMED: Final = 3
+"""Images that a warning names."""
 _COLUMNS: Final = (
     *("source", "channel", "microscope", "specimen", "tier", "group", "config"),
     *("planes", "denoised", "failed", "status"),
-)
-_NUMBERS: Final = {
-    "iterations": ("iterations", 0),
-    "seconds": ("seconds a plane", 1),
-    "noise_before": ("noise before", 2),
-    "noise_after": ("noise after", 2),
-    "residual_std": ("residual", 2),
-    "residual_lag1": ("its correlation", 3),
-    "hot_pixels": ("hot pixels", 1),
-    "missing_pixels": ("missing pixels", 1),
-    "restarts": ("restarts", 2),
-    "overshoot": ("overshoot", 2),
-    "stop": ("stop", 0),
-    "prior_share": ("share of the prior", 2),
-}
-_MEANING: Final = (
-    "Means over the denoised planes. Noise is estimated from the finest details, in detector counts; the "
-    "residual is what was taken away, by its standard deviation. Its correlation between neighbouring pixels "
-    "is near 0 for white noise, and higher where noise is correlated or structure was taken away. Overshoot "
-    "above 1 tells of noise that came back at the end of the fit. The stop is the iteration after which "
-    "the fit was taken; the share of the prior is its part in the result, the rest is of classical filters."
 )
 
 
@@ -79,6 +73,15 @@ class WrittenReport(Tabular):
 
     _COLUMNS: ClassVar[Sequence[str]] = _COLUMNS
 
+    @property
+    def is_running(self) -> bool:
+        """Whether some of the results are still being made."""
+        return any(image.status == "running" for image in self.images)
+
+    def in_one_line(self) -> str:
+        """Say how many results there are, and how far they are."""
+        return _summary(self.images)
+
     def _rows(self) -> Iterator[Sequence[object]]:
         for image in self.images:
             yield from _rows(image, "")
@@ -92,11 +95,16 @@ class WrittenReport(Tabular):
 
 
 def write_report(
-    target: str | os.PathLike[str], output: str | os.PathLike[str], *, remote_sources: bool = False
+    target: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    remote_sources: bool = False,
+    again_s: float | None = None,
 ) -> WrittenReport:
-    """Write a page about a result, or all results below a folder: warnings, tables, pictures.
+    """Write a page about a result, or all results below a folder: warnings, pictures, charts, numbers.
 
-    The page is one HTML file, which works offline and needs no scripts. Without any result none is written.
+    The page is one HTML file, which works offline. Its script filters, sorts and compares; without scripts
+    everything is there, too. Without any result no page is written.
 
     Parameters
     ----------
@@ -106,6 +114,8 @@ def write_report(
         The page to write.
     remote_sources : bool
         Whether sources on servers are read, too, for pictures of before; the results name them.
+    again_s : float, optional
+        Seconds after which a browser reads the page again, for who writes it again while a run goes on.
 
     Returns
     -------
@@ -117,119 +127,156 @@ def write_report(
     OptionError
         The page cannot be written.
     """
-    report = _ResultsReport(os.fspath(target), remote_sources=remote_sources)
+    images: list[ReviewedImage] = []
+    unreadable: list[Skipped] = []
     for item in review_target(os.fspath(target)):
         if isinstance(item, Skipped):
-            report.unreadable.append(item)
+            unreadable.append(item)
         else:
-            report.add(item)
-    written = None if report.is_empty else os.fspath(output)
-    if written is not None:
-        write_named_file("--output", written, report.page())
-    return WrittenReport(written, tuple(report.images), tuple(report.unreadable))
+            images.append(item)
+    written = WrittenReport(os.fspath(output) if images else None, tuple(images), tuple(unreadable))
+    if written.path is not None:
+        made = _Page(written, remote_sources=remote_sources)
+        write_named_file("--output", written.path, made.text(public_uri(os.fspath(target)), again_s))
+    return written
 
 
-class _ResultsReport:
-    """Collects results, and writes a page about them; keeps no pixels but the pictures.
+class _Page:
+    """A page about results; keeps no pixels but its pictures.
 
     Parameters
     ----------
-    target : str
-        Result or folder that was named.
+    report : WrittenReport
+        What the page is about.
     remote_sources : bool
         Whether sources on servers may be read for the pictures.
     """
 
-    def __init__(self, target: str, *, remote_sources: bool) -> None:
-        self._target = public_uri(target)
-        self._remote_sources = remote_sources
-        self.images: list[ReviewedImage] = []
-        """What each result says of itself."""
-        self._warnings: dict[str, list[str]] = {}
-        self._figures: list[Html] = []
-        self._pictured = 0
-        self.unreadable: list[Skipped] = []
-        """What could not be read."""
+    def __init__(self, report: WrittenReport, *, remote_sources: bool) -> None:
+        self._unreadable = report.skipped
+        self._images = report.images
+        self._root = _common_folder([image.source for image in report.images])
+        rank = {stands: number for number, stands in enumerate(STANDINGS)}
+        ordered = sorted(report.images, key=lambda image: rank[standing(image)])
+        self._cards = [
+            Card(image, image.label.removeprefix(self._root), f"image-{number}")
+            for number, image in enumerate(ordered, 1)
+        ]
+        room = _MOST_PICTURES
+        for number, card in enumerate(self._cards):
+            if number < _MOST_THUMBNAILS and card.image.middle:
+                room -= _look_at(card, room, remote_sources=remote_sources)
+        self._pictured = _MOST_PICTURES - room
 
-    def add(self, image: ReviewedImage) -> None:
-        """Add a result, and read a plane of each denoised channel while there is room for pictures."""
-        self.images.append(image)
-        for warning in dict.fromkeys(image.warnings()):
-            self._warn(warning, image)
-        for c in image.middle:
-            if self._pictured < _MOST_PICTURES:
-                self._pictured += 1
-                self._figures += self._pictures(image, c)
-
-    def _warn(self, warning: str, image: ReviewedImage) -> None:
-        self._warnings.setdefault(warning, []).append(image.label)
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no result."""
-        return not self.images
-
-    def page(self) -> str:
+    def text(self, target: str, again_s: float | None) -> str:
         """Return the page, whole in itself."""
-        every = [f"{skip.where}: {skip.reason}" for skip in self.unreadable]
-        every += [_told(warning, labels) for warning, labels in self._warnings.items()]
-        root = _common_folder([image.source for image in self.images])
-        parts = [paragraph(_summary(self.images)), warning_list(every)]
-        parts.append(heading("Images"))
-        parts += [paragraph(f"Sources are below {root}", small=True)] if root else []
-        parts.append(table(_COLUMNS, [row for image in self.images for row in _rows(image, root)]))
-        parts += self._failed(root)
-        parts += self._numbers(root)
-        if self._figures:
-            parts.append(heading("Before, after, and what was taken away"))
-            channels = sum(len(image.middle) for image in self.images)
-            if channels > self._pictured:
-                parts.append(paragraph(f"The first {self._pictured} of {channels} denoised channels."))
-        methods = dict.fromkeys(image.method for image in self.images)
-        made = [heading("Made with"), *(paragraph(method, small=True) for method in methods)]
-        return page(f"Denoised images in {self._target}", [*parts, *self._figures, *made])
+        sections = [
+            ("look", "Needs a look", list(self._warnings()), ("warnings",)),
+            ("images", "Images", list(self._gallery()), ()),
+            ("failed", "Failed planes", list(self._failed()), ()),
+            ("numbers", "All numbers", list(self._numbers()), ()),
+            ("made", "Made with", self._made(), ()),
+            ("words", "Words", [facts(((w, m, "") for w, m in WORDS.items()), "words")], ()),
+        ]
+        shown = [one for one in sections if any(one[2])]
+        top = [paragraph(_summary(self._images)), self._tally()]
+        if again_s is not None:
+            top.append(paragraph(f"A run may be going on: this page is read again every {again_s:.0f} s."))
+        top.append(contents((name, title) for name, title, _, _ in shown))
+        parts = [section(name, title, inner, *classes) for name, title, inner, classes in shown]
+        return page(f"Denoised images in {target}", [*top, *parts], again_s=again_s)
 
-    def _failed(self, root: str) -> Iterator[Html]:
+    def _tally(self) -> Html:
+        counts = Counter(standing(image) for image in self._images)
+        return items(
+            (state(one.kind, f"{one.text}: {counts[one]}") for one in STANDINGS if counts[one]), "tally"
+        )
+
+    def _warnings(self) -> Iterator[Html]:
+        """Yield what could not be read, and each warning once, with links to the images that it is about."""
+        told: dict[str, list[Card]] = {}
+        for card in self._cards:
+            for warning in dict.fromkeys([*card.image.warnings(), *card.notes]):
+                told.setdefault(warning, []).append(card)
+        every = [text(f"{skip.where}: {skip.reason}") for skip in self._unreadable]
+        every += [_told(warning, cards) for warning, cards in told.items()]
+        rest = len(every) - _MOST_WARNINGS
+        yield items([*every[:_MOST_WARNINGS], *([text(f"... and {rest} more")] if rest > 0 else [])])
+
+    def _gallery(self) -> Iterator[Html]:
+        if self._root:
+            yield paragraph(f"Sources are below {self._root}", small=True)
+        channels = sum(len(image.middle) for image in self._images)
+        if channels > self._pictured:
+            yield paragraph(
+                f"Pictures are shown of {self._pictured} of {channels} denoised channels, those of images "
+                "that need a look first.",
+                small=True,
+            )
+        yield group((card.html() for card in self._cards), "cards")
+
+    def _failed(self) -> Iterator[Html]:
         """Yield the failed planes with their reasons."""
         rows: list[Sequence[object]] = [
-            (_short(image.label, root), failure.t, failure.c, failure.z, failure.reason)
-            for image in self.images
-            for failure in image.failures
+            (card.name, failure.t, failure.c, failure.z, failure.reason)
+            for card in self._cards
+            for failure in card.image.failures
         ]
         if not rows:
             return
-        yield heading("Failed planes")
         yield table(("source", "t", "c", "z", "reason"), rows[:_MOST_FAILURES])
         if len(rows) > _MOST_FAILURES:
             yield paragraph(f"... and {len(rows) - _MOST_FAILURES} more; verify --json lists all.")
         yield paragraph("The command that made the results tries just these planes again.", small=True)
 
-    def _numbers(self, root: str) -> Iterator[Html]:
-        """Yield what the record tells of the denoised planes."""
+    def _numbers(self) -> Iterator[Html]:
+        """Yield what the record tells of the denoised planes, a line a channel."""
         rows = [
-            [_short(image.label, root), _channel_name(channel), *_values(channel)]
-            for image in self.images
-            for channel in image.channels
+            [card.name, channel_name(channel), *_values(channel)]
+            for card in self._cards
+            for channel in card.image.channels
             if channel.numbers
         ]
         if rows:
-            yield heading("Numbers")
-            yield table(("source", "channel", *(title for title, _ in _NUMBERS.values())), rows)
-            yield paragraph(_MEANING, small=True)
+            yield paragraph("Means over the denoised planes; the words are explained below.", small=True)
+            yield table(("source", "channel", *(word.name for word in NUMBERS.values())), rows)
 
-    def _pictures(self, image: ReviewedImage, c: int) -> list[Html]:
-        """Return the pictures of the middle plane of a channel, under a heading."""
-        t, z = image.middle[c]
-        channel = image.channels[c]
-        title = subheading(f"{image.label}, channel {_channel_name(channel)}, t={t} z={z}")
-        where = paragraph(f"Result: {image.target}", small=True)
-        found = read_middle(image, c, remote_sources=self._remote_sources)
-        if isinstance(found, str):
-            self._warn(found, image)
-            return [title, where, paragraph(found)]
-        if found.problem is not None:
-            self._warn("the source cannot be read, there is no picture of before", image)
-        return [title, where, *_figures(found)]
+    def _made(self) -> list[Html]:
+        return [paragraph(one, small=True) for one in dict.fromkeys(image.method for image in self._images)]
+
+
+def _look_at(card: Card, room: int, *, remote_sources: bool) -> int:
+    """Read the middle planes of an image for its card, and return of how many channels pictures were made."""
+    found = open_pixels(card.image, remote_sources=remote_sources)
+    if isinstance(found, str):
+        card.notes.append(found)
+        return 0
+    if found.problem is not None:
+        card.notes.append("the source cannot be read, there is no picture of before")
+    channels = list(card.image.middle)[: max(room, 0)]
+    if not channels and found.result.size("y") * found.result.size("x") > _LARGEST_THUMBNAIL_PX:
+        return 0
+    for c in channels or list(card.image.middle)[:1]:
+        try:
+            _show(card, found, c, whole=c in channels)
+        except AutodipError as error:
+            card.notes.append(f"no picture: {error}")
+    return len(channels)
+
+
+def _show(card: Card, found: ReviewedPixels, c: int, *, whole: bool) -> None:
+    """Put pictures of a channel on a card, or a small one alone."""
+    t, z = card.image.middle[c]
+    look = Look(found, c, (t, z), f"{card.name}, channel {channel_name(card.image.channels[c])}, t={t} z={z}")
+    plane = found.plane(c, t, z)
+    if not card.thumbnail:
+        card.thumbnail = thumbnail(look, plane)
+    if whole:
+        record = read_record(card.image.target)
+        told = paragraph(f"The plane t={t} z={z}:", small=True)
+        moving = group(along(look, record), "looking")
+        pictures = [told, *detail(look, plane), moving, charts(look, plane, record)]
+        card.channels[c] = Shown(pictures, list(checks(plane)))
 
 
 def _summary(images: Sequence[ReviewedImage]) -> str:
@@ -242,11 +289,11 @@ def _summary(images: Sequence[ReviewedImage]) -> str:
     )
 
 
-def _told(warning: str, labels: Sequence[str]) -> str:
-    """Return a warning with the images that it is about, or the first few of them."""
-    named = ", ".join(labels[:_NAMED])
-    rest = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
-    return f"{warning}: {named}{rest}"
+def _told(warning: str, cards: Sequence[Card]) -> Html:
+    """Return a warning with links to the images that it is about, or to the first few of them."""
+    rest = f"and {len(cards) - _NAMED} more" if len(cards) > _NAMED else ""
+    named = listed(link(card.anchor, card.name) for card in cards[:_NAMED])
+    return joined(text(f"{warning}:"), named, text(rest))
 
 
 def _common_folder(sources: Sequence[str]) -> str:
@@ -260,17 +307,13 @@ def _common_folder(sources: Sequence[str]) -> str:
     return "/".join([*shared, ""]) if any(shared) else ""
 
 
-def _short(label: str, root: str) -> str:
-    return label.removeprefix(root)
-
-
 def _rows(image: ReviewedImage, root: str) -> Iterator[list[object]]:
     for channel in image.channels:
         is_copied = channel.treatment == "copied"
         status = f"copied: {channel.reason or 'not chosen'}" if is_copied else image.status
         yield [
-            _short(image.label, root),
-            _channel_name(channel),
+            image.label.removeprefix(root),
+            channel_name(channel),
             channel.microscope,
             channel.specimen,
             channel.tier,
@@ -283,29 +326,8 @@ def _rows(image: ReviewedImage, root: str) -> Iterator[list[object]]:
         ]
 
 
-def _channel_name(channel: ReviewedChannel) -> str:
-    return f"{channel.index} {channel.name or ''}".strip()
-
-
 def _values(channel: ReviewedChannel) -> list[object]:
     return [
-        f"{channel.numbers[name]:.{digits}f}" if name in channel.numbers else None
-        for name, (_, digits) in _NUMBERS.items()
+        f"{channel.numbers[name]:.{word.digits}f}" if name in channel.numbers else None
+        for name, word in NUMBERS.items()
     ]
-
-
-def _figures(plane: ReviewedPlane) -> Iterator[Html]:
-    """Yield the pictures of a plane: its busiest part before and after, and where it lies in the whole."""
-    crop = busiest_crop(plane.denoised, _SIDE_PX)
-    after = plane.denoised[crop]
-    panels = (
-        [Panel("denoised", after, display_window(after))]
-        if plane.noisy is None
-        else before_and_after(plane.noisy[crop], after)
-    )
-    if max(plane.denoised.shape) > _SIDE_PX:
-        size = " x ".join(str(length) for length in plane.denoised.shape)
-        panels.append(Panel(f"denoised, all {size} pixels", plane.denoised, display_window(plane.denoised)))
-    yield pictures(figure(panel.caption, encode_panel(panel, _SIDE_PX)) for panel in panels)
-    if plane.problem is not None:
-        yield paragraph(f"No picture of before: {plane.problem}")

@@ -29,8 +29,17 @@ def drop(stream: TextIO) -> None:
 
 
 def write_named_file(option: str, path: str, text: str) -> None:
-    """Write the file that an option named; raise OptionError if it cannot be written."""
+    """Write the file that an option named; raise OptionError if it cannot be written.
+
+    Who reads it meanwhile, as a browser that follows a run, gets the earlier one or the new one whole.
+    """
+    target = Path(path).resolve()
+    is_special = target.exists() and not target.is_file()
+    partial = target if is_special else target.with_name(f".{target.name}.partial")
     try:
-        Path(path).write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        if not is_special and not os.access(target.parent, os.W_OK):  # of a file that may be written itself
+            partial = target
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
+        partial.replace(target)
     except OSError as error:
         raise OptionError(option, f"{path} cannot be written ({error.strerror})", "a file") from error

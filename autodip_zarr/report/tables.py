@@ -92,8 +92,9 @@ def summary_lines(summary: Summary) -> list[str]:
     lines = [summary.in_one_line()]
     if summary.paces:
         minutes, seconds = divmod(round(summary.seconds), 60)
+        empty = f", empty in the source: {summary.planes_empty}" if summary.planes_empty else ""
         lines.append(
-            f"planes copied unchanged: {summary.planes_copied}; wall time: {minutes} min {seconds} s"
+            f"planes copied unchanged: {summary.planes_copied}{empty}; wall time: {minutes} min {seconds} s"
         )
         rows = [
             (

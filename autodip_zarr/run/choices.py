@@ -93,6 +93,9 @@ class DestinationChoices:
     """Folder or URI below which results mirror the tree of the sources."""
     write_back: bool = False
     """Whether results go into the source stores as new groups instead."""
+    suffix: str = "denoised"
+    """What results that are written back are called: a field of a well ``<field><suffix>``, any other
+    image's the group of that name inside it."""
     file_format: FileFormat = "ome-zarr"
     """``both`` exports complete results as OME-TIFF beside them; ``ome-tiff`` does, too, and keeps the
     results, by which a run goes on, in the folder ``ome-zarr`` of the output."""

@@ -1,10 +1,11 @@
-"""Fetch what the tests of platforms run: Bio-Formats, schemas of OME-Zarr, tools in their own environments.
+"""Fetch what the tests of platforms run: Bio-Formats, schemas, axe, tools in their own environments.
 
 Run by `make platforms`: python tests/platforms/fetch.py
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import venv
@@ -27,6 +28,10 @@ TOOLS = {
 """Programs, and the packages that bring them; each has an environment of its own."""
 
 
+AXE = "axe-core@4.11.0"
+"""Package of npm."""
+
+
 def tool(name: str) -> Path:
     """Return a program, or skip the test where it was not fetched."""
     import pytest
@@ -40,6 +45,7 @@ def tool(name: str) -> Path:
 def main() -> None:
     """Fetch each once."""
     fetch_wheels()
+    fetch_axe()
     for name, package in TOOLS.items():
         folder = FOLDER / "tools" / name
         if not (folder / "bin" / name).exists():
@@ -71,6 +77,27 @@ def fetch_wheels() -> None:
         with zipfile.ZipFile(found) as archive:
             archive.extractall(FOLDER, [one for one in archive.namelist() if one.startswith(inside)])
         sys.stdout.write(f"{wheel}: {FOLDER / inside}\n")
+
+
+def axe() -> str:
+    """Return the script that finds faults of accessibility, or skip the test where it was not fetched."""
+    import pytest
+
+    path = FOLDER / "axe" / "package" / "axe.min.js"
+    if not path.exists():
+        pytest.skip("make platforms fetches axe-core")
+    return path.read_text(encoding="utf-8")
+
+
+def fetch_axe() -> None:
+    """Take axe-core from the npm registry once."""
+    folder = FOLDER / "axe"
+    if not (folder / "package" / "axe.min.js").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "pack", "--silent", AXE], cwd=folder, check=True)
+        (packed,) = folder.glob("axe-core-*.tgz")
+        shutil.unpack_archive(packed, folder, filter="data")
+    sys.stdout.write(f"{AXE}: {folder}\n")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ def test_planes_without_pages_are_left_empty(tmp_path: Path, first: int, here: R
         one["run"] for one in map(json.loads, done.stderr.splitlines()) if "share_done" in one.get("run", {})
     ]
     assert (news[-1]["share_done"], news[-1]["planes_total"], news[-1]["planes_done"]) == (1, 3, 3)
+    finished = json.loads(done.stderr.splitlines()[-1])
+    assert (finished["planes_copied"], finished["planes_empty"]) == (0, 5)
     result = tmp_path / "out" / "x.ome.zarr"
     status = read_record(str(result))[:, 0, :, STATUS].ravel()
     expected = np.full(8, 3.0)

@@ -15,6 +15,7 @@ import tifffile
 import zarr
 from click.testing import CliRunner
 from numpy.typing import NDArray
+from tifffile.tifffile import TIFF
 
 from autodip_zarr.cli import main
 from autodip_zarr.errors import HeaderError
@@ -188,3 +189,39 @@ def test_parts_of_an_lsm_that_nobody_writes_are_refused_at_once(
     path.write_bytes(content + struct.pack(f"<{record}", *head) + bytes(2_000_000))
     with pytest.raises(HeaderError, match=re.escape("000; expected at most")):
         read_tiff_source(str(path))
+
+
+@pytest.mark.parametrize(
+    ("name", "inner"),
+    [
+        *[("ChannelDataTypes", 0), ("TimeStamps", 4), ("EventList", 4)],
+        *[("ChannelWavelength", 0), ("TilePositions", 0), ("Positions", 0)],
+    ],
+)
+def test_lists_of_an_lsm_that_nobody_writes_are_refused_at_once(
+    tmp_path: Path, name: str, inner: int
+) -> None:
+    """Read as they are, two bytes of a number would take the memory of a hundred gigabytes."""
+    path = write_lsm(tmp_path / "x.lsm", noisy((1, 1, 1, 40, 48)))
+    fields = np.dtype([(name or f"reserved{i}", kind) for i, (name, kind) in enumerate(TIFF.CZ_LSMINFO)])
+    with tifffile.TiffFile(path) as tif:
+        at = tif.pages.first.tags[34412].valueoffset + dict(fields.fields or {})[f"Offset{name}"][1]
+    content = bytearray(path.read_bytes())
+    content[at : at + 4] = len(content).to_bytes(4, "little")
+    path.write_bytes(content + bytes(inner) + struct.pack("<I", 2_000_000_000) + bytes(64))
+    with pytest.raises(
+        HeaderError, match=re.escape(f"{name}: found a size of 2,000,000,000; expected at most")
+    ):
+        read_tiff_source(str(path))
+
+
+def test_an_lsm_of_an_older_version_has_no_such_lists(tmp_path: Path) -> None:
+    path = write_lsm(tmp_path / "x.lsm", noisy((1, 1, 1, 40, 48)))
+    with tifffile.TiffFile(path) as tif:
+        at = tif.pages.first.tags[34412].valueoffset
+    content = bytearray(path.read_bytes())
+    content[at + 4 : at + 8] = (152).to_bytes(4, "little")  # where version 2.0 ends
+    content[at + 336 : at + 340] = (at + 340).to_bytes(4, "little")
+    content[at + 340 : at + 344] = b"\xff" * 4
+    path.write_bytes(content)
+    assert read_tiff_source(str(path)).images

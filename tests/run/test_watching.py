@@ -69,7 +69,7 @@ def test_a_run_ends_with_a_table_of_what_each_configuration_took(run: Run, tmp_p
 
 def test_a_configuration_of_which_no_plane_was_done_has_no_pace() -> None:
     paces = (Pace(DipConfig(4, 32, 4, 100), 4, 10.0), Pace(DipConfig(8, 512, 4, 100)))
-    text = "\n".join(summary_lines(Summary((), (), 3, 75.4, paces)))
-    assert "planes copied unchanged: 3; wall time: 1 min 15 s" in text
+    text = "\n".join(summary_lines(Summary((), (), 3, 2, 75.4, paces)))
+    assert "planes copied unchanged: 3, empty in the source: 2; wall time: 1 min 15 s" in text
     assert "2.50" in text
     assert text.splitlines()[-1].endswith("-")

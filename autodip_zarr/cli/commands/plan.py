@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -54,7 +55,8 @@ def plan(sources: Sequence[str], *, as_json: bool, device: str, **arguments: Any
         for line in detailed_lines(planning):
             show(line)
     else:
-        for line in plan_lines(planning, one_line_an_image=not sys.stdout.isatty()):
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for line in plan_lines(planning, one_line_an_image=width is None, width=width):
             show(line)
     totals = planning.totals()
     if not as_json and loud != "quiet" and totals.planes:

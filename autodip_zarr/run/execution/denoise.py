@@ -130,4 +130,4 @@ def carry_out(
     if machine.is_local and method is PRIOR:
         fits = run.paces.values()
         keep_run(run.device, sum(p.fit_seconds for p in fits), sum(p.expected_seconds for p in fits))
-    return Summary(tuple(results), plan.skipped, run.copied, seconds, tuple(run.paces.values()))
+    return Summary(tuple(results), plan.skipped, run.copied, run.empty, seconds, tuple(run.paces.values()))

@@ -127,7 +127,8 @@ def register(ref: ImageRef, target: str) -> None:
         If the source store cannot be changed.
     """
     if ref.plate is None:
-        inner = f"{ref.group}/denoised" if ref.group else "denoised"
+        name = target.rsplit("/", 1)[-1]
+        inner = f"{ref.group}/{name}" if ref.group else name
         register_nested_image(ref.uri, inner, turn)
         return
     well, _, _ = ref.group.rpartition("/")

@@ -72,7 +72,7 @@ class Run:
         self.cost_done = 0.0
         self.done = 0
         self.failed = 0
-        self.copied = 0
+        self.copied = self.empty = 0
         self.paces: dict[DipConfig, Pace] = {}
 
     @cached_property
@@ -230,7 +230,8 @@ class Run:
         return ()
 
     def _count(self, task: BlockTask, outcome: BlockOutcome) -> None:
-        self.copied += outcome.copied
+        self.copied += outcome.copied - outcome.empty
+        self.empty += outcome.empty
         if task.config is not None:
             pace = self.paces.setdefault(task.config, Pace(task.config))
             pace.planes += outcome.denoised

@@ -64,6 +64,8 @@ class Summary(Tabular):
     """What was skipped, with reasons."""
     planes_copied: int = 0
     """Planes copied unchanged in this run."""
+    planes_empty: int = 0
+    """Planes of which the source holds nothing, and which were left so in this run."""
     seconds: float = 0.0
     """Wall time, planning left out."""
     paces: tuple[Pace, ...] = ()

@@ -26,7 +26,14 @@ from autodip_zarr.run.blocks import block_shape, chain_shape, chains
 from autodip_zarr.run.choices import Choices, MethodChoices
 from autodip_zarr.run.method import PRIOR, Method
 from autodip_zarr.run.planning.budget import within_budget
-from autodip_zarr.run.planning.targets import check_apart, check_output, reordered, target_spec, target_uri
+from autodip_zarr.run.planning.targets import (
+    check_apart,
+    check_output,
+    check_suffix,
+    reordered,
+    target_spec,
+    target_uri,
+)
 from autodip_zarr.run.results.recorded_recipe import Recorded, check_alone, read_recorded
 from autodip_zarr.run.scheduling.machine import check_arithmetic, resolve_device, resolve_precision
 from autodip_zarr.run.sources.overrides import Knowledge, UnderstoodImage
@@ -288,6 +295,7 @@ def _check(choices: Choices, options: MatchOptions, tables: Sequence[Table]) -> 
     check_selection(choices.wells, choices.fields)
     if choices.output is not None and choices.write_back:
         raise OptionError("--output, --write-back", "both given", "one of them")
+    check_suffix(choices)
     if choices.file_format != "ome-zarr" and (choices.output is None or is_remote(choices.output)):
         found = f"{choices.file_format} without a folder on this machine"
         raise OptionError("--format", found, "one by --output", "export writes OME-TIFF of any results")

@@ -18,6 +18,10 @@ _TIFF = re.compile(r"(\.ome)?\.(tiff?|tf2|tf8|btf)$|(\.companion)?\.ome(\.xml)?$
 _ZIP = re.compile(r"(\.ome)?(\.zarr)?(\.zip|\.ozx)$", re.IGNORECASE)
 _PICTURE = re.compile(r"\.(?:png|bmp|jpe?g)$", re.IGNORECASE)
 _SMALLEST_LEVEL_PX = 256
+_LONGEST_SUFFIX = 64
+_SUFFIX = re.compile(rf"[A-Za-z][A-Za-z0-9]{{0,{_LONGEST_SUFFIX - 1}}}")
+_TAKEN = {"labels", "ome", "tables", "autodip"}
+"""Groups that OME-Zarr, ngio or a result itself keep below an image."""
 
 
 def target_uri(ref: ImageRef, choices: DestinationChoices) -> str | None:
@@ -25,7 +29,8 @@ def target_uri(ref: ImageRef, choices: DestinationChoices) -> str | None:
 
     Below the output folder the tree of the sources is mirrored: ``a/x.ome.tif`` becomes ``a/x.ome.zarr``,
     with the series number as group where a file holds several. Written back, the result of a field of a
-    plate is its sibling ``<field>denoised``, that of any other image its nested group ``denoised``.
+    plate is its sibling ``<field>denoised``, that of any other image its nested group ``denoised``, or
+    what ``suffix`` says in place of ``denoised``.
 
     Returns
     -------
@@ -42,7 +47,8 @@ def target_uri(ref: ImageRef, choices: DestinationChoices) -> str | None:
             hint = "name a folder with --output"
             what = "an OME-TIFF" if ref.kind == "ome-tiff" else "a picture"
             raise OptionError(ref.uri, f"--write-back into {what}", "an OME-Zarr store", hint)
-        return f"{ref.source}denoised" if ref.plate else f"{ref.source.rstrip('/')}/denoised"
+        apart = "" if ref.plate else "/"
+        return f"{ref.source.rstrip('/')}{apart}{choices.suffix}"
     root = target_root(ref, choices)
     if root is None:
         return None
@@ -70,6 +76,28 @@ def check_output(output: str) -> None:
     if store is not None:
         found = f"{output} lies in the Zarr store {store}"
         raise OptionError("--output", found, "a folder outside", "--write-back puts results into stores")
+
+
+def check_suffix(choices: DestinationChoices) -> None:
+    """Refuse a name of written-back results that a reader of OME-Zarr would take for something else.
+
+    Raises
+    ------
+    OptionError
+        It is no name of letters and digits that begins with a letter (OME-Zarr allows no others for the
+        images of a well, and calls arrays by numbers), is that of another group of an image, or nothing
+        is written back.
+    """
+    if choices.suffix == DestinationChoices.suffix:
+        return
+    if not choices.write_back:
+        found = f"{choices.suffix!r} without --write-back"
+        raise OptionError("--suffix", found, "both", "--output keeps the names of sources")
+    if _SUFFIX.fullmatch(choices.suffix) is None:
+        wanted = f"at most {_LONGEST_SUFFIX} letters and digits, the first a letter"
+        raise OptionError("--suffix", f"{choices.suffix!r:.80}", wanted)
+    if choices.suffix.lower() in _TAKEN:
+        raise OptionError("--suffix", repr(choices.suffix), "a name by which readers look for nothing else")
 
 
 def _check_folder(path: Path) -> None:

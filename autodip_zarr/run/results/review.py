@@ -70,6 +70,13 @@ class ReviewedChannel:
     """Planes that failed or are not done."""
     numbers: Mapping[str, float]
     """Means over the denoised planes of the fields of the record, where there are any."""
+    agreed: tuple[str, ...]
+    """Fields that agreed with the calibration group."""
+    missing: tuple[str, ...]
+    """Fields that a better match would have needed."""
+    evidence: tuple[tuple[str, str, str, str], ...]
+    """What the metadata said: what it speaks about, the term it became or nothing, its text, and where it
+    stands."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,34 @@ class ReviewedPlane:
     """(Y, X), from the source; ``None`` where it cannot be read."""
     problem: str | None
     """Why there is no noisy plane."""
+
+
+@dataclass(frozen=True)
+class ReviewedPixels:
+    """A result and its source, open to be looked at."""
+
+    result: Header
+    """The result."""
+    source: Header | None
+    """What it was made from; ``None`` where that cannot be read."""
+    problem: str | None
+    """Why it cannot."""
+
+    def plane(self, c: int, t: int, z: int) -> ReviewedPlane:
+        """Read a plane of the result and of its source.
+
+        Raises
+        ------
+        AutodipError
+            That of the result cannot be read.
+        """
+        denoised = read_planes(self.result, c, [(t, z)])[0]
+        if self.source is None:
+            return ReviewedPlane(denoised, None, self.problem)
+        try:
+            return ReviewedPlane(denoised, read_planes(self.source, c, [(t, z)])[0], None)
+        except AutodipError as error:
+            return ReviewedPlane(denoised, None, str(error))
 
 
 def review_target(target: str) -> Iterator[ReviewedImage | Skipped]:
@@ -217,7 +252,16 @@ def _channel(index: int, known: Mapping[str, Any], record: Record) -> ReviewedCh
         denoised=len(denoised),
         failed=int((np.isnan(status) | (status == STATUS_FAILED)).sum()),
         numbers={name: value for name in RECORD_FIELDS if (value := _mean(denoised, name)) is not None},
+        agreed=_texts(match.get("agreed")),
+        missing=_texts(match.get("missing")),
+        evidence=tuple(_evidence(known.get("evidence"))),
     )
+
+
+def _evidence(listed: object) -> Iterator[tuple[str, str, str, str]]:
+    for one in map(_object, listed if isinstance(listed, list) else []):
+        texts = [_text(one.get(key)) or "" for key in ("field", "value", "raw", "source")]
+        yield texts[0], texts[1], texts[2], texts[3]
 
 
 def _mean(planes: Record, name: str) -> float | None:
@@ -246,39 +290,34 @@ def _text(value: object) -> str | None:
     return None if value is None else str(value)
 
 
-def read_middle(image: ReviewedImage, c: int, *, remote_sources: bool) -> ReviewedPlane | str:
-    """Read the plane of a channel that `ReviewedImage.middle` names, from the result and from its source.
+def open_pixels(image: ReviewedImage, *, remote_sources: bool) -> ReviewedPixels | str:
+    """Open a result and its source to look at their planes.
 
     Parameters
     ----------
     image : ReviewedImage
         The result.
-    c : int
-        Channel; it must be one of ``image.middle``.
     remote_sources : bool
         Whether a source on a server may be read. The address stands in the result, which may come from
         anywhere, and would be asked with the credentials of whoever looks at it.
 
     Returns
     -------
-    ReviewedPlane or str
-        In words why there is none, where the result itself cannot be read.
+    ReviewedPixels or str
+        In words why there is nothing to look at, where the result itself cannot be read.
     """
-    t, z = image.middle[c]
     try:
         (ref,) = [item for item in walk_results([image.target]) if isinstance(item, ImageRef)]
         header = read_header(ref)
         pixels = header.size("y") * header.size("x")
         if pixels > _LARGEST_PX:
             return f"no picture: a plane of {pixels:,} pixels is too large for one"
-        denoised = read_planes(header, c, [(t, z)])[0]
     except (AutodipError, ValueError) as error:
         return f"no picture: {error}"
     try:
-        noisy = read_planes(_source_header(image, header, remote_sources=remote_sources), c, [(t, z)])[0]
+        return ReviewedPixels(header, _source_header(image, header, remote_sources=remote_sources), None)
     except AutodipError as error:
-        return ReviewedPlane(denoised, None, str(error))
-    return ReviewedPlane(denoised, noisy, None)
+        return ReviewedPixels(header, None, str(error))
 
 
 def _source_header(image: ReviewedImage, result: Header, *, remote_sources: bool) -> Header:

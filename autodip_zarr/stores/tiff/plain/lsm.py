@@ -23,10 +23,17 @@ _LONGEST: Final = 2_000
 """Characters of a remark that are kept."""
 
 _INFO_TAG: Final = 34412
+_LENGTH_AT: Final = 4
 _COUNTS: Final = {
     "ChannelColors": (108, 0, 100_000),
     "InputLut": (100, 4, 1_000),
     "OutputLut": (104, 4, 1_000),
+    "ChannelDataTypes": (120, 0, 1_000),
+    "TimeStamps": (132, 4, 1_000_000),
+    "EventList": (136, 4, 100_000),
+    "ChannelWavelength": (204, 0, 1_000),
+    "TilePositions": (336, 0, 100_000),
+    "Positions": (376, 0, 100_000),
 }
 """Where the header says at which byte a part lies, where that part says how large it is, and the most.
 
@@ -64,7 +71,10 @@ def check_lsm_parts(tif: Any, uri: str) -> None:  # noqa: ANN401
         It has one.
     """
     start = tif.pages[0].tags[_INFO_TAG].valueoffset
+    length = _number(tif.filehandle, start + _LENGTH_AT)
     for name, (at, inner, most) in _COUNTS.items():
+        if at + 4 > length:  # a header of an older version, which ends before
+            continue
         place = _number(tif.filehandle, start + at)
         size = _number(tif.filehandle, place + inner) if place else 0
         if size > most:

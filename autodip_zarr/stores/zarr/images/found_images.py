@@ -12,8 +12,8 @@ from autodip_zarr.stores.access.uris import RESULT_ATTRIBUTE, safe_key
 from autodip_zarr.stores.zarr.checksums import LAYOUT, manifest_key
 from autodip_zarr.stores.zarr.nodes import Node, as_objects, join, read_node
 
-NESTED_RESULT = "denoised"
-"""Name of the group inside an image that holds its denoised version."""
+_USUAL_NAME = "denoised"
+"""What the group inside an image that holds its denoised version is called, unless somebody chose a name."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def image_ref(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate | None
 def image_of_group(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate | None = None) -> Found:
     """Yield an image group, or why it is none."""
     if walk.results:
-        yield from _nested_result(walk, node, index, plate)
+        yield from _results_of_image(walk, node, index, plate)
         return
     if node.is_result or not is_asked_for(walk, node.key):
         return
@@ -101,13 +101,33 @@ def image_of_group(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate |
     yield image_ref(walk, node, index, plate)
 
 
-def _nested_result(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate | None) -> Found:
-    inner = node if node.is_result else read_node(walk.place, join(node.key, NESTED_RESULT), node.zarr_format)
-    if inner is None or not inner.is_result:
-        yield from lost_if_looked_for(walk, node.key)
-        yield from lost_if_looked_for(walk, join(node.key, NESTED_RESULT))
-    elif is_asked_for(walk, inner.key):
-        yield image_ref(walk, inner, index, plate)
+def _results_of_image(walk: ZarrWalk, node: Node, index: int, plate: FieldOfPlate | None) -> Found:
+    """Yield an image that is a result, or else those inside it, which may bear any names."""
+    if node.is_result:
+        if is_asked_for(walk, node.key):
+            yield image_ref(walk, node, index, plate)
+        return
+    yield from lost_if_looked_for(walk, node.key)
+    for key in _groups_inside(walk, node):
+        inner = read_node(walk.place, key, node.zarr_format)
+        if inner is not None and inner.is_array:
+            continue
+        if inner is None or not inner.is_result:
+            yield from lost_if_looked_for(walk, key)
+        elif is_asked_for(walk, key):
+            yield image_ref(walk, inner, index, plate)
+
+
+def _groups_inside(walk: ZarrWalk, node: Node) -> list[str]:
+    """Return what may be a result inside an image: its folders beside the arrays and labels."""
+    if not walk.place.listable:  # an archive that cannot be listed may hold results by the usual name
+        return [join(node.key, _USUAL_NAME)]
+    try:
+        known = {"labels", _first_dataset(node, "").split("/", 1)[0]}
+    except SourceError:  # of a source, which is nothing to complain of where results are looked for
+        known = {"labels"}
+    names = [name for name, is_folder in walk.place.entries(node.key) if is_folder and name not in known]
+    return [join(node.key, name) for name in names]
 
 
 def _first_dataset(node: Node, where: str) -> str:

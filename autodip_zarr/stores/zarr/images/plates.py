@@ -9,7 +9,6 @@ from autodip_zarr.domain import FieldOfPlate, Skipped
 from autodip_zarr.errors import HeaderError, SourceError
 from autodip_zarr.stores.access.uris import safe_key
 from autodip_zarr.stores.zarr.images.found_images import (
-    NESTED_RESULT,
     Found,
     ZarrWalk,
     image_of_group,
@@ -88,7 +87,8 @@ def fields_of_wells(
 
 def _lost_field(walk: ZarrWalk, key: str, node: Node | SourceError | None) -> list[Skipped]:
     """Return a field that was a result and does not say so any more; it is no image, either."""
-    if isinstance(node, Node) and (node.is_result or not key.endswith(NESTED_RESULT)):
+    is_image = isinstance(node, Node) and "multiscales" in node.ome
+    if isinstance(node, Node) and (node.is_result or (is_image and key.rsplit("/", 1)[-1].isdecimal())):
         return []
     return [one for one in lost_result(walk.place, key) if isinstance(one, Skipped)]
 
