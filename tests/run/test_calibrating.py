@@ -197,7 +197,7 @@ def test_a_second_run_does_what_is_left_and_nothing_more(pairs: Path, tmp_path: 
 
 def test_a_run_that_is_killed_keeps_what_it_has_measured(pairs: Path, tmp_path: Path) -> None:
     table, journal = tmp_path / "t.json", tmp_path / "t.measured.jsonl"
-    slow = ["--stops", "200", "--crop", "40"]
+    slow = ["--stops", "120", "--crop", "40"]
     command = [sys.executable, "-m", "autodip_zarr", "calibrate", str(pairs), "--output", str(table)]
     process = subprocess.Popen([*command, *GRID, *slow, *HERE], stderr=subprocess.DEVNULL)
     until = time.monotonic() + 120
@@ -218,7 +218,7 @@ def test_a_run_that_is_killed_keeps_what_it_has_measured(pairs: Path, tmp_path: 
 def test_ctrl_c_writes_what_was_measured(pairs: Path, tmp_path: Path) -> None:
     table, journal = tmp_path / "t.json", tmp_path / "t.measured.jsonl"
     command = [sys.executable, "-m", "autodip_zarr", "calibrate", str(pairs), "--output", str(table)]
-    options = [*GRID, "--stops", "100", "--crop", "40", *HERE]
+    options = [*GRID, "--stops", "60", "--crop", "40", *HERE]
     process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 120
     while not (journal.exists() and journal.read_bytes().count(b"\n") >= 5) and time.monotonic() < until:
