@@ -106,7 +106,7 @@ class _Field:
     seeds_db: Floats
     """(configuration,) standard error of the PSNR over the seeds, in dB."""
     lone: _Lone = _Lone()
-    """How far regrets scatter where a single field and a single seed tell nothing."""
+    """How far regrets scatter over all fields of the calibration, which few fields cannot tell."""
 
 
 def choices(scored: Scored, rules: Sequence[str] = (PAPER, CHEAPEST)) -> list[Choice]:
@@ -253,16 +253,17 @@ def _of_seeds(psnr: Floats) -> Floats:
 def _spread(regrets: _Field, index: int) -> float:
     """Return the standard error of the mean regret of a configuration over fields.
 
-    Of a single field that of its seeds, and of a single seed how far regrets scatter over all fields: that a
-    configuration is best on one field by a hundredth of a decibel says nothing.
+    Of a single field it is that of its seeds. It is no less than what the scatter of regrets over all fields
+    of the calibration gives for so many: that a configuration is best on one field, or on two, by a hundredth
+    of a decibel says nothing.
     """
-    if len(regrets.psnr) == 1:
-        return float(regrets.seeds_db[index]) or regrets.lone.psnr
-    return _error(regrets.psnr[:, index])
+    own = float(regrets.seeds_db[index]) if len(regrets.psnr) == 1 else _error(regrets.psnr[:, index])
+    return max(own, regrets.lone.psnr / float(np.sqrt(len(regrets.psnr))))
 
 
 def _error(values: Floats) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
+    """Return the standard error of a mean; 0 for a single value, which tells none."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else 0.0
 
 
 def _cheapest(regrets: _Field, costs: Floats) -> int:
@@ -275,8 +276,8 @@ def _cheapest(regrets: _Field, costs: Floats) -> int:
     good = means <= means[best] + _spread(regrets, best)
     if regrets.lpips is not None:
         distances = regrets.lpips.mean(axis=0)
-        of_one = regrets.lone.lpips if len(regrets.lpips) == 1 else _error(regrets.lpips[:, best])
-        good &= distances <= distances[best] + of_one
+        least = regrets.lone.lpips / float(np.sqrt(len(regrets.lpips)))
+        good &= distances <= distances[best] + max(least, _error(regrets.lpips[:, best]))
     return _least(costs, means, good)
 
 

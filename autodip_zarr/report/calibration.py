@@ -52,11 +52,15 @@ def plan_lines(prepared: Prepared, units: Sequence[Unit], machine: Machine) -> l
     plan, settings = prepared.plan, prepared.plan.settings
     grid, fields = settings.grid, {pair.known.field for pair in plan.pairs}
     networks = len(grid.depths) * len(grid.widths) * len(grid.skips)
-    lines = [
-        f"pairs: {len(plan.pairs)} of {len(fields)} fields, at most {settings.crop_px} px a side",
-        f"networks: {networks}; stops: {len(grid.stops)}; seeds: {len(settings.seeds)}; "
-        f"preset {settings.recipe.preset}",
-    ]
+    lines = (
+        []
+        if not plan.pairs
+        else [
+            f"pairs: {len(plan.pairs)} of {len(fields)} fields, at most {settings.crop_px} px a side",
+            f"networks: {networks}; stops: {len(grid.stops)}; seeds: {len(settings.seeds)}; "
+            f"preset {settings.recipe.preset}",
+        ]
+    )
     if prepared.earlier:
         lines.append(f"joined with: {', '.join(prepared.earlier)}")
     if not units:
