@@ -22,7 +22,7 @@ from autodip_zarr.run.calibrating.sources import calibration_pairs
 from autodip_zarr.run.choices import KnowledgeChoices
 from autodip_zarr.run.sources.overrides import Knowledge
 from autodip_zarr.stores import write_image
-from autodip_zarr.stores.sample import write_sample_tiff
+from autodip_zarr.stores.sample import write_sample_tiff, write_sample_zarr
 
 from ..samples import make_sample
 
@@ -211,6 +211,22 @@ def test_folders_of_noisy_and_clean(tmp_path: Path) -> None:
     assert {item.known.microscope for item in items if isinstance(item, CalibrationPair)} == {"widefield"}
     with pytest.raises(OptionError, match="is no source of pairs"):
         found(tmp_path / "noisy")
+
+
+def test_a_list_of_stores_and_files_of_different_formats(tmp_path: Path) -> None:
+    sample = make_sample("one", (1, 1, 2, 20, 24))
+    write_sample_zarr(tmp_path / "n.zarr", sample, "0.5")
+    write_sample_tiff(tmp_path / "c.ome.tif", sample)
+    path = tmp_path / "pairs.csv"
+    path.write_text("noisy,clean,specimen\nn.zarr,c.ome.tif,actin\n", encoding="utf-8")
+    pairs, skipped = found(path)
+    assert skipped == []
+    assert [pair.name for pair in known(pairs)] == ["n.zarr t=0 c=0 z=0", "n.zarr t=0 c=0 z=1"]
+    assert {(pair.field, pair.microscope, pair.specimen) for pair in known(pairs)} == {
+        ("c.ome.tif", "widefield", "actin")
+    }, "the list speaks before the header"
+    np.testing.assert_array_equal(read(pairs[1].noisy), sample.pixels[0, 0, 1])
+    np.testing.assert_array_equal(read(pairs[1].clean), sample.pixels[0, 0, 1])
 
 
 def test_a_list_of_pairs(tmp_path: Path) -> None:

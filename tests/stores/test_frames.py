@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import mrcfile
@@ -72,3 +73,10 @@ def test_what_holds_no_frames_says_so(tmp_path: Path) -> None:
     for name in [*bad, "missing.npy", "missing.mrc", "missing.tif", "missing.png", "text.txt"]:
         with pytest.raises(SourceError):
             frame_stack(str(tmp_path / name))
+
+
+def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(tmp_path, ".mrc")
+    monkeypatch.setitem(sys.modules, "mrcfile", None)
+    with pytest.raises(SourceError, match=r"mrcfile is not installed; pip install"):
+        frame_stack(path)
