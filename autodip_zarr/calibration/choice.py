@@ -49,8 +49,8 @@ class Scored:
 
     @property
     def has_lpips(self) -> bool:
-        """Whether LPIPS was measured."""
-        return bool(np.isfinite(self.lpips).any())
+        """Whether LPIPS was measured on every pair; planes below 31 pixels have none."""
+        return bool(np.isfinite(self.lpips).any(axis=(1, 2)).all())
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def choices(scored: Scored, rules: Sequence[str] = (PAPER, CHEAPEST)) -> list[Ch
     """
     if PAPER in rules and not scored.has_lpips:
         hint = "get its weights as docs/how-to/evaluate.md says, or choose cheapest"
-        raise OptionError("--choose paper", "no LPIPS was measured", "PSNR and LPIPS", hint)
+        raise OptionError("--choose paper", "no LPIPS was measured on some pairs", "PSNR and LPIPS", hint)
     lone = _scatter(scored)
     return [_choose(scored, group, rule, lone) for rule in rules for group in groups(scored.pairs)]
 

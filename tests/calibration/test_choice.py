@@ -65,6 +65,13 @@ def test_the_ranks_by_both_metrics_are_summed() -> None:
     assert overall(choices(scored(psnr, lpips)), PAPER).config == CONFIGS[0], "of equals the cheapest"
 
 
+def test_lpips_counts_only_where_all_pairs_have_it() -> None:
+    psnr, lpips = [[30.0, 30.5], [31.0, 31.5]], [[0.1, 0.9], [np.nan, np.nan]]
+    assert overall(choices(scored(psnr, lpips), (CHEAPEST,)), CHEAPEST).config == CONFIGS[1]
+    with pytest.raises(OptionError, match="on some pairs"):
+        choices(scored(psnr, lpips))
+
+
 def test_a_field_counts_once_however_many_captures_there_are_of_it() -> None:
     psnr = [[30.0, 29.0], [30.0, 29.0], [30.0, 29.0], [30.0, 31.5]]
     found = overall(choices(scored(psnr, fields="aaab"), (CHEAPEST,)), CHEAPEST)
