@@ -13,7 +13,7 @@ from autodip_zarr.run.calibrating.journal import Journal
 from autodip_zarr.run.calibrating.measure import Failed, Unit, run_unit
 from autodip_zarr.run.calibrating.plan import CalibrationPlan
 from autodip_zarr.run.choices import Machine
-from autodip_zarr.run.planning.speed import known_speed
+from autodip_zarr.run.planning.speed import keep_run, known_speed
 from autodip_zarr.run.scheduling.connect import connect, hand_over_credentials
 from autodip_zarr.run.scheduling.dispatch import SILENCE_S, Call
 from autodip_zarr.run.scheduling.schedule import CallConditions, drive
@@ -45,6 +45,7 @@ class Measuring:
     def __init__(self, machine: Machine, watch: Watch, until: float | None) -> None:
         self.machine, self.watch, self.until = machine, watch, until
         self.failed: dict[str, str] = {}
+        self._fitted_s = self._expected_s = 0.0
         self.unreadable: set[str] = set()
         self._begin((), 0.0)
 
@@ -61,9 +62,17 @@ class Measuring:
         first = next(calls, None)
         if first is None:
             return
+        try:
+            self._drive(plan, journal, chain([first], calls))
+        finally:
+            if self.machine.is_local:
+                keep_run(plan.settings.device, self._fitted_s, self._expected_s)
+                self._fitted_s = self._expected_s = 0.0
+
+    def _drive(self, plan: CalibrationPlan, journal: Journal, calls: Iterator[Call]) -> None:
         take = functools.partial(self._take, plan, journal)
         if self.machine.in_process:
-            drive_here(chain([first], calls), take)
+            drive_here(calls, take)
             return
         with connect(self.machine) as client:
             hand_over_credentials(client)
@@ -71,7 +80,7 @@ class Measuring:
             device, limit = plan.settings.device, self.machine.time_limit_s
             tell = functools.partial(self.tell, is_warning=True)
             conditions = CallConditions(device, limit, tell, start_limit_s)
-            drive(client, chain([first], calls), take, conditions)
+            drive(client, calls, take, conditions)
 
     def _calls(self, plan: CalibrationPlan, units: Iterable[Unit]) -> Iterator[Call]:
         measure = functools.partial(run_unit, alone=self.machine.in_process)
@@ -103,6 +112,8 @@ class Measuring:
         for one in answer:
             if not isinstance(one, Failed):
                 journal.add(one)
+                self._fitted_s += max(one["seconds"])
+                self._expected_s += plan.expected_fit(unit) / len(unit.pairs)
                 continue
             if one.is_unreadable:
                 self.unreadable.add(one.pair)

@@ -110,13 +110,20 @@ class CalibrationPlan:
         height, width = (min(side, self.settings.crop_px) for side in pair.size)
         return height, width
 
+    def expected_fit(self, unit: Unit) -> float:
+        """Return how long the fits of a unit take alone, as estimated, in seconds."""
+        return len(unit.pairs) * self._fit_seconds(unit.config, self._size(unit.pairs[0]))
+
     def _seconds(self, config: DipConfig, size: tuple[int, int]) -> float:
         settings = self.settings
+        images = len(settings.grid.stops) * _OUTPUTS
+        scores = images * size[0] * size[1] * _PIXEL_SECONDS[settings.with_lpips]
+        return self._fit_seconds(config, size) + scores
+
+    def _fit_seconds(self, config: DipConfig, size: tuple[int, int]) -> float:
         longest = self._longest(config, size)
         padded = Architecture.of(config).padded_shape(size)  # deep networks pad small crops
-        fits = estimate(longest, settings.recipe, padded, settings.device).seconds()
-        images = len(settings.grid.stops) * _OUTPUTS
-        return fits + images * size[0] * size[1] * _PIXEL_SECONDS[settings.with_lpips]
+        return estimate(longest, self.settings.recipe, padded, self.settings.device).seconds()
 
     def _longest(self, config: DipConfig, size: tuple[int, int]) -> DipConfig:
         """Return a network with the stop that takes the most steps."""
