@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 
 export OMP_NUM_THREADS := 1
 
-.PHONY: demo test coverage check bench soak platforms docs clean
+.PHONY: demo test coverage check bench soak platforms docs site clean
 
 demo: $(READY)
 	$(BIN)/autodip-zarr demo --output demo-output
@@ -39,6 +39,10 @@ platforms: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
+
+site: docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "read it: $(BIN)/python -m http.server --directory build/site (the search needs a server)"
 
 clean:
 	rm -rf $(VENV) demo-output dist build

@@ -29,6 +29,15 @@ _BESIDE = ("ro-crate-json", "zarr-attributes-json")
 
 __all__ = ["read_acquisition", "read_ome_xml"]
 
+_COLORS = {
+    "-16776961": "red",
+    "16711935": "green",
+    "65535": "blue",
+    "16777215": "cyan",
+    "-16711681": "magenta",
+    "-65281": "yellow",
+}
+"""Names of the pure colours as the schema packs them, which lists refer to."""
 _LABEL_TRUST = int(Trust.LABEL) - 2
 """Display labels can be edited in a viewer; they are believed after the header's own names."""
 
@@ -218,7 +227,9 @@ def _read_image(image: _Image, vocabulary: Vocabulary) -> Acquisition:
 
 def _names(element: Located | None, label: str | None) -> tuple[str, ...]:
     given = (element.get("Name"), element.get("Fluor")) if element else ()
-    return tuple(one for one in (*given, label) if one)
+    names = tuple(one for one in (*given, label) if one)
+    color = _COLORS.get((element.get("Color") or "") if element else "")
+    return names if names or color is None else (color,)  # "Nuclei [blue]" beside channels without a name
 
 
 def _channel_warnings(channels: tuple[ChannelMetadata, ...]) -> Iterator[str]:

@@ -42,6 +42,7 @@ class Trust(IntEnum):
     LABEL = 75  # names that people gave the channel
     PHYSICS = 70  # illumination, pinhole, wavelengths
     ORIGINAL = 60  # metadata of the vendor that was kept beside the schema
+    NAMED = 55  # a modality in the name of a channel
     MODEL = 50  # names of instruments
     DYE = 45  # fluorophore, for the contrast
     PROSE = 35  # descriptions, tags, comments
@@ -104,6 +105,9 @@ def resolve(index: int, name: str | None, clues: Iterable[Clue], vocabulary: Voc
         if field == "specimen" and decided["contrast"] not in {"fluorescence", None}:
             # what prose names is labelled in fluorescence alone; electrons show all of the cell
             evidence = [one for one in evidence if one.field != field or one.trust > Trust.PROSE]
+        if field == "specimen" and decided["contrast"] == "transmitted":
+            # the filter that stays in place behind a lamp stains nothing: "TL-Brightfield - DAPI"
+            evidence = [one for one in evidence if one.field != field or not _names_lamp(one, vocabulary)]
         decided[field] = _decide(field, _possible(field, evidence, vocabulary), vocabulary, conflicts)
     camera = next(
         (one for one in clues if "confocal" in one.against and "widefield" not in one.against), None
@@ -231,10 +235,20 @@ def _terms(clue: Clue, vocabulary: Vocabulary) -> tuple[str, ...]:
     if clue.reading == "prose":
         if clue.field == "organism":
             return vocabulary.search_names("organism_names", _ANTIBODY.sub(" ", clue.raw[:MAX_TEXT]))
-        return vocabulary.search_names(clue.field, clue.raw)
+        return _without_harmonics(vocabulary.search_names(clue.field, clue.raw), vocabulary)
     if clue.reading == "model":
         return vocabulary.search_names("models", clue.raw) or vocabulary.search("microscope", clue.raw)
     return vocabulary.search_names("cell_lines", clue.raw)
+
+
+def _without_harmonics(terms: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Leave out signals that are seen beside fluorescence by an instrument that is named as well."""
+
+    def is_beside(term: str) -> bool:
+        instruments = set(vocabulary.done_with(term)) & set(terms)
+        return bool(instruments) and "fluorescence" in vocabulary.excluded_contrasts(term)
+
+    return tuple(term for term in terms if not is_beside(term))
 
 
 def specific(terms: tuple[str, ...], vocabulary: Vocabulary) -> tuple[str, ...]:
@@ -268,6 +282,12 @@ def _implied(
         if contrast is not None:
             trust = Trust.DYE if one.field == "specimen" else Trust.IMPLIED
             yield Evidence("contrast", contrast, one.source, one.raw, int(trust))
+
+
+def _names_lamp(one: Evidence, vocabulary: Vocabulary) -> bool:
+    """Whether a text about the structure names a way to use transmitted light as well."""
+    named = vocabulary.search_names("microscope", one.raw)
+    return any(vocabulary.implied_contrast("microscope", term) == "transmitted" for term in named)
 
 
 def _may_be_disk(evidence: list[Evidence], decided: dict[str, str | None]) -> bool:

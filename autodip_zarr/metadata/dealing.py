@@ -64,6 +64,10 @@ def understand(
     for index, given in enumerate(channels):
         one = given if own[index].contrast != "fluorescence" else _without_techniques(given, vocabulary)
         methods = _methods(one.clues, vocabulary)
+        if _is_done_with(own[index], methods, vocabulary):
+            clues = [clue for clue in one.clues if not (clue.is_shared and clue.field == "microscope")]
+            dealt.append(resolve(index, one.name, clues, vocabulary))
+            continue
         if len(methods) < 2 and not _is_of_another(methods, own[index].contrast):
             dealt.append(resolve(index, one.name, one.clues, vocabulary))
             continue
@@ -93,6 +97,16 @@ def _is_of_another(methods: Sequence[_Method], contrast: str | None) -> bool:
         None not in {one.contrast, contrast} and (one.contrast in _LIGHT) != (contrast in _LIGHT)
         for one in methods
     )
+
+
+def _is_done_with(own: ChannelMetadata, methods: Sequence[_Method], vocabulary: Vocabulary) -> bool:
+    """Whether the name of a channel is the plain form of the study's method: the confocal one beside STED."""
+    is_named = any(
+        one.field == "microscope" and one.value == own.microscope and one.trust == Trust.NAMED
+        for one in own.evidence
+    )
+    stated = [term for method in methods for term in method.microscopes]
+    return is_named and bool(stated) and all(own.microscope in vocabulary.done_with(one) for one in stated)
 
 
 def _is_remark(clue: Clue) -> bool:

@@ -77,7 +77,7 @@ def encode_panel(panel: Panel, longest_px: int, color: str | None = None, *, los
         Make a small WebP file rather than a PNG that keeps every pixel.
     """
     factor = -(-max(panel.plane.shape) // longest_px)
-    image = _grey(_averaged(panel.plane, factor), panel.window)
+    image = grey(_averaged(panel.plane, factor), panel.window)
     if color is not None and _COLOR.fullmatch(color):
         image.putpalette(_palette(color))
     buffer = io.BytesIO()
@@ -113,14 +113,15 @@ def _averaged(plane: NDArray[np.generic], factor: int) -> NDArray[np.generic]:
     return averaged
 
 
-def _grey(plane: NDArray[np.generic], window: tuple[float, float]) -> Image.Image:
+def grey(plane: NDArray[np.generic], window: tuple[float, float]) -> Image.Image:
+    """Return a plane as a grey picture from black to white, the ends of the window; no number is black."""
     low, high = window
     shown = np.clip((plane.astype(np.float64) - low) / (high - low), 0, 1) * 255
     return Image.fromarray(np.round(np.nan_to_num(shown)).astype(np.uint8))
 
 
 def _draw(panel: Panel, zoom: int) -> Image.Image:
-    image = _grey(panel.plane, panel.window)
+    image = grey(panel.plane, panel.window)
     image = image.resize((image.width * zoom, image.height * zoom), Image.Resampling.NEAREST)
     framed = Image.new("L", (image.width, image.height + _CAPTION_PX), 255)
     framed.paste(image, (0, _CAPTION_PX))

@@ -54,6 +54,8 @@ def key_value_clues(key_value: KeyValue, channel: ChannelNames, vocabulary: Voca
         Which keys speak about what.
     """
     key_value = _of_named_channel(key_value, channel)
+    if vocabulary.key_field(key_value.key) is None:
+        key_value = _of_dye(key_value, channel, vocabulary)
     field = vocabulary.key_field(key_value.key)
     if field is None or not key_value.value.strip() or key_value.channel not in {None, channel.index}:
         return
@@ -74,9 +76,10 @@ def _field_clues(field: str, key_value: KeyValue, vocabulary: Vocabulary) -> Ite
         yield Clue("microscope", key_value.value, key_value.source, min(trust, Trust.MODEL), "model")
     elif field == "contrast":
         yield Clue("contrast", key_value.value, key_value.source, trust, "words")
-        if key_value.of_channel:
-            method = min(trust, Trust.PHYSICS)
-            yield Clue("microscope", key_value.value, key_value.source, method, "words", quiet=True)
+        method, is_shared = min(trust, Trust.PHYSICS), not key_value.of_channel
+        yield Clue(
+            "microscope", key_value.value, key_value.source, method, "words", quiet=True, is_shared=is_shared
+        )
     elif field == "organism":
         yield Clue("organism", key_value.value, key_value.source, trust)
     elif field == "cell_line":
@@ -116,6 +119,24 @@ def _of_named_channel(key_value: KeyValue, channel: ChannelNames) -> KeyValue:
             if compact(name) in {compact(one) for one in names} - {""}:
                 trust = max(int(Trust.CURATED), key_value.trust)
                 return replace(key_value, key=key, of_channel=True, trust=trust, channel=index)
+    return key_value
+
+
+def _of_dye(key_value: KeyValue, channel: ChannelNames, vocabulary: Vocabulary) -> KeyValue:
+    """Take the name of one channel out of a key that says what it labels (``Label GFP``, ``488 target``)."""
+    if key_value.of_channel:
+        return key_value
+    first, _, behind = key_value.key.strip().partition(" ")
+    before, _, last = key_value.key.strip().rpartition(" ")
+    for key, dye in ((first, behind), (before, last), (last, before), (behind, first)):
+        named = [
+            index
+            for index, names in enumerate(channel.names)
+            if any(compact(dye) in {compact(text), *map(compact, text.split())} for text in names)
+        ]
+        if compact(dye) and len(named) == 1 and vocabulary.key_field(key) == "structure":
+            trust = max(int(Trust.CURATED), key_value.trust)
+            return replace(key_value, key=key, of_channel=True, trust=trust, channel=named[0])
     return key_value
 
 

@@ -25,7 +25,7 @@ _NUMBERED = r"(?<![A-Za-z0-9])(?:channel|chan|ch|kanal|canal)[ _#]?(\d{1,3})(?![
 _IS_NUMBERED = re.compile(rf"^\s*{_NUMBERED}", re.IGNORECASE)
 _AT_NUMBER = re.compile(rf"[\s,;|]+(?={_NUMBERED})", re.IGNORECASE)
 _NAME_AND_LABEL = re.compile(r"^([^:=]*[^:=\s])\s*(?:[:=]|->)\s*(.+)$", re.DOTALL)
-_IN_PARENTHESES = re.compile(r"^([^()]+)\(([^()]+)\)")
+_IN_PARENTHESES = re.compile(r"^([^()\[\]]+)[(\[]([^()\[\]]+)[)\]]")
 _WORD = re.compile(r"[0-9A-Za-z]+")
 _SHORTEST_WORD = 3
 

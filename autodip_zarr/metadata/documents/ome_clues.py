@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -14,7 +15,7 @@ from autodip_zarr.metadata.documents.xml_tree import children, local_name, text_
 from autodip_zarr.metadata.units import length_um, wavelength_nm
 from autodip_zarr.metadata.vocabulary.isotopes import isotope
 from autodip_zarr.metadata.vocabulary.terms import MASS_CYTOMETRY, Vocabulary
-from autodip_zarr.metadata.vocabulary.words import compact, split_words
+from autodip_zarr.metadata.vocabulary.words import MAX_TEXT, compact, split_words
 
 __all__ = ["channel_clues", "name_clues"]
 
@@ -24,6 +25,12 @@ _CLOSED_PINHOLE_UM = (1.0, 400.0)
 _CAMERAS = frozenset({"ccd", "intensifiedccd", "emccd", "cmos", "ebccd", "scmos"})
 _POINT_DETECTORS = frozenset({"pmt", "apd", "photodiode", "lifetimeimaging", "correlationspectroscopy"})
 _SHORTEST_DYE = 3
+_RECONSTRUCTED = re.compile(r"_SIR(?=_ALX|_PRJ|_THR|\.dv|$)")
+_STACK = re.compile(r"_[RD]3D(?:_[A-Z0-9]{3})*(?:\.dv)?$")
+_HOST = re.compile(
+    r"rabbit|goat|donkey|chick|rat(?![a-z])|guinea|mouse.*(?:anti|4\d\d|5\d\d|6\d\d)|anti[-_ ]", re.IGNORECASE
+)
+"""Animals of antibodies in the names of images."""
 
 _INFRARED_NM = 690.0
 """Excitation above this, with a shorter emission, takes two photons or more."""
@@ -69,11 +76,27 @@ def channel_clues(
         yield from key_value_clues(key_value, names, vocabulary)
     for text, source in remarks:
         yield from remark_clues(text, source, names, vocabulary)
+    yield from _name_of_image_clues(node)
     for instrument in _instruments(document, node):
         yield from _instrument_clues(instrument)
     creator = document.root.get("Creator")
     if creator is not None:
         yield Clue("microscope", creator, document.root.at("Creator"), Trust.MODEL - 5, "model", quiet=True)
+
+
+def _name_of_image_clues(node: ImageNode) -> Iterator[Clue]:
+    """Yield what the name of an image says: what its software appended to it, and an organism.
+
+    softWoRx appends ``_SIR`` to reconstructions of structured illumination, ``_R3D`` and ``_D3D`` to stacks
+    of a wide field as taken and as deconvolved. Animals in which antibodies are raised are no organisms here.
+    """
+    name, source = (node.name or "")[:MAX_TEXT], node.image.at("Name")
+    if _RECONSTRUCTED.search(name):
+        yield Clue("microscope", name, source, Trust.MODEL + 2, "value", "sim")
+    elif _STACK.search(name):
+        yield Clue("microscope", name, source, Trust.MODEL - 5, "value", "widefield")
+    if name and not _HOST.search(name):
+        yield Clue("organism", name, source, Trust.PROSE - 10, "prose", quiet=True)
 
 
 def _own_clues(
@@ -116,7 +139,10 @@ def name_clues(name: str, source: str, trust: int, vocabulary: Vocabulary) -> It
     """
     yield Clue("specimen", name, source, trust, "words")
     yield Clue("contrast", name, source, trust, "words", quiet=True)
-    yield Clue("microscope", name, source, min(trust, Trust.MODEL + 5), "prose", quiet=True)
+    yield Clue("microscope", name, source, min(trust, Trust.NAMED), "prose", quiet=True)
+    technique = vocabulary.technique(name)
+    if technique is not None:
+        yield Clue("microscope", name, source, min(trust, Trust.NAMED), "value", technique)
     if vocabulary.has_fluorophore(name):
         yield Clue("contrast", name, source, Trust.DYE, "value", "fluorescence")
     if vocabulary.is_laser_line(name):
@@ -228,6 +254,8 @@ def _physics_clues(document: OmeDocument, channel: Located) -> Iterator[Clue]:
         yield Clue("contrast", emission[0], emission[1], Trust.IMPLIED, "value", "fluorescence")
     if excitation is None:
         return
+    if pinhole is not None and _pinhole_um(channel) is not None:  # a laser of its own, behind a pinhole
+        yield Clue("contrast", excitation[0], excitation[1], Trust.SIBLING - 1, "value", "fluorescence")
     is_shorter = emission is not None and emission[2] < excitation[2]
     if excitation[2] > (_INFRARED_NM if is_shorter else _INFRARED_ALONE_NM):
         raw = f"excitation {excitation[0]}" + (f", emission {emission[0]}" if emission else "")

@@ -12,6 +12,7 @@ from autodip_zarr.metadata.clues import Trust
 from autodip_zarr.metadata.documents.annotations import KeyValue
 from autodip_zarr.metadata.documents.lists import bracketed
 from autodip_zarr.metadata.documents.ome_xml import Located, OmeDocument
+from autodip_zarr.metadata.documents.switches import switched_on
 from autodip_zarr.metadata.documents.xml_tree import local_name, text_of
 from autodip_zarr.metadata.units import whole_number
 from autodip_zarr.metadata.vocabulary.terms import Vocabulary
@@ -72,7 +73,12 @@ def original_key_values(document: OmeDocument, vocabulary: Vocabulary) -> tuple[
     found = list(_signed(leaves))
     first = 0 if any(_FROM_ZERO.search(key) for key, _, _ in leaves) else 1
     for key, value, source in leaves:
-        original = _named(_original(key, value, source, first), vocabulary)
+        original = _original(key, value, source, first)
+        switch = switched_on(original.key_value, vocabulary)
+        if switch is not None:
+            found.append(replace(original, key_value=switch))
+            continue
+        original = _named(original, vocabulary)
         field = vocabulary.key_field(original.key_value.key)
         if field in _OF_THE_STAND:
             original = replace(original, channel=None)
@@ -200,6 +206,9 @@ def _leaves(document: OmeDocument) -> Iterator[tuple[str, str, str]]:
             name = local_name(child)
             for key, value_text in child.attrib.items():
                 yield (key, value_text, f"{attributes.path}/{name}/@{key}")
+            for inner in child:
+                key = local_name(inner)
+                yield (key, inner.get("Value") or "", f"{attributes.path}/{name}/{key}/@Value")
 
 
 def _in_images(document: OmeDocument) -> Iterator[Located]:

@@ -33,6 +33,10 @@ _FILTER_SET = re.compile(r"\b\d{2} ?HE\b")
 _PHASE_RING = re.compile(r"Ph ?[1-4L]")
 _PHASE_RINGS = {"contrast": ("transmitted",), "microscope": ("phase",)}
 """Rings of phase-contrast objectives as they are engraved; pH3 is a histone."""
+_OF_WHAT = frozenset(
+    {"microscope", "image", "sample", "specimen", "acquisition", "experiment", "study", "assay"}
+)
+"""Words that say in a key what its other words are of: ``Microscope Contrast Method``."""
 _NAME_PIECE = re.compile(r"[^0-9A-Za-z]+")
 _LASER_LINE = re.compile(
     r"(?<![A-Za-z0-9])(?:[A-Za-z]{1,8}[ _-]*)?"
@@ -229,7 +233,22 @@ class Vocabulary:
 
     def key_field(self, key: str) -> str | None:
         """Return what a key of an annotation speaks about, or ``None``."""
-        return self.keys.get(compact(key))
+        field = self.keys.get(compact(key))
+        first, _, rest = key.strip().partition(" ")
+        if field is not None or compact(first) not in _OF_WHAT or " " not in rest.strip():
+            return field
+        qualified = self.keys.get(compact(rest))
+        return qualified if qualified in {"microscope", "contrast", "organism"} else None
+
+    def is_name(self, field: str, text: str) -> bool:
+        """Whether a whole text is an unmistakable name of a term."""
+        return bool(self.words[field].get(compact(text), IGNORED).strip(IGNORED))
+
+    def technique(self, name: str) -> str | None:
+        """Return the way to use transmitted light that a whole name means (``PH``, ``BF``), or ``None``."""
+        term = self.fields["microscope"].get(compact(name))
+        is_one = term is not None and self.implied_contrast("microscope", term) == "transmitted"
+        return term if is_one else None
 
     def implied_contrast(self, field: str, term: str) -> str | None:
         """Return the contrast that a term implies, or ``None``."""
