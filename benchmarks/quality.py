@@ -33,8 +33,8 @@ from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import PRESETS, preset_recipe
 from autodip_zarr.domain import DipConfig, Recipe
 from autodip_zarr.metrics import Lpips, Scores, best_blur, score
-from autodip_zarr.report.pictures import Panel, compose, display_window
 from autodip_zarr.run.sources.crops import busiest_crop
+from autodip_zarr.shown.pictures import Panel, compose, display_window
 from autodip_zarr.stores import read_image
 
 Plane = NDArray[np.float64]

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.domain import Skipped
 from autodip_zarr.metrics import Blur, best_blur, psnr
-from autodip_zarr.report.pictures import Panel, compose, display_window
+from autodip_zarr.shown.pictures import Panel, compose, display_window
 from autodip_zarr.stores import read_header, read_image, read_planes, walk_results
 from autodip_zarr.stores.sample import Sample, SampleChannel, write_sample_tiff
 

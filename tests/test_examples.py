@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
 
 from autodip_zarr.stores import read_attributes
 from autodip_zarr.stores.sample import write_sample_zarr
@@ -40,3 +45,18 @@ def test_zarr_on_a_cluster(tmp_path: Path, quick_table: str, scheduler: str) -> 
     text = run("zarr_on_a_cluster.py", image, scheduler, quick_table)
     assert text.startswith("done: ")
     assert read_attributes(str(image / "denoised")) is not None
+
+
+@pytest.mark.soak
+def test_the_notebook(tmp_path: Path) -> None:
+    """Every cell runs in a real kernel; a plan is a table there, a preview a picture."""
+    notebook = nbformat.read(EXAMPLES / "notebook.ipynb", as_version=4)  # type: ignore[no-untyped-call]
+    env = {**os.environ, "TMPDIR": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    NotebookClient(notebook, timeout=900, kernel_name="python3").execute(cwd=str(tmp_path), env=env)
+    outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    kinds = [kind for output in outputs for kind in output.get("data", {})]
+    assert "image/png" in kinds
+    assert kinds.count("text/html") >= 3
+    (told,) = [output.text for output in outputs if "counts from the truth" in output.get("text", "")]
+    noisy, denoised = (float(part.split()[1]) for part in told.split(","))
+    assert denoised < noisy / 2

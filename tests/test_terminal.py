@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodip_zarr.report.pictures import Panel
 from autodip_zarr.report.terminal import picture_lines
+from autodip_zarr.shown.pictures import Panel
 from autodip_zarr.stores.sample import write_sample_tiff
 
 from .samples import make_sample

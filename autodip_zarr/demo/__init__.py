@@ -12,7 +12,6 @@ from autodip_zarr.demo.archive import Truth, write_archive
 from autodip_zarr.domain import ImagePlan, Skipped
 from autodip_zarr.errors import TargetError
 from autodip_zarr.metrics import psnr
-from autodip_zarr.report.pictures import Panel, compose, display_window
 from autodip_zarr.report.tables import table_lines
 from autodip_zarr.run.choices import Choices, Machine
 from autodip_zarr.run.execution.denoise import carry_out
@@ -20,6 +19,7 @@ from autodip_zarr.run.execution.summary import Watch
 from autodip_zarr.run.planning.plan import make_plan
 from autodip_zarr.run.planning.totals import config_name
 from autodip_zarr.run.scheduling.machine import settle_device
+from autodip_zarr.shown.pictures import Panel, compose, display_window
 from autodip_zarr.stores import read_header, read_planes, walk_results
 
 _COLUMNS = ("image", "channel", "microscope", "specimen", "tier", "config", "PSNR before", "PSNR after")

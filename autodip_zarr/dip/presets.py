@@ -43,6 +43,7 @@ _STANDARD: Final = replace(
     filters=True,
     probe=0.3,
     optics=0.6,
+    in_parts=True,
 )
 """Two fits, seen through a blur, whose stop and share the estimated error of the plane itself decides."""
 

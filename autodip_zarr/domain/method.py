@@ -142,3 +142,6 @@ class Recipe:
     """Width of the blur that the network is seen through, relative to the best blur; 0 for none."""
     most_iterations: int = 0
     """Number of iterations to which longer counts are lowered; 0 for none."""
+    in_parts: bool = False
+    """Whether the shares of a mixed fit are found apart for places with strong structure, with some, and with
+    next to none: ``dip.planes.parts``."""

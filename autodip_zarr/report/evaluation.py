@@ -16,7 +16,6 @@ from autodip_zarr.domain import Skipped
 from autodip_zarr.errors import SourceError
 from autodip_zarr.metrics import Lpips
 from autodip_zarr.provenance import public_uri
-from autodip_zarr.report.pictures import Panel, display_window, encode_panel
 from autodip_zarr.report.tables import table_lines
 from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.scheduling.machine import settle_device
@@ -41,6 +40,7 @@ from autodip_zarr.shown.html import (
     table,
     warning_list,
 )
+from autodip_zarr.shown.pictures import Panel, display_window, encode_panel
 from autodip_zarr.shown.tabular import Tabular
 
 Document = dict[str, Any]

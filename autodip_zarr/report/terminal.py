@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from autodip_zarr.report.pictures import Panel, grey
+from autodip_zarr.shown.pictures import Panel, grey
 
 _GAP: Final = 2
 _NARROWEST: Final = 24

@@ -1,1 +1,1 @@
-"""What came from files, made harmless to look at: as lines, as pages, and as tables in notebooks."""
+"""What came from files, made harmless to look at: as lines, pages, pictures, and tables in notebooks."""

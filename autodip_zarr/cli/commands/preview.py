@@ -46,12 +46,12 @@ from autodip_zarr.cli.printing import print_drawn, show
 @device_option
 def preview(source: str, *, device: str, picture: str, is_shown: bool, **arguments: Any) -> None:  # noqa: ANN401
     """Denoise one plane or a crop of it: noisy, denoised and residual as a picture, and the time taken."""
-    from autodip_zarr.report.pictures import before_and_after, compose  # noqa: PLC0415
     from autodip_zarr.report.progress import watching_fit  # noqa: PLC0415
     from autodip_zarr.report.tables import preview_lines  # noqa: PLC0415
     from autodip_zarr.report.terminal import knows_true_color, picture_lines  # noqa: PLC0415
     from autodip_zarr.run.scheduling.machine import settle_device  # noqa: PLC0415
     from autodip_zarr.run.trials.preview import PlaneChoice, preview_plane  # noqa: PLC0415
+    from autodip_zarr.shown.pictures import before_and_after, compose  # noqa: PLC0415
 
     where = PlaneChoice(arguments["channel"], arguments["at_t"], arguments["at_z"], arguments["crop"])
     chosen, device = choices({**arguments, "any_contrast": True}), settle_device(device)

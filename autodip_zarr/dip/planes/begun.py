@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from autodip_zarr.dip.fitting.fit import Fit, Tile
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
 from autodip_zarr.dip.planes.job import DenoisedPlane, FitJob
-from autodip_zarr.dip.planes.mixture import Candidate, Noisy, best_blur_px, filtered, mix, probes
+from autodip_zarr.dip.planes.mixture import Noisy, best_blur_px, filtered, mix, probes
 from autodip_zarr.dip.planes.noise_sample import is_quiet, sample_noise
 from autodip_zarr.dip.planes.scaling import Scaled, scale_and_stabilise
 from autodip_zarr.dip.planes.tiles import Cover, blend, cover, cut, tile_seed
@@ -139,8 +139,6 @@ class TileTask:
     """The tile and its noise, if the result is to be mixed and the noise could be told."""
     left: FittedTile | None = None
     """The tile as it is, where no pixel of it counts, or where nothing is fitted and there is no noise."""
-    known: Sequence[Candidate] | None = None
-    """What filters make of it, where that is known already; of no use but where it is joined many times."""
 
     @classmethod
     def of(cls, tile: Tile, job: FitJob, place: Sequence[int]) -> TileTask:
@@ -166,7 +164,7 @@ class TileTask:
         """Return it with what filters make of it, if they take part in its results."""
         if self.noisy is None or not recipe.filters:
             return self
-        return replace(self, known=filtered(self.noisy))
+        return replace(self, noisy=replace(self.noisy, known=filtered(self.noisy)))
 
     def join(self, starts: Sequence[Outcome], recipe: Recipe) -> FittedTile:
         """Join the starts to one tile."""
@@ -179,7 +177,8 @@ class TileTask:
         mixed = None
         if self.noisy is not None and all(fit.looks for fit in fits):
             looks = [[look for _, look in fit.looks] for fit in fits]
-            mixed = mix(self.noisy, looks, recipe.probe, with_filters=recipe.filters, known=self.known)
+            ways = {"with_filters": recipe.filters, "in_parts": recipe.in_parts}
+            mixed = mix(self.noisy, looks, recipe.probe, **ways)
             images = [fit.looks[mixed.look][1] for fit in fits]
             stop, overshoot = fits[0].looks[mixed.look][0], math.nan
         share = 1.0 if mixed is None else mixed.shares.get("prior", 0.0)
@@ -199,7 +198,7 @@ class TileTask:
 
 def _filtered_alone(noisy: Noisy, recipe: Recipe) -> FittedTile:
     """Return the mean of filters of least estimated error of a tile that is not fitted."""
-    image = mix(noisy, (), recipe.probe).image
+    image = mix(noisy, (), recipe.probe, in_parts=recipe.in_parts).image
     distance = noisy.mean((image - noisy.image) ** 2)
     return FittedTile(image, None, 0, distance, 0, 0, math.nan, stop=0.0, prior_share=0.0)
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from autodip_zarr.dip.planes.filters import BLURS_PX, Image, blurred, filters
 from autodip_zarr.dip.planes.noise_sample import NoiseSample
+from autodip_zarr.dip.planes.parts import parts
 
 _FILTER_PROBE: Final = 0.05
 _CHOSEN_NOISE: Final = 1.15
@@ -40,6 +41,8 @@ class Noisy:
     """(Y, X), which pixels count; ``None`` for all."""
     sample: NoiseSample
     """Noise like that of the tile."""
+    known: Sequence[Candidate] | None = None
+    """What filters make of it, where that is known already; of no use but where it is mixed many times."""
 
     def risk(self, estimate: Image, follows: float) -> float:
         """Return the estimated mean squared error of an estimate (Y, X) of the clean tile.
@@ -66,8 +69,8 @@ class Candidate:
     """What made it."""
     image: Image
     """(Y, X)."""
-    follows: float
-    """Its covariance with the noise, a pixel."""
+    follows: Image
+    """(Y, X), what it follows of the noise at each pixel: the mean is its covariance with the noise."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Mixed:
     look: int
     """Which of the stops was taken; 0 where nothing was fitted."""
     shares: dict[str, float]
-    """Share of each estimate that takes part, by name; that of the fit is ``prior``."""
+    """Mean share of each estimate that takes part, by name; that of the fit is ``prior``."""
 
 
 def best_blur_px(noisy: Noisy) -> float:
@@ -108,7 +111,7 @@ def mix(
     probe: float,
     *,
     with_filters: bool = True,
-    known: Sequence[Candidate] | None = None,
+    in_parts: bool = False,
 ) -> Mixed:
     """Choose the stop, and mix what was fitted with the filters.
 
@@ -123,19 +126,21 @@ def mix(
         Share of the noise that they were given besides.
     with_filters : bool
         Whether filters take part; without them the prior alone is the result.
-    known : sequence of Candidate, optional
-        What :func:`filtered` gives, where that is known already.
+    in_parts : bool
+        Whether shares are found apart for places with strong structure, with some, and with next to none.
     """
     looks = [_prior(noisy, look, probe) for look in zip(*starts, strict=False)]
-    risks = [noisy.risk(one.image, one.follows) for one in looks]
+    risks = [noisy.risk(one.image, noisy.mean(one.follows)) for one in looks]
     look = int(np.argmin(risks)) if risks else 0
-    of_filters = (filtered(noisy) if known is None else known) if with_filters else ()
-    candidates = [*looks[look : look + 1], *of_filters]
-    shares = _least_risk(noisy, candidates)
-    mixed = np.zeros(noisy.image.shape)
-    for one, share in zip(candidates, shares, strict=True):
-        mixed += share * one.image
-    named = {one.name: float(share) for one, share in zip(candidates, shares, strict=True)}
+    candidates = [*looks[look : look + 1], *(_of_filters(noisy) if with_filters else ())]
+    weights = parts(noisy.image, noisy.sample.noise) if in_parts else [None]
+    mixed, named = np.zeros(noisy.image.shape), dict.fromkeys([one.name for one in candidates], 0.0)
+    for weight in weights if len(weights) > 1 else [None]:
+        shares = _least_risk(noisy, candidates, weight)
+        size = 1.0 if weight is None else noisy.mean(weight)
+        for one, share in zip(candidates, shares, strict=True):
+            mixed += (share if weight is None else share * weight) * one.image
+            named[one.name] += float(share) * size
     return Mixed(
         mixed.astype(np.float32), look, {name: share for name, share in named.items() if share > _LEAST_SHARE}
     )
@@ -144,9 +149,13 @@ def mix(
 def _prior(noisy: Noisy, starts: Sequence[NDArray[np.float32]], probe: float) -> Candidate:
     """Join the starts at one stop; pairs with opposite probes tell how much they follow the noise."""
     pairs = list(zip(starts[::2], starts[1::2], strict=False))
-    follows = [noisy.mean((one - other) * noisy.sample.noise) / (2 * probe) for one, other in pairs]
+    follows = [(one - other) * noisy.sample.noise / np.float32(2 * probe) for one, other in pairs]
     mean: Image = np.mean(np.stack(starts), axis=0, dtype=np.float32)
-    return Candidate("prior", mean, _CHOSEN_NOISE * float(np.mean(follows)))
+    return Candidate("prior", mean, np.float32(_CHOSEN_NOISE) * np.mean(np.stack(follows), axis=0))
+
+
+def _of_filters(noisy: Noisy) -> Sequence[Candidate]:
+    return filtered(noisy) if noisy.known is None else noisy.known
 
 
 def filtered(noisy: Noisy) -> list[Candidate]:
@@ -163,24 +172,33 @@ def filtered(noisy: Noisy) -> list[Candidate]:
     for name, function in taking_part.items():
         image = function(noisy.image)
         change = (function(probed) - image) / _FILTER_PROBE
-        candidates.append(Candidate(name, image, noisy.mean(change * noisy.sample.noise)))
+        candidates.append(Candidate(name, image, change * noisy.sample.noise))
     return candidates
 
 
-def _least_risk(noisy: Noisy, candidates: Sequence[Candidate]) -> NDArray[np.float64]:
-    """Return the shares, none negative and one in all, whose weighted mean has the least estimated error."""
+def _least_risk(
+    noisy: Noisy, candidates: Sequence[Candidate], weight: NDArray[np.float32] | None
+) -> NDArray[np.float64]:
+    """Return the shares, none negative and one in all, whose weighted mean has the least estimated error.
+
+    In the part of the tile that a weight (Y, X) tells, or in all of it.
+    """
     from scipy.optimize import minimize  # noqa: PLC0415 - not for planning
 
     residuals = [(one.image - noisy.image).astype(np.float64) for one in candidates]
     count = len(candidates)
     if count == 1:
         return np.ones(1)
+
+    def mean(values: NDArray[np.floating[Any]]) -> float:
+        return noisy.mean(values) if weight is None else noisy.mean(values * weight) / noisy.mean(weight)
+
     products = np.zeros((count, count))
     for i in range(count):
         for j in range(i + 1):
-            products[i, j] = products[j, i] = noisy.mean(residuals[i] * residuals[j])
+            products[i, j] = products[j, i] = mean(residuals[i] * residuals[j])
     products /= noisy.sample.variance
-    follows = 2 * np.array([one.follows for one in candidates]) / noisy.sample.variance
+    follows = 2 * np.array([mean(one.follows) for one in candidates]) / noisy.sample.variance
 
     def risk(shares: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         slope = products @ shares

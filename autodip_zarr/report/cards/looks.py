@@ -16,11 +16,11 @@ from autodip_zarr.report.cards.curves import (
     residual_correlation,
     worst_level_bias,
 )
-from autodip_zarr.report.pictures import Panel, before_and_after, display_window, encode_panel
 from autodip_zarr.run.results.review import ReviewedPixels, ReviewedPlane
 from autodip_zarr.run.sources.crops import busiest_crop
 from autodip_zarr.shown.charts import Axes, Line, chart
 from autodip_zarr.shown.html import Html, figure, group, image, paragraph, pictures, placed, strip
+from autodip_zarr.shown.pictures import Panel, before_and_after, display_window, encode_panel
 from autodip_zarr.stores import RECORD_FIELDS, STATUS_DENOISED
 
 _SIDE_PX: Final = 256

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -20,6 +21,7 @@ from autodip_zarr.run.sources.overrides import UnderstoodImage
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices
 from autodip_zarr.run.sources.survey import Survey
 from autodip_zarr.run.trials.progress import TellProgress, metered
+from autodip_zarr.shown.pictures import before_and_after, compose
 from autodip_zarr.stores import read_planes
 
 
@@ -55,6 +57,12 @@ class Preview:
     """Planes of the channel in the image."""
     whole_px: int
     """Pixels of a whole plane, of which the crop is a part."""
+
+    def _repr_png_(self) -> bytes:
+        """Return noisy, denoised and residual side by side, as a notebook shows them."""
+        buffer = io.BytesIO()
+        compose([before_and_after(self.noisy, self.denoised)]).save(buffer, format="PNG")
+        return buffer.getvalue()
 
 
 def preview(  # noqa: PLR0913 - keywords
