@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     __version__: str
+    from autodip_zarr.calibration.grid import Grid
     from autodip_zarr.errors import AutodipError
+    from autodip_zarr.report.calibration import CalibrationReport, calibrate
     from autodip_zarr.report.evaluation import EvaluationReport, evaluate
     from autodip_zarr.report.results import WrittenReport
     from autodip_zarr.report.results import write_report as report
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AutodipError",
+    "CalibrationReport",
     "Choices",
     "EvaluationReport",
     "Findings",
     "FitProgress",
+    "Grid",
     "Inspection",
     "Machine",
     "Plan",
@@ -44,6 +48,7 @@ __all__ = [
     "Summary",
     "WrittenReport",
     "__version__",
+    "calibrate",
     "denoise",
     "denoise_array",
     "evaluate",
@@ -57,10 +62,12 @@ __all__ = [
 
 _HOMES = {
     "AutodipError": ("errors", "AutodipError"),
+    "CalibrationReport": ("report.calibration", "CalibrationReport"),
     "Choices": ("run.choices", "Choices"),
     "EvaluationReport": ("report.evaluation", "EvaluationReport"),
     "Findings": ("run.results.verify", "Findings"),
     "FitProgress": ("run.trials.progress", "FitProgress"),
+    "Grid": ("calibration.grid", "Grid"),
     "Inspection": ("run.planning.inspect", "Inspection"),
     "Machine": ("run.choices", "Machine"),
     "Plan": ("run.planning.plan_list", "Plan"),
@@ -68,6 +75,7 @@ _HOMES = {
     "Progress": ("run.execution.summary", "Progress"),
     "Summary": ("run.execution.summary", "Summary"),
     "WrittenReport": ("report.results", "WrittenReport"),
+    "calibrate": ("report.calibration", "calibrate"),
     "denoise": ("run.execution.denoise", "denoise"),
     "denoise_array": ("run.trials.array", "denoise_array"),
     "evaluate": ("report.evaluation", "evaluate"),

@@ -24,7 +24,7 @@ from .pages import check_page
 from .test_cli import call
 
 ROW = {"noisy", "clean", "method", "microscope", "specimen"}
-ROW |= {"psnr", "psnr_data_range", "ssim", "lpips", "seconds"}
+ROW |= {"psnr", "psnr_data_range", "ssim", "lpips", "seconds", "relative_cost"}
 MITO = SampleChannel("MitoTracker Red", "LaserScanningConfocalMicroscopy")
 DAPI = SampleChannel("DAPI", "WideField")
 

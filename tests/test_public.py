@@ -9,9 +9,10 @@ import autodip_zarr
 from autodip_zarr.report.results import write_report
 from autodip_zarr.shown.tabular import Tabular
 
-TYPES = ["AutodipError", "Choices", "EvaluationReport", "Findings", "FitProgress", "Inspection", "Machine"]
+TYPES = ["AutodipError", "CalibrationReport", "Choices", "EvaluationReport", "Findings", "FitProgress"]
+TYPES += ["Grid", "Inspection", "Machine"]
 TYPES += ["Plan", "Preview", "Progress", "Summary", "WrittenReport"]
-FUNCTIONS = ["denoise", "denoise_array", "evaluate", "inspect", "open_record", "plan", "preview"]
+FUNCTIONS = ["calibrate", "denoise", "denoise_array", "evaluate", "inspect", "open_record", "plan", "preview"]
 FUNCTIONS += ["report", "verify"]
 
 
@@ -25,6 +26,7 @@ def test_public_names() -> None:
 
 def test_what_public_functions_return_is_public_and_documented() -> None:
     returning = {
+        "calibrate": "CalibrationReport",
         "denoise": "Summary",
         "evaluate": "EvaluationReport",
         "inspect": "Inspection",

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from autodip_zarr.calibration.fields import FieldReader, parse_object
+from autodip_zarr.calibration.grid import MAX_DEPTH, MAX_ITERATIONS, MAX_SKIP, MAX_WIDTH, Grid
 from autodip_zarr.domain import DipConfig, TableId, Width
 from autodip_zarr.errors import TableError
 from autodip_zarr.regular_files import read_regular
 
 __all__ = ["GROUP_FIELDS", "Calibrated", "Entry", "Table", "load_table", "tables_folder"]
 
-_FORMAT = "autodip-zarr calibration table"
-_FORMAT_VERSION = 1
+FORMAT = "autodip-zarr calibration table"
+FORMAT_VERSION = 2
+"""What is written; version 1 has neither ``measured`` nor ``found``, and is read as ever."""
 GROUP_FIELDS = ("microscope", "specimen", "organism")
 """Fields of a channel by which a table may group."""
 
 _MAX_BYTES = 4_000_000
-_MAX_NETWORK_DEPTH = 10  # an ascending width that ends at 512 has one channel left at depth 10
-_MAX_WIDTH = 1024
-_MAX_SKIP = 128
-_MAX_ITERATIONS = 100_000
-
 _TABLE_KEYS = (
     "format",
     "format_version",
@@ -42,6 +39,68 @@ _SOURCE_KEYS = ("method", "reference", "authors", "licence", "notice")
 _CALIBRATED_KEYS = ("who", "when", "on", "with")
 _CONFIG_KEYS = ("depth", "width", "skip", "iterations")
 _ENTRY_KEYS = ("metric", "group", *_CONFIG_KEYS, "images")
+_MEASURED, _FOUND = "measured", "found"
+_FOUND_KEYS = ("by", "fields", "psnr_db", "regret_db", "spread_db", "left_out_db")
+_MEASURED_TEXTS = ("preset", "output", "device", "software", "results_sha256")
+_MEASURED_KEYS = (*_MEASURED_TEXTS, "crop_px", "seeds", "grid", "pairs")
+_PAIR_KEYS = ("name", "field", "microscope", "specimen")
+_GRID_KEYS = ("depths", "widths", "skips", "stops")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the choice of an entry rests on."""
+
+    by: int
+    """Which calibration of the table, counted from 0."""
+    fields: int
+    """Number of fields of view that its images show."""
+    psnr_db: float
+    """Mean over the fields, in dB."""
+    regret_db: float
+    """How much the best configuration of each field is better, in dB, the mean over the fields."""
+    spread_db: float
+    """Standard error of that mean; of a single field, of its seeds."""
+    left_out_db: float | None
+    """The regret on a field that had no part in the choice, the mean over all; ``None`` for one field."""
+
+
+@dataclass(frozen=True)
+class MeasuredPair:
+    """A pair of images that a calibration used."""
+
+    name: str
+    """What it is called."""
+    field: str
+    """Field of view that it shows."""
+    microscope: str | None
+    """Imaging modality; ``None`` where it is unknown."""
+    specimen: str | None
+    """Labelled structure; ``None`` where it is unknown."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A calibration: what was measured, and how."""
+
+    preset: str
+    """Preset whose recipe was fitted."""
+    output: str
+    """Which output was scored: ``last``, ``averaged`` or ``preset``."""
+    crop_px: int
+    """Largest side of the fields, in pixels."""
+    device: str
+    """Where it was fitted."""
+    software: str
+    """Program and version."""
+    results_sha256: str
+    """Digest of the measurements."""
+    seeds: tuple[int, ...]
+    """Seeds that each pair was fitted with."""
+    grid: Grid
+    """Configurations that were tried."""
+    pairs: tuple[MeasuredPair, ...]
+    """The pairs."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +115,8 @@ class Entry:
     """The configuration."""
     images: int
     """Number of calibration images in the group."""
+    found: Found | None = None
+    """What it rests on, as far as the table tells."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +151,8 @@ class Table:
     """Metric that is used where none is asked for."""
     entries: tuple[Entry, ...]
     """All entries; each metric has one with an empty group."""
+    measured: tuple[Measured, ...] = ()
+    """The calibrations that entries rest on, as far as the table tells."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -114,6 +177,11 @@ def tables_folder() -> Path:
     return installed if installed.is_dir() else Path(__file__).parents[2] / "calibration"
 
 
+def is_shipped_name(name_or_path: str) -> bool:
+    """Return whether a text names a shipped table: it has neither a separator nor the ending .json."""
+    return "/" not in name_or_path and "\\" not in name_or_path and not name_or_path.endswith(".json")
+
+
 def load_table(name_or_path: str = "published") -> Table:
     """Read and check a calibration table.
 
@@ -127,7 +195,7 @@ def load_table(name_or_path: str = "published") -> Table:
     TableError
         If there is no such table, or it is not valid; names the file, the field, what was found and expected.
     """
-    is_name = "/" not in name_or_path and "\\" not in name_or_path and not name_or_path.endswith(".json")
+    is_name = is_shipped_name(name_or_path)
     path = tables_folder() / f"{name_or_path}.json" if is_name else Path(name_or_path)
     try:
         content = read_regular(path)
@@ -157,16 +225,16 @@ def parse_table(content: bytes, where: str) -> Table:
     TableError
         If it is not valid.
     """
-    try:
-        content_object: object = json.loads(content, object_pairs_hook=lambda pairs: _unique(pairs, where))
-    except (ValueError, RecursionError) as error:
-        raise TableError(where, f"no JSON ({error})", "a JSON object in UTF-8") from error
     reader = _Reader(where)
-    document = reader.keys(content_object, "", _TABLE_KEYS)
-    reader.equal(document["format"], "format", _FORMAT)
-    reader.equal(document["format_version"], "format_version", _FORMAT_VERSION)
+    content_object = parse_object(content, where)
+    document = reader.keys(content_object, "", _TABLE_KEYS, (_MEASURED,))
+    reader.equal(document["format"], "format", FORMAT)
+    version = reader.number(document["format_version"], "format_version", range(1, FORMAT_VERSION + 1))
+    if version == 1 and _MEASURED in document:
+        raise TableError(reader.at(_MEASURED), "in format_version 1", "format_version 2")
+    measured = reader.measured(document.get(_MEASURED, []))
     reader.config(document["original_dip"], "original_dip")
-    entries = reader.entries(document["entries"])
+    entries = reader.entries(document["entries"], len(measured))
     default = reader.text(document["default_metric"], "default_metric")
     if default not in {entry.metric for entry in entries}:
         raise TableError(f"{where}: default_metric", repr(default), "a metric that has entries")
@@ -183,6 +251,7 @@ def parse_table(content: bytes, where: str) -> Table:
         field_px=reader.number(document["field_px"], "field_px", range(16, 65536)),
         default_metric=default,
         entries=entries,
+        measured=measured,
     )
 
 
@@ -197,68 +266,24 @@ def parse_config(value: object, where: str) -> DipConfig:
     return _Reader(where).config(value, "")
 
 
-def _unique(pairs: list[tuple[str, object]], where: str) -> dict[str, object]:
-    """Build an object; a repeated key is an error because one of the values would be lost."""
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
-            raise TableError(where, f"the key {key!r} twice in one object", "every key once")
-    return dict(pairs)
-
-
 @dataclass(frozen=True)
-class _Reader:
-    """Checks of single fields; each error names the file and the field."""
-
-    where: str
-    """Path, for messages."""
-
-    def at(self, field: str) -> str:
-        return f"{self.where}: {field}" if field else self.where
-
-    def keys(self, value: object, field: str, expected: tuple[str, ...]) -> dict[str, object]:
-        if not isinstance(value, dict):
-            raise TableError(self.at(field), f"{type(value).__name__}", "an object")
-        for key in expected:
-            if key not in value:
-                raise TableError(self.at(field), f"no {key!r}", f"the keys {', '.join(expected)}")
-        for key in value:
-            if key not in expected:
-                raise TableError(self.at(field), f"an unknown key {key!r}", f"the keys {', '.join(expected)}")
-        return value
-
-    def equal(self, value: object, field: str, expected: str | int) -> None:
-        if value != expected or isinstance(value, bool):
-            raise TableError(self.at(field), repr(value), repr(expected))
-
-    def text(self, value: object, field: str) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise TableError(self.at(field), repr(value), "a text that is not empty")
-        return value
-
-    def texts(self, value: object, field: str, expected: tuple[str, ...]) -> dict[str, str]:
-        value = self.keys(value, field, expected)
-        return {key: self.text(value[key], f"{field}.{key}") for key in expected}
-
-    def number(self, value: object, field: str, allowed: range) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
-            raise TableError(self.at(field), repr(value), f"an integer from {allowed[0]} to {allowed[-1]}")
-        return value
+class _Reader(FieldReader):
+    """Checks of the fields of a table."""
 
     def width(self, value: object, field: str) -> Width:
         if value == "asc":
             return "asc"
-        if not isinstance(value, int) or isinstance(value, bool) or value not in range(1, _MAX_WIDTH + 1):
-            raise TableError(self.at(field), repr(value), f"an integer from 1 to {_MAX_WIDTH}, or 'asc'")
+        if not isinstance(value, int) or isinstance(value, bool) or value not in range(1, MAX_WIDTH + 1):
+            raise TableError(self.at(field), repr(value), f"an integer from 1 to {MAX_WIDTH}, or 'asc'")
         return value
 
     def config(self, value: object, field: str) -> DipConfig:
         value = self.keys(value, field, _CONFIG_KEYS)
         return DipConfig(
-            depth=self.number(value["depth"], f"{field}.depth", range(1, _MAX_NETWORK_DEPTH + 1)),
+            depth=self.number(value["depth"], f"{field}.depth", range(1, MAX_DEPTH + 1)),
             width=self.width(value["width"], f"{field}.width"),
-            skip=self.number(value["skip"], f"{field}.skip", range(_MAX_SKIP + 1)),
-            iterations=self.number(value["iterations"], f"{field}.iterations", range(1, _MAX_ITERATIONS + 1)),
+            skip=self.number(value["skip"], f"{field}.skip", range(MAX_SKIP + 1)),
+            iterations=self.number(value["iterations"], f"{field}.iterations", range(1, MAX_ITERATIONS + 1)),
         )
 
     def group(self, value: object, field: str) -> dict[str, str]:
@@ -271,14 +296,12 @@ class _Reader:
                 )
         return {key: self.text(term, f"{field}.{key}") for key, term in value.items()}
 
-    def entries(self, value: object) -> tuple[Entry, ...]:
-        if not isinstance(value, list) or not value:
-            raise TableError(self.at("entries"), repr(value)[:80], "a list that is not empty")
+    def entries(self, value: object, calibrations: int) -> tuple[Entry, ...]:
         seen: dict[tuple[str, frozenset[tuple[str, str]]], int] = {}
         found = []
-        for index, item in enumerate(value):
+        for index, item in enumerate(self.items(value, "entries")):
             field = f"entries[{index}]"
-            one = self.keys(item, field, _ENTRY_KEYS)
+            one = self.keys(item, field, _ENTRY_KEYS, (_FOUND,) if calibrations else ())
             config = self.config({key: one[key] for key in _CONFIG_KEYS}, field)
             metric = self.text(one["metric"], f"{field}.metric")
             group = self.group(one["group"], f"{field}.group")
@@ -287,10 +310,59 @@ class _Reader:
                 raise TableError(self.at(field), f"the metric and group of entries[{seen[key]}]", "each once")
             seen[key] = index
             images = self.number(one["images"], f"{field}.images", range(1, 10**9))
-            found.append(Entry(metric=metric, group=group, config=config, images=images))
+            rests = self.found(one[_FOUND], f"{field}.found", calibrations) if _FOUND in one else None
+            found.append(Entry(metric, group, config, images, rests))
         for metric in dict.fromkeys(entry.metric for entry in found):
             if (metric, frozenset()) not in seen:
                 raise TableError(
                     self.at("entries"), f"no entry with an empty group for {metric!r}", "one for each metric"
                 )
         return tuple(found)
+
+    def found(self, value: object, field: str, calibrations: int) -> Found:
+        one = self.keys(value, field, _FOUND_KEYS)
+        left_out = one["left_out_db"]
+        return Found(
+            by=self.number(one["by"], f"{field}.by", range(calibrations)),
+            fields=self.number(one["fields"], f"{field}.fields", range(1, 10**9)),
+            psnr_db=self.decimal(one["psnr_db"], f"{field}.psnr_db"),
+            regret_db=self.decimal(one["regret_db"], f"{field}.regret_db"),
+            spread_db=self.decimal(one["spread_db"], f"{field}.spread_db"),
+            left_out_db=None if left_out is None else self.decimal(left_out, f"{field}.left_out_db"),
+        )
+
+    def measured(self, value: object) -> tuple[Measured, ...]:
+        if not isinstance(value, list):
+            raise TableError(self.at(_MEASURED), repr(value)[:80], "a list")
+        return tuple(self._measured(one, f"{_MEASURED}[{index}]") for index, one in enumerate(value))
+
+    def _measured(self, value: object, field: str) -> Measured:
+        one = self.keys(value, field, _MEASURED_KEYS)
+        grid = self.keys(one["grid"], f"{field}.grid", _GRID_KEYS)
+
+        def numbers(name: str, allowed: range) -> tuple[int, ...]:
+            where = f"{field}.grid.{name}"
+            return tuple(self.number(item, where, allowed) for item in self.items(grid[name], where))
+
+        widths, pairs = f"{field}.grid.widths", f"{field}.pairs"
+        seeds = self.items(one["seeds"], f"{field}.seeds")
+        return Measured(
+            **self.texts({key: one[key] for key in _MEASURED_TEXTS}, field, _MEASURED_TEXTS),
+            crop_px=self.number(one["crop_px"], f"{field}.crop_px", range(1, 65536)),
+            seeds=tuple(self.number(seed, f"{field}.seeds", range(2**63)) for seed in seeds),
+            grid=Grid(
+                numbers("depths", range(1, MAX_DEPTH + 1)),
+                tuple(self.width(item, widths) for item in self.items(grid["widths"], widths)),
+                numbers("skips", range(MAX_SKIP + 1)),
+                numbers("stops", range(1, MAX_ITERATIONS + 1)),
+            ),
+            pairs=tuple(self._pair(item, pairs) for item in self.items(one["pairs"], pairs)),
+        )
+
+    def _pair(self, value: object, field: str) -> MeasuredPair:
+        one = self.keys(value, field, _PAIR_KEYS)
+        known = {
+            key: None if one[key] is None else self.text(one[key], f"{field}.{key}") for key in _PAIR_KEYS
+        }
+        name, shown = self.text(one["name"], f"{field}.name"), self.text(one["field"], f"{field}.field")
+        return MeasuredPair(name, shown, known["microscope"], known["specimen"])

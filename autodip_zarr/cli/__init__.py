@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from autodip_zarr.cli.commands.biomero import biomero
+from autodip_zarr.cli.commands.calibrate import calibrate
 from autodip_zarr.cli.commands.cite import cite
 from autodip_zarr.cli.commands.demo import demo
 from autodip_zarr.cli.commands.denoise import denoise
@@ -18,7 +19,21 @@ from autodip_zarr.cli.commands.report import report
 from autodip_zarr.cli.commands.verify import verify
 from autodip_zarr.cli.exits import Group
 
-_COMMANDS = (biomero, cite, demo, denoise, evaluate, export, inspect, plan, preview, remove, report, verify)
+_COMMANDS = (
+    biomero,
+    calibrate,
+    cite,
+    demo,
+    denoise,
+    evaluate,
+    export,
+    inspect,
+    plan,
+    preview,
+    remove,
+    report,
+    verify,
+)
 
 
 @click.group(

@@ -69,7 +69,10 @@ transfer_options = _options(
         help="Metric by which the table chose, e.g. psnr.  [default: the table's own]",
     ),
     click.option(
-        "--table", default="published", show_default=True, help="Calibration table: a name or a path."
+        "--table",
+        default="published",
+        show_default=True,
+        help="Calibration table: a path, behind which the shipped ones stand; or the name of one, alone.",
     ),
 )
 fit_options = _options(

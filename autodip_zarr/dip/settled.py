@@ -19,7 +19,8 @@ _LOOKS: Final = 16
 """Stops among which a mixed result chooses."""
 
 _MOST_FITS: Final = 64
-_MOST_TIMES: Final = 4
+MOST_TIMES: Final = 4
+"""How many times a count is raised at most."""
 _LEAST_COUNT_SIDE: Final = 1 / 8
 _LEAST_NOISE_SIDE: Final = 1 / 2
 _LEAST_PERTURBED_WIDTH: Final = 16
@@ -60,6 +61,8 @@ class SettledFit:
     """Averages that are kept along the fit, at equal distances."""
     optics: bool = False
     """Whether the network is seen through a blur, each tile through its own."""
+    kept: tuple[int, ...] = ()
+    """Steps after which the output and the average are kept, besides the looks: to measure many stops."""
 
     @property
     def most_steps(self) -> int:
@@ -172,7 +175,7 @@ def _steps(config: DipConfig, recipe: Recipe, shape: tuple[int, int]) -> int:
     many steps on any field, since they learn slowly on all, and so do perturbed ones of depth 7 and more.
     The measurements behind all of this are in docs/explanation/how-settings-were-found.md.
     """
-    raised = min(_MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
+    raised = min(MOST_TIMES * config.iterations, max(config.iterations, recipe.least_iterations))
     if recipe.most_iterations:
         raised = min(raised, recipe.most_iterations)
     if _is_narrow(config) or (config.depth >= _DEEP and _is_perturbed(config, recipe)):

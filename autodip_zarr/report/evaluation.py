@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.scheduling.machine import settle_device
 from autodip_zarr.run.sources.crops import busiest_crop
 from autodip_zarr.run.sources.named import Sources, named_sources
+from autodip_zarr.run.trials.baselines import parse_baseline
 from autodip_zarr.run.trials.evaluate import (
     BLUR,
     UPPER_BOUND,
@@ -47,7 +50,7 @@ _MOST_PICTURES: Final = 40
 
 _SIDE_PX: Final = 512
 _MEASURES: Final = {"psnr": 2, "psnr_data_range": 2, "ssim": 4, "lpips": 4}
-_NUMBERS: Final = ("PSNR", "by data range", "SSIM", "LPIPS", "seconds")
+_NUMBERS: Final = ("PSNR", "by data range", "SSIM", "LPIPS", "seconds", "cost")
 _COLUMNS: Final = ("image", "method", "with", *_NUMBERS)
 _MEAN_COLUMNS: Final = ("method", "planes", *_NUMBERS)
 _CONVENTIONS: Final = (
@@ -74,7 +77,7 @@ class EvaluatedMethod:
     z: int
     """Depth."""
     method: str
-    """Which one: ``noisy``, ``blur``, ``original-dip`` or a preset."""
+    """Which one: ``noisy``, ``blur``, a baseline, ``original-dip``, a preset, or a folder of results."""
     how: str
     """With what, for example ``4/32/4/1200, confocal+nucleus``."""
     microscope: str | None
@@ -93,6 +96,8 @@ class EvaluatedMethod:
     """Wall time."""
     is_one_of_many: bool
     """Whether its image has more planes than this one."""
+    relative_cost: float | None = None
+    """Arithmetic of a fit; 1.0 is the original prior on a 512x512 plane. ``None`` where nothing is fitted."""
 
     @property
     def label(self) -> str:
@@ -156,17 +161,25 @@ class EvaluationReport(Tabular):
         for method in dict.fromkeys(row.method for row in self.rows):
             documents = [_document(row) for row in self.rows if row.method == method]
             if len(documents) > 1:
-                means = {name: _mean(documents, name) for name in (*_MEASURES, "seconds")}
+                means = {name: _mean(documents, name) for name in (*_MEASURES, "seconds", "relative_cost")}
                 lines.append([method, len(documents), *_numbers(means)])
         return lines
 
     def _remarks(self) -> list[str]:
-        shows_blur = any(row.method == BLUR for row in self.rows)
-        return [*([f"blur: {UPPER_BOUND}."] if shows_blur else []), _CONVENTIONS]
+        bounds = dict.fromkeys(row.method for row in self.rows if _is_bound(row.method))
+        return [*([f"{', '.join(bounds)}: {UPPER_BOUND}."] if bounds else []), _CONVENTIONS]
+
+    def csv(self) -> str:
+        """Return what was measured as CSV, a row for each method on each plane."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(self._COLUMNS)
+        writer.writerows(["" if cell is None else cell for cell in row] for row in self._rows())
+        return text.getvalue()
 
     _COLUMNS: ClassVar[Sequence[str]] = (
         *("noisy", "clean", "series", "t", "c", "z", "method", "how", "microscope", "specimen"),
-        *(*_MEASURES, "seconds"),
+        *(*_MEASURES, "seconds", "relative_cost"),
     )
 
     def _rows(self) -> Iterator[Sequence[object]]:
@@ -180,6 +193,12 @@ class EvaluationReport(Tabular):
     def _warnings(self) -> Iterator[str]:
         yield from self.warnings
         yield from (f"{skip.where}: {skip.reason}" for skip in self.skipped)
+
+
+def _is_bound(method: str) -> bool:
+    """Return whether the clean image chose something of a method."""
+    baseline = parse_baseline(method)
+    return method == BLUR or (baseline is not None and baseline.is_bound)
 
 
 class EvaluationInterrupted(KeyboardInterrupt):
@@ -215,8 +234,8 @@ def evaluate(  # noqa: PLR0913 - keywords
         As many of one as of the other: images (PNG, TIFF, OME-TIFF, OME-Zarr), or folders whose images are
         paired by name.
     methods : sequence of str
-        Some of ``noisy``, ``blur`` (the best one by the clean image, an upper bound), ``original-dip``,
-        ``reference``, ``standard``, ``best``, ``prior``.
+        Some of ``noisy``, ``blur`` (the best one by the clean image, an upper bound), ``original-dip``, the
+        presets, the baselines that docs/how-to/evaluate.md lists, and folders of results.
     crop : str, optional
         ``Y,X,HEIGHT,WIDTH`` of each plane in pixels, or the side of the square in which the clean one varies
         most.
@@ -315,6 +334,7 @@ def _row(plane: EvaluatedPlane, measurement: Measurement) -> EvaluatedMethod:
         lpips=scores.lpips,
         seconds=measurement.seconds,
         is_one_of_many=plane.is_one_of_many,
+        relative_cost=measurement.relative_cost,
     )
 
 
@@ -330,6 +350,7 @@ def _document(row: EvaluatedMethod) -> Document:
         "specimen": row.specimen,
         **{name: _finite(getattr(row, name)) for name in _MEASURES},
         "seconds": round(row.seconds, 3),
+        "relative_cost": None if row.relative_cost is None else round(row.relative_cost, 6),
     }
 
 
@@ -348,7 +369,8 @@ def _numbers(document: Document) -> list[object]:
         None if document[name] is None else f"{document[name]:.{digits}f}"
         for name, digits in _MEASURES.items()
     ]
-    return [*shown, f"{document['seconds']:.1f}"]
+    cost = document["relative_cost"]
+    return [*shown, f"{document['seconds']:.1f}", None if cost is None else f"{cost:.3g}"]
 
 
 def _figures(plane: EvaluatedPlane) -> list[Html]:

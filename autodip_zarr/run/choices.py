@@ -42,7 +42,7 @@ class MethodChoices:
     metric: str | None = None
     """Metric by which the table chose its configurations; ``None`` for the table's own."""
     table: str = "published"
-    """Name of a shipped calibration table, or path of one."""
+    """Name of a shipped calibration table, which stands alone, or path of one, behind which these stand."""
     require_tier: str | None = None
     """Tier that a match must reach; channels below are skipped."""
     max_cost: float | None = None

@@ -192,6 +192,11 @@ def figure(caption: str, picture: bytes, alternative: str = "") -> Html:
     return Html(f"<figure>{image(alternative or caption, picture)}<figcaption>{lines}</figcaption></figure>")
 
 
+def plotted(caption: str, picture: bytes) -> Html:
+    """Return a plot with its caption, larger than pictures of images."""
+    return Html(figure(caption, picture).replace("<figure>", '<figure class="plotted">', 1))
+
+
 def placed(caption: str, picture: bytes, alternative: str, part: tuple[float, float, float, float]) -> Html:
     """Return a picture of a whole with a frame around a part: left, top, width and height as shares."""
     left, top, width, height = (f"{100 * share:.2f}" for share in part)

@@ -121,7 +121,7 @@ def test_a_table_of_ones_own_is_read_by_its_path(tmp_path: Path) -> None:
         (lambda d: d.pop("name"), "name"),
         (lambda d: d.update(extra=1), "extra"),
         (lambda d: d.update(format="table"), "format"),
-        (lambda d: d.update(format_version=2), "format_version"),
+        (lambda d: d.update(format_version=3), "format_version"),
         (lambda d: d.update(format_version=True), "format_version"),
         (lambda d: d.update(field_px=15), "field_px"),
         (lambda d: d.update(field_px=65536), "field_px"),

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from autodip_zarr.dip.fitting.fit import Fit
 from autodip_zarr.dip.fitting.tile_pool import TileJob, fit_tiles
-from autodip_zarr.dip.planes import denoise as planes
+from autodip_zarr.dip.planes import begun
 from autodip_zarr.dip.planes.denoise import denoise_plane, denoise_planes
 from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.planes.scaling import scale
@@ -221,7 +221,7 @@ def test_a_fit_that_diverges_once_is_begun_again(monkeypatch: pytest.MonkeyPatch
         rate = float("inf") if len(seeds) == 1 else 0.01
         return fit_tiles(jobs, replace(settled, learning_rate=rate), device)
 
-    monkeypatch.setattr(planes, "fit_tiles", fails_first)
+    monkeypatch.setattr(begun, "fit_tiles", fails_first)
     found = denoise_plane(noise(20, 20), job(starts=1), PLACE)
     assert found.restarts == 1
     assert len(set(seeds)) == 2

@@ -34,8 +34,9 @@ from autodip_zarr.cli.printing import print_json, say, say_skipped, show
     default=("noisy", "blur", "standard"),
     show_default=True,
     metavar="M",
-    help="noisy, blur (the best one by the clean image, an upper bound), original-dip, reference, standard, "
-    "best, prior; repeatable.",
+    help="noisy, blur (the best one by the clean image, an upper bound), blur:1.5 (of pixels), means, "
+    "variation, wavelets, bm3d (means:1.2 for another strength), best-means, best-variation (upper bounds), "
+    "original-dip, reference, standard, best, prior, fast, or a folder of results; repeatable.",
 )
 @click.option(
     "--crop",
@@ -50,6 +51,7 @@ from autodip_zarr.cli.printing import print_json, say, say_skipped, show
     help="Give LPIPS values of 0 to 1, as the published calibration did, or of -1 to 1, as it was made for.",
 )
 @click.option("--page", metavar="FILE", help="Write a page of pictures and numbers, HTML.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write the numbers as CSV.")
 @knowledge_options
 @transfer_options
 @fit_options
@@ -84,6 +86,10 @@ def evaluate(*, as_json: bool, device: str, page: str | None, **arguments: Any) 
 
         write_named_file("--page", page, report.page())
         say(f"page: {page}")
+    if arguments["csv_file"] is not None:
+        from autodip_zarr.report.streams import write_named_file  # noqa: PLC0415
+
+        write_named_file("--csv", arguments["csv_file"], report.csv())
     if as_json:
         print_json(report.document())
     elif not report.is_empty:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from autodip_zarr.dip.architecture import INPUT_CHANNELS, Architecture
+from autodip_zarr.dip.fitting.kept import Keeper, Kept
 from autodip_zarr.dip.fitting.losses import loss, mean_squared_error
 from autodip_zarr.dip.fitting.memory import keep_freed_memory
 from autodip_zarr.dip.fitting.optics import blur_kernel, seen_through
@@ -68,6 +69,8 @@ class Fit:
     """How restless its outputs were at the end, over their calmest; NaN for fits too short to tell."""
     looks: Sequence[tuple[int, NDArray[np.float32]]] = ()
     """Steps and the average of the outputs so far, along the fit; none unless they were asked for."""
+    kept: Sequence[Kept] = ()
+    """What it would have ended with at each stop that was asked for."""
 
 
 def fit_tile(tile: Tile, settled: SettledFit, seed: int, device: str) -> Fit:
@@ -139,8 +142,7 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[int, None, Fit]:
     watch = StopWatch(fit.steps)
     restlessness = Restlessness()
     made = 0
-    when = {round(fit.most_steps * (i + 1) / fit.looks) for i in range(fit.looks)}
-    looks: list[tuple[int, Tensor]] = []
+    keeper = Keeper.of(fit)
     while made < fit.most_steps and not (fit.stops_itself and watch.is_over):
         error = prior.backward()
         if made % CHECK_EVERY == 0:
@@ -150,8 +152,7 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[int, None, Fit]:
         made += 1
         if prior.output is not None:
             restlessness.take(prior.output)
-        if made in when and prior.average is not None:
-            looks.append((made, prior.average / prior.weight))
+        keeper.take(made, prior.output, prior.average, prior.weight)
         yield made
         if made % LOOK_EVERY == 0 and restlessness.variance is not None:
             watch.observe(made, restlessness.variance.item())
@@ -165,8 +166,8 @@ def steps_of(prior: Prior, tile: Tile) -> Generator[int, None, Fit]:
     if not torch.isfinite(image).all():
         raise _diverged(last)
     weights = [parameter.detach() for parameter in prior.parameters]
-    kept = [(steps, look.cpu().numpy()[inner]) for steps, look in looks]
-    return Fit(image.cpu().numpy()[inner], made, last, prior.collapses, weights, watch.overshoot, kept)
+    ended = (image.cpu().numpy()[inner], made, last, prior.collapses, weights, watch.overshoot)
+    return Fit(*ended, keeper.looks(inner), keeper.kept(inner))
 
 
 def _diverged(loss: float) -> FitError:

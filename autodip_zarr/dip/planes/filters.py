@@ -49,8 +49,8 @@ def filters(
     found |= {f"blur {width:g}": partial(blurred, width_px=width) for width in BLURS_PX}
     if linear_only:
         return found
-    found |= {f"means {h:g}": partial(_means, noise_std=noise_std, share=h) for h in _MEANS}
-    found |= {f"variation {w:g}": partial(_variation, weight=w * noise_std) for w in _VARIATIONS}
+    found |= {f"means {h:g}": partial(local_means, noise_std=noise_std, share=h) for h in _MEANS}
+    found |= {f"variation {w:g}": partial(total_variation, weight=w * noise_std) for w in _VARIATIONS}
     if correlated is not None:
         found["cosines"] = partial(_thresholded, thresholds=_THRESHOLD * _deviations(correlated))
     return found
@@ -64,7 +64,8 @@ def blurred(image: Image, width_px: float) -> Image:
     return found
 
 
-def _means(image: Image, noise_std: float, share: float) -> Image:
+def local_means(image: Image, noise_std: float, share: float) -> Image:
+    """Return non-local means of an image (Y, X), by a share of the standard deviation of its noise."""
     from skimage.restoration import denoise_nl_means  # noqa: PLC0415 - slow to import
 
     found: Image = denoise_nl_means(
@@ -78,7 +79,8 @@ def _means(image: Image, noise_std: float, share: float) -> Image:
     return found
 
 
-def _variation(image: Image, weight: float) -> Image:
+def total_variation(image: Image, weight: float) -> Image:
+    """Return an image (Y, X) with less total variation, the less the greater the weight."""
     from skimage.restoration import denoise_tv_chambolle  # noqa: PLC0415
 
     found: Image = denoise_tv_chambolle(  # type: ignore[no-untyped-call]

@@ -41,6 +41,8 @@ class Noisy:
     """(Y, X), which pixels count; ``None`` for all."""
     sample: NoiseSample
     """Noise like that of the tile."""
+    known: Sequence[Candidate] | None = None
+    """What filters make of it, where that is known already; of no use but where it is mixed many times."""
 
     def risk(self, estimate: Image, follows: float) -> float:
         """Return the estimated mean squared error of an estimate (Y, X) of the clean tile.
@@ -130,7 +132,7 @@ def mix(
     looks = [_prior(noisy, look, probe) for look in zip(*starts, strict=False)]
     risks = [noisy.risk(one.image, noisy.mean(one.follows)) for one in looks]
     look = int(np.argmin(risks)) if risks else 0
-    candidates = [*looks[look : look + 1], *(_filtered(noisy) if with_filters else ())]
+    candidates = [*looks[look : look + 1], *(_of_filters(noisy) if with_filters else ())]
     weights = parts(noisy.image, noisy.sample.noise) if in_parts else [None]
     mixed, named = np.zeros(noisy.image.shape), dict.fromkeys([one.name for one in candidates], 0.0)
     for weight in weights if len(weights) > 1 else [None]:
@@ -152,7 +154,11 @@ def _prior(noisy: Noisy, starts: Sequence[NDArray[np.float32]], probe: float) ->
     return Candidate("prior", mean, np.float32(_CHOSEN_NOISE) * np.mean(np.stack(follows), axis=0))
 
 
-def _filtered(noisy: Noisy) -> list[Candidate]:
+def _of_filters(noisy: Noisy) -> Sequence[Candidate]:
+    return filtered(noisy) if noisy.known is None else noisy.known
+
+
+def filtered(noisy: Noisy) -> list[Candidate]:
     """Return what the filters make of a tile.
 
     Where its noise has spikes, non-local means and total variation keep them, and a Gaussian probe does not

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from autodip_zarr.calibration import MatchOptions, Table, find_match, load_table
+from autodip_zarr.calibration import MatchOptions, Table, find_in_stack, load_stack
 from autodip_zarr.dip.estimate import Estimate
 from autodip_zarr.dip.presets import preset_recipe, warm_start
 from autodip_zarr.domain import (
@@ -53,8 +53,8 @@ class Planner:
     """What was chosen."""
     recipe: Recipe
     """Everything besides the configuration that may change a pixel."""
-    table: Table
-    """Calibration table."""
+    tables: tuple[Table, ...]
+    """Calibration tables; the first has precedence."""
     knowledge: Knowledge
     """Reads metadata, with what a person says about it."""
     options: MatchOptions
@@ -84,8 +84,8 @@ class Planner:
         OptionError, TableError
             If the choices make no sense.
         """
-        table = load_table(choices.table)
-        knowledge = Knowledge.prepare(choices, table)
+        tables = load_stack(choices.table)
+        knowledge = Knowledge.prepare(choices, *tables)
         device = resolve_device(device)
         recipe = _recipe(choices, device)
         check_arithmetic(recipe, device)
@@ -97,18 +97,21 @@ class Planner:
             knowledge = replace(knowledge, given=knowledge.given.completed(recorded.given))
             check_arithmetic(recipe, device)
         options = MatchOptions(metric=choices.metric, relations=knowledge.vocabulary.relations())
-        _check(choices, options, table)
+        _check(choices, options, tables)
         if choices.uncertainty and recipe.starts < 2:
             count = ("no start", "one start")[recipe.starts]
             found = f"with --preset {recipe.preset}, which fits from {count}"
             raise OptionError("--uncertainty", found, "a preset of several starts", "add --preset best")
         if choices.output is not None:
             check_output(choices.output)
-        return cls(choices, recipe, table, knowledge, options, device, recorded, method)
+        return cls(choices, recipe, tables, knowledge, options, device, recorded, method)
 
     def match(self, channel: ChannelMetadata) -> Match:
         """Transfer a configuration to a channel, after what the choices say of it."""
-        return find_match(self.knowledge.order(channel), self.table, self.options)
+        return self._match(self.knowledge.order(channel))
+
+    def _match(self, channel: ChannelMetadata) -> Match:
+        return find_in_stack(channel, self.tables, self.options, self.recipe.preset)
 
     def plan_channel(self, channel: ChannelMetadata, planes: int, size: tuple[int, int]) -> ChannelPlan:
         """Decide what to do with one channel.
@@ -125,14 +128,15 @@ class Planner:
         if self.recorded is not None:
             return self._repeated(self.recorded, channel, planes, size)
         reason = self._reason_to_copy(channel)
-        match = find_match(channel, self.table, self.options)
+        match = self._match(channel)
         tiers = self.options.tiers
         required = self.choices.require_tier
         if reason is None and required and tiers.index(match.tier) > tiers.index(required):
             reason = f"matched only at tier {match.tier}, {required} is required"
         limit = self.choices.max_cost
         if reason is None and limit is not None:
-            kept = within_budget(match, self.table, lambda config: self._estimate(config, size).cost, limit)
+            table = next(table for table in self.tables if table.id == match.table)
+            kept = within_budget(match, table, lambda config: self._estimate(config, size).cost, limit)
             if isinstance(kept, str):
                 reason = kept
             else:
@@ -287,7 +291,7 @@ def _recipe(choices: MethodChoices, device: str) -> Recipe:
     return replace(recipe, sequence=warm_start(choices.sequence, both_ways=choices.both_ways))
 
 
-def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
+def _check(choices: Choices, options: MatchOptions, tables: Sequence[Table]) -> None:
     check_selection(choices.wells, choices.fields)
     if choices.output is not None and choices.write_back:
         raise OptionError("--output, --write-back", "both given", "one of them")
@@ -297,8 +301,9 @@ def _check(choices: Choices, options: MatchOptions, table: Table) -> None:
         raise OptionError("--format", found, "one by --output", "export writes OME-TIFF of any results")
     if choices.require_tier is not None and choices.require_tier not in options.tiers:
         raise OptionError("--require-tier", repr(choices.require_tier), " or ".join(options.tiers))
-    if choices.metric is not None and choices.metric not in table.metrics:
-        raise OptionError("--metric", repr(choices.metric), f"one of {', '.join(table.metrics)}")
+    metrics = dict.fromkeys(metric for table in tables for metric in table.metrics)
+    if choices.metric is not None and choices.metric not in metrics:
+        raise OptionError("--metric", repr(choices.metric), f"one of {', '.join(metrics)}")
     if not 0 <= choices.halo_px < choices.tile_px:
         found = f"a halo of {choices.halo_px} px in tiles of {choices.tile_px} px"
         raise OptionError("--tile, --halo", found, "a halo smaller than the tile")

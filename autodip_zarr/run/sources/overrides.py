@@ -58,15 +58,15 @@ class Knowledge:
     """What the command line says of the images themselves."""
 
     @classmethod
-    def prepare(cls, choices: KnowledgeChoices, table: Table) -> Knowledge:
+    def prepare(cls, choices: KnowledgeChoices, *tables: Table) -> Knowledge:
         """Read the files that were named.
 
         Parameters
         ----------
         choices : KnowledgeChoices
             Names of the files, and what is said of all channels.
-        table : Table
-            Calibration table; the terms of its groups are known words, too.
+        *tables : Table
+            Calibration tables; the terms of their groups are known words, too.
 
         Raises
         ------
@@ -74,7 +74,8 @@ class Knowledge:
             If a file or a term is not valid.
         """
         vocabulary = load_vocabulary(Path(choices.vocabulary) if choices.vocabulary else None)
-        calibrated = frozenset((name, term) for entry in table.entries for name, term in entry.group.items())
+        entries = [entry for table in tables for entry in table.entries]
+        calibrated = frozenset((name, term) for entry in entries for name, term in entry.group.items())
         terms = Terms(vocabulary, calibrated)
         mapping = ChannelMapping(())
         patterns: tuple[NamePattern, ...] = ()

@@ -6,15 +6,17 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autodip_zarr.dip.estimate import estimate
 from autodip_zarr.dip.planes.job import FitJob
 from autodip_zarr.dip.presets import PRESETS
-from autodip_zarr.domain import ChannelMetadata, DipConfig, Recipe, Skipped
-from autodip_zarr.errors import AutodipError, OptionError
+from autodip_zarr.domain import ChannelMetadata, DipConfig, Header, ImageRef, Recipe, Skipped
+from autodip_zarr.errors import AutodipError, OptionError, SourceError
 from autodip_zarr.metadata import NamePattern
 from autodip_zarr.metrics import Scores, best_blur, score
 from autodip_zarr.metrics.scaling import scaled_by_noisy
@@ -24,23 +26,24 @@ from autodip_zarr.run.choices import Choices
 from autodip_zarr.run.planning.planner import Planner
 from autodip_zarr.run.sources.crops import Crop, busiest_crop, parse_crop
 from autodip_zarr.run.sources.selection import choose_channels, choose_indices
+from autodip_zarr.run.trials.baselines import BASELINES, apply_baseline, parse_baseline
 from autodip_zarr.run.trials.pairs import Pair, find_pairs
 from autodip_zarr.stores import read_planes
 
 _NOISY: Final = "noisy"
 BLUR: Final = "blur"
 _ORIGINAL: Final = "original-dip"
-METHODS: Final = (_NOISY, BLUR, _ORIGINAL, *PRESETS)
-"""What can be measured: nothing done, the blur to beat, the original prior, and the presets."""
+METHODS: Final = (_NOISY, BLUR, *BASELINES, _ORIGINAL, *PRESETS)
+"""What can be measured by name: nothing done, the blur to beat, filters, the original prior, and presets."""
 
 _ORIGINAL_CONFIG: Final = DipConfig(depth=5, width=128, skip=4, iterations=1800)
 """The one configuration of the original Deep Image Prior, whatever the image; fitted as ``reference``."""
 
-UPPER_BOUND: Final = "the clean image chose its width: an upper bound for blurs, not a method"
+UPPER_BOUND: Final = "the clean image chose how strong it is: an upper bound, not a method"
 """What is to be said wherever the blur is shown."""
 
 _CROP = re.compile(r"\d+(,\d+,\d+,\d+)?")
-_FOLDERS = tuple(
+FOLDERS_ABOVE = tuple(
     NamePattern(rf"(?P<{field}>[^/]+)(?:/[^/]+){{{above}}}$")
     for above in range(1, 4)
     for field in ("microscope", "specimen")
@@ -78,6 +81,8 @@ class Measurement:
     """How close it is to the clean plane."""
     seconds: float
     """Wall time."""
+    relative_cost: float | None = None
+    """Arithmetic of a fit; 1.0 is the original prior on a 512x512 plane. ``None`` where nothing is fitted."""
 
 
 @dataclass(frozen=True)
@@ -145,19 +150,27 @@ class Evaluation:
         perceptual: Perceptual | None,
         watch: Callable[[str], None],
     ) -> None:
-        unknown = [method for method in question.methods if method not in METHODS]
+        unknown = [one for one in question.methods if not _is_known(one)]
         if unknown:
-            raise OptionError("--method", ", ".join(unknown), f"some of {', '.join(METHODS)}")
+            expected = f"some of {', '.join(METHODS)}, or a folder of results"
+            raise OptionError("--method", ", ".join(unknown), expected)
         if question.crop is not None and not _CROP.fullmatch(question.crop):
             raise OptionError("--crop", repr(question.crop), "Y,X,HEIGHT,WIDTH or a side, in pixels")
         self._question, self._choices = question, choices
         self._perceptual, self._watch = perceptual, watch
         planner = Planner.prepare(choices, device)
-        patterns = (*planner.knowledge.patterns, *_FOLDERS)
+        patterns = (*planner.knowledge.patterns, *FOLDERS_ABOVE)
         self._planner = replace(planner, knowledge=replace(planner.knowledge, patterns=patterns))
+        self._beside = {one: self._results(one) for one in question.methods if _is_place(one)}
         self._recipes = {
             name: Planner.prepare(replace(choices, preset=name), device).recipe for name in PRESETS
         }
+
+    def _results(self, place: str) -> dict[ImageRef, Header]:
+        """Return the results that lie in a folder, by the noisy images whose names they have."""
+        noisy, knowledge = self._question.noisy, self._planner.knowledge
+        found = find_pairs(noisy, [place] * len(noisy), knowledge)
+        return {pair.noisy.header.ref: pair.clean for pair in found if isinstance(pair, Pair)}
 
     def __iter__(self) -> Iterator[EvaluatedPlane | Skipped]:
         question = self._question
@@ -209,7 +222,15 @@ class Evaluation:
         plane, how = self._apply(method, planes)
         seconds = time.perf_counter() - started
         scores = score(plane, planes.clean, planes.noisy, self._perceptual)
-        return Measurement(method, how, plane, scores, seconds)
+        return Measurement(method, how, plane, scores, seconds, self._cost(method, planes))
+
+    def _cost(self, method: str, planes: EvaluatedPlane) -> float | None:
+        """Return the relative cost of a method that fits a prior."""
+        if method not in (_ORIGINAL, *PRESETS):
+            return None
+        config, recipe, _ = self.fitted_with(method, planes.channel)
+        size = (planes.noisy.shape[0], planes.noisy.shape[1])
+        return estimate(config, recipe, size, self._planner.device).cost
 
     def _apply(self, method: str, planes: EvaluatedPlane) -> tuple[Plane, str]:
         """Return what a method makes of a plane, and with what."""
@@ -218,6 +239,11 @@ class Evaluation:
         if method == BLUR:
             blur = best_blur(planes.noisy, planes.clean)
             return blur.plane, f"sigma {blur.sigma_px:.2f} px"
+        baseline = parse_baseline(method)
+        if baseline is not None:
+            return apply_baseline(baseline, planes.noisy, planes.clean)
+        if method in self._beside:
+            return self._read(method, planes), "made elsewhere"
         from autodip_zarr.dip.planes.denoise import denoise_plane  # noqa: PLC0415 - torch, not for blurs
 
         config, recipe, group = self.fitted_with(method, planes.channel)
@@ -226,6 +252,21 @@ class Evaluation:
         result = denoise_plane(planes.noisy, job, (series, planes.t, planes.channel.index, planes.z))
         network = f"{config.depth}/{config.width}/{config.skip}/{result.iterations}"
         return result.plane, f"{network}, {group}" if group else network
+
+    def _read(self, place: str, planes: EvaluatedPlane) -> Plane:
+        """Return the plane that a folder of results holds for a noisy one."""
+        ref = planes.pair.noisy.header.ref
+        header = self._beside[place].get(ref)
+        if header is None:
+            expected = "an image of its name and size"
+            raise SourceError(public_uri(place), f"holds no result of {public_uri(ref.source)}", expected)
+        whole: Plane = read_planes(header, planes.channel.index, [(planes.t, planes.z)])[0]
+        return whole[choose_crop(self._question.crop, self._clean(planes))]
+
+    def _clean(self, planes: EvaluatedPlane) -> Plane:
+        """Return the whole clean plane, from which the crop was chosen."""
+        clean: Plane = read_planes(planes.pair.clean, planes.channel.index, [(planes.t, planes.z)])[0]
+        return clean
 
     def fitted_with(self, method: str, channel: ChannelMetadata) -> tuple[DipConfig, Recipe, str]:
         """Return configuration, recipe, and calibration group of a method that fits a prior.
@@ -241,6 +282,15 @@ class Evaluation:
             return _ORIGINAL_CONFIG, self._recipes["reference"], ""
         match = self._planner.match(channel)
         return match.config, self._recipes[method], "+".join(match.group.values()) or "global"
+
+
+def _is_place(method: str) -> bool:
+    """Return whether a method is named by a folder or an image of results."""
+    return method not in METHODS and parse_baseline(method) is None and Path(method).exists()
+
+
+def _is_known(method: str) -> bool:
+    return method in METHODS or parse_baseline(method) is not None or _is_place(method)
 
 
 def choose_crop(text: str | None, clean: Plane) -> Crop:
