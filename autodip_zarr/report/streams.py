@@ -42,4 +42,7 @@ def write_named_file(option: str, path: str, text: str) -> None:
         partial.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
         partial.replace(target)
     except OSError as error:
+        if partial != target:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
         raise OptionError(option, f"{path} cannot be written ({error.strerror})", "a file") from error
