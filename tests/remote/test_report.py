@@ -25,7 +25,7 @@ def test_looking_back_at_a_bucket(
     upload(tmp_path / "in", f"{bucket}/in")
     assert run(f"{bucket}/in", "--output", f"{bucket}/out").exit_code == 0
     page = tmp_path / "page.html"
-    for options, pictures in (["--remote-sources"], 3), ([], 1):
+    for options, pictures in (["--remote-sources"], 3 + 1), ([], 1 + 1):
         assert call("report", f"{bucket}/out", "--output", page, *options).exit_code == 0
         text, found = check_page(page.read_text(encoding="utf-8"))
         assert "1 images, 1 of them complete; 1 planes denoised" in text
