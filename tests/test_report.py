@@ -140,6 +140,7 @@ def test_pictures_are_shown_of_what_needs_a_look_first(
     assert text.count("The plane t=") == 1
 
 
+@pytest.mark.soak
 def test_a_page_follows_a_run(copy: Path, tmp_path: Path) -> None:
     def begun(attribute: Any) -> Any:
         return {**attribute, "status": "running"}

@@ -60,7 +60,9 @@ def test_a_name_of_a_file_cannot_draw_into_the_terminal(tmp_path: Path) -> None:
     assert "\x1b[2J" not in shown
 
 
-@pytest.mark.parametrize(("colorterm", "code"), [("truecolor", "38;2;"), ("", "38;5;2")])
+@pytest.mark.parametrize(
+    ("colorterm", "code"), [pytest.param("truecolor", "38;2;", marks=pytest.mark.soak), ("", "38;5;2")]
+)
 def test_a_preview_is_drawn_in_a_terminal(
     tmp_path: Path, quick_table: str, colorterm: str, code: str
 ) -> None:

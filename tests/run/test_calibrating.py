@@ -195,6 +195,7 @@ def test_a_second_run_does_what_is_left_and_nothing_more(pairs: Path, tmp_path: 
     assert "t.measured.jsonl, line 1: no record" in err
 
 
+@pytest.mark.soak
 def test_a_run_that_is_killed_keeps_what_it_has_measured(pairs: Path, tmp_path: Path) -> None:
     table, journal = tmp_path / "t.json", tmp_path / "t.measured.jsonl"
     slow = ["--stops", "120", "--crop", "40"]
@@ -215,6 +216,7 @@ def test_a_run_that_is_killed_keeps_what_it_has_measured(pairs: Path, tmp_path: 
     assert f"{16 - done}/{16 - done}, " in err
 
 
+@pytest.mark.soak
 def test_ctrl_c_writes_what_was_measured(pairs: Path, tmp_path: Path) -> None:
     table, journal = tmp_path / "t.json", tmp_path / "t.measured.jsonl"
     command = [sys.executable, "-m", "autodip_zarr", "calibrate", str(pairs), "--output", str(table)]
@@ -242,6 +244,7 @@ def test_no_fit_is_begun_that_would_end_after_the_hours(pairs: Path, tmp_path: P
     assert calibrate(pairs, "--output", table, "--hours", "1")[0] == 0
 
 
+@pytest.mark.soak
 def test_rungs_drop_networks_where_they_agree(pairs: Path, tmp_path: Path) -> None:
     table = tmp_path / "t.json"
     grid = [
@@ -279,6 +282,7 @@ def test_rungs_drop_networks_where_they_agree(pairs: Path, tmp_path: Path) -> No
     assert "fits are left" not in err
 
 
+@pytest.mark.soak
 def test_measurements_of_several_runs_join(pairs: Path, tmp_path: Path) -> None:
     rows = pairs.read_text().splitlines()
     for name, lines in (("a", rows[1:3]), ("b", rows[3:])):
@@ -344,6 +348,7 @@ def test_what_makes_no_sense_is_refused_before_anything_is_read(pairs: Path, tmp
     assert "cannot be read" in err
 
 
+@pytest.mark.soak
 def test_workers_measure_the_same(pairs: Path, tmp_path: Path, scheduler: str) -> None:
     assert calibrate(pairs, "--output", tmp_path / "here.json")[0] == 0
     there = tmp_path / "there.json"

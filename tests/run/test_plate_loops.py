@@ -48,7 +48,7 @@ def test_results_are_a_plate_of_their_own_or_fields_that_say_what_they_are(tmp_p
     assert [image["status"] for image in again] == ["unchanged"] * 4
 
 
-@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("zarr_format", [pytest.param(2, marks=pytest.mark.soak), 3])
 def test_results_written_back_bear_the_name_that_was_chosen(
     tmp_path: Path, run: Run, zarr_format: ZarrFormat
 ) -> None:
@@ -85,7 +85,7 @@ def test_a_result_of_a_chosen_name_that_lost_its_document_is_told(tmp_path: Path
         assert "metadata document is missing" in verified.output
 
 
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
+@pytest.mark.parametrize("version", ["0.4", pytest.param("0.5", marks=pytest.mark.soak)])
 def test_results_are_whole_for_a_program_that_loaded_ngio_before(
     tmp_path: Path, run: Run, version: str
 ) -> None:
